@@ -1,0 +1,1 @@
+"""Liquidation levels of leveraged Binance futures positions for NautilusTrader."""

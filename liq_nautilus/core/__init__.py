@@ -1,0 +1,1 @@
+"""Numbers only: numpy in, numpy out; no file, clock, log, Nautilus or DuckDB."""

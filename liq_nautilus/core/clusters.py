@@ -1,0 +1,79 @@
+"""Significant concentrations of liquidation notional."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from liq_nautilus.core import kernels
+
+if TYPE_CHECKING:
+    from liq_nautilus.core.records import FloatArray
+    from liq_nautilus.core.records import SideArray
+
+    # price_low, price_high, price_peak, notional, side
+    type ClusterArrays = tuple[FloatArray, FloatArray, FloatArray, FloatArray, SideArray]
+
+# A peak must rise above its surroundings by this share of the side's highest one.
+_PROMINENCE = 0.1
+
+
+def find_clusters(notional: FloatArray, edges: FloatArray, smoothing: float) -> ClusterArrays:
+    """
+    Find the peaks of a density of liquidation notional.
+
+    Parameters
+    ----------
+    notional : ndarray of shape (2, n)
+        Quote per native bucket, longs then shorts.
+    edges : ndarray of shape (n + 1,)
+        The buckets' edges (quote per base unit, ascending).
+    smoothing : float
+        Standard deviation of the Gaussian smoothing, in buckets (> 0).
+
+    Returns
+    -------
+    tuple of ndarray of shape (n_clusters,)
+        Low, high and densest price, notional and side of each cluster, ascending in price. A
+        cluster reaches to where the smoothed density falls to half its prominence
+        (`scipy.signal.peak_widths`); its notional is what lies inside.
+
+    """
+    from scipy.signal import find_peaks  # noqa: PLC0415 - keeps importing core light
+
+    kernel = _gaussian(smoothing)
+    n = notional.shape[1]
+    # Both sides in one row, apart enough for the smoothing not to mix them; the empty buckets also
+    # let a peak stand at the border.
+    starts = (kernel.size, 2 * kernel.size + n)
+    row = np.zeros(2 * n + 3 * kernel.size)
+    row[starts[0] : starts[0] + n] = notional[0]
+    row[starts[1] : starts[1] + n] = notional[1]
+    smooth = np.convolve(row, kernel, mode="same")
+    peaks, found = find_peaks(smooth, prominence=np.finfo(float).tiny, width=0, rel_height=0.5)
+    out = np.empty((5, peaks.size))
+    count = kernels.cluster_extents(
+        notional,
+        edges,
+        peaks,
+        smooth[peaks],
+        found["prominences"],
+        found["left_ips"],
+        found["right_ips"],
+        starts,
+        _PROMINENCE,
+        out,
+    )
+    low, high, middle, inside, sides = out[:, :count]
+    return low, high, middle, inside, sides.astype(np.int8)
+
+
+@functools.cache
+def _gaussian(deviation: float) -> FloatArray:
+    reach = math.ceil(3.0 * deviation)
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
+    normalised: FloatArray = weights / weights.sum()
+    return normalised

@@ -1,0 +1,1 @@
+"""The liquidation models, one module each, behind one interface."""

@@ -1,0 +1,66 @@
+"""Model B: as model A, with the margin drained or fed by settled funding."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+
+import numpy as np
+
+from liq_nautilus.core.models.base import ExposureModel
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from liq_nautilus.core.margin import BracketTable
+    from liq_nautilus.core.parameters import TrackerParameters
+    from liq_nautilus.core.records import FloatArray
+
+
+class FundingAdjusted(ExposureModel):
+    """
+    Positions whose isolated margin pays and receives funding.
+
+    Positive funding moves longs' levels closer and shorts' farther. `funding_factor` also
+    multiplies all levels by ``1 + rate * factor`` for the newest rate, as the specification has it.
+    """
+
+    def __init__(
+        self, parameters: TrackerParameters | None = None, brackets: BracketTable | None = None
+    ) -> None:
+        super().__init__(parameters, brackets)
+        self._factor = 1.0
+
+    @property
+    def model_name(self) -> str:
+        """The name by which the model is asked for."""
+        return "funding_adjusted"
+
+    @property
+    def base_confidence(self) -> float:
+        """The specification's constant."""
+        return 0.75
+
+    def on_funding(self, rate: float) -> None:
+        """Settle a funding rate (fraction; positive: longs pay)."""
+        self.exposure.settle_funding(rate)
+        factor = max(1.0 + rate * self.parameters.funding_factor, 0.5)
+        if factor != self._factor:
+            self.exposure.shift_prices(factor / self._factor)
+            self._factor = factor
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that changes."""
+        return super().state() | {"factor": self._factor}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what `state` returned."""
+        super().restore(state)
+        self._factor = float(state["factor"])
+
+    def _row_drift(self, rows: pd.DataFrame) -> FloatArray:
+        # A `funding` column holds what each row has paid since entry, as a fraction of notional.
+        if "funding" not in rows.columns:
+            return np.zeros(len(rows))
+        drift: FloatArray = np.log1p(rows["funding"].to_numpy(np.float64))
+        return drift

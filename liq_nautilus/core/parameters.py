@@ -1,0 +1,282 @@
+"""The parameters of the map: what is assumed about traders, stated in one place."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from dataclasses import asdict
+from dataclasses import dataclass
+from dataclasses import fields
+from typing import Any
+from typing import Literal
+
+SIDES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerParameters:
+    """
+    Everything a `LiquidationTracker` assumes.
+
+    The defaults of what is fitted (leverages and their weights, turnover, closing, prior, scales)
+    are those of the parameters file that the package ships, which says what they were fitted on.
+
+    Attributes
+    ----------
+    leverages : tuple of float
+        The leverage tiers, rising, each >= 1.
+    leverage_weights_long, leverage_weights_short : tuple of float
+        The share of open interest held at each tier, per side; normalised to sum 1. Leverage
+        cannot be observed: this is a prior, to be fitted.
+    formula : {"exact", "simplified"}
+        Binance's liquidation price or the specification's.
+    position_notional : float
+        The typical position's entry notional (quote): it picks the maintenance bracket.
+    grid_bps : float
+        Width of a native price bucket, in basis points of the price.
+    n_buckets : int
+        Native buckets in the window around the price; what falls out of it is let go.
+    turnover_rate : float
+        The share of traded volume that opens and closes positions at equal open interest.
+    turnover_per_hour : float
+        The share of open interest that turns over per hour where no volume is known.
+    turnover_leverage_exponent : float
+        Turnover of a tier goes with ``(leverage / 25) ** exponent``.
+    loser_closing_ratio : float
+        How fast positions at a loss are closed, relative to those in profit.
+    prior_spread : float
+        Open interest that existed before the first update is taken as entered around the first
+        price with this standard deviation (of the log price).
+    liquidation_scale_long, liquidation_scale_short : float
+        Realised liquidated notional per notional the path swept, per side; fitted.
+    reported_share : float
+        The share of liquidated notional that the forced-order feed shows; fitted.
+    funding_factor : float
+        `funding_adjusted` also multiplies its prices by ``1 + rate * factor``.
+    model_weights : tuple of float
+        The ensemble's weights of binance_standard, funding_adjusted, py_liquidation_map.
+    bucket_size : float or None
+        Width of a shown bucket (quote); None: 100 for a price near 100,000, in proportion else.
+    large_trade_notional : float
+        py_liquidation_map counts trades of at least this notional (quote).
+    consume : {"path", "last"}
+        py_liquidation_map removes levels the path crossed, or, as the original, only those beyond
+        the last price.
+    band_unit_notional : float
+        Variance of a bucket's notional per notional (quote): the size of single positions.
+    band_dispersion : float
+        Relative standard deviation of a bucket's notional that stays however large it is: the
+        uncertainty of the leverage mix and of the closing hazard.
+    cluster_range : float
+        Clusters are looked for within this fraction of the price.
+    cluster_smoothing_bps : float
+        Standard deviation of the smoothing before peaks are sought.
+    cluster_memory_days : float
+        Half-life of the trailing distribution that significance refers to.
+    avoid_significance : float
+        AVOID needs a cluster larger than a side's largest was for this share of the trailing time.
+    avoid_distance : float
+        AVOID needs it within this fraction of the price,
+    avoid_volatility_multiple : float
+        and within this multiple of the volatility over `signal_horizon_hours`.
+    signal_horizon_hours : float
+        What a signal speaks about.
+    reversal_significance : float
+        REVERSAL_OPPORTUNITY needs realised liquidations larger than this share of the trailing
+        ones, besides being larger than predicted.
+    reversal_confidence : float
+        The confidence stated with REVERSAL_OPPORTUNITY.
+    wait_confidence : float
+        Below this model confidence the signal is WAIT.
+    disagreement : float
+        Models that differ by more than this fraction of the price lower the ensemble's confidence.
+    invalid_confidence : float
+        Below this confidence levels are not valid.
+    volatility_half_life_hours : float
+        Of the exponentially weighted volatility.
+    warm_up_hours : float
+        Confidence rises over this time from half to full.
+    stale_intervals : float
+        An input is stale when it is this many of its usual intervals old.
+    frozen_hours : float
+        Open interest that did not change for this long is not believed.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of its range, naming it.
+
+    """
+
+    leverages: tuple[float, ...] = (3, 5, 10, 15, 20, 25, 33, 50, 75, 100, 125, 150)
+    leverage_weights_long: tuple[float, ...] = (
+        0.0773618,
+        0.0773693,
+        0.0794164,
+        0.0856736,
+        0.0913327,
+        0.0989455,
+        0.111306,
+        0.155488,
+        0.0914578,
+        0.0892288,
+        0.0287115,
+        0.0137089,
+    )
+    leverage_weights_short: tuple[float, ...] = (
+        0.0804981,
+        0.0804894,
+        0.080066,
+        0.0804762,
+        0.0845004,
+        0.0891529,
+        0.0970311,
+        0.11658,
+        0.150836,
+        0.080244,
+        0.0457599,
+        0.0143657,
+    )
+    formula: Literal["exact", "simplified"] = "exact"
+    position_notional: float = 10_000.0
+    grid_bps: float = 5.0
+    n_buckets: int = 4096
+    turnover_rate: float = 0.5
+    turnover_per_hour: float = 0.03
+    turnover_leverage_exponent: float = 0.0
+    loser_closing_ratio: float = 1.0
+    prior_spread: float = 0.06
+    liquidation_scale_long: float = 0.0116378
+    liquidation_scale_short: float = 0.00721954
+    reported_share: float = 0.36
+    funding_factor: float = 0.0
+    model_weights: tuple[float, ...] = (0.5, 0.3, 0.2)
+    bucket_size: float | None = None
+    large_trade_notional: float = 100_000.0
+    consume: Literal["path", "last"] = "path"
+    band_unit_notional: float = 50_000.0
+    band_dispersion: float = 0.5
+    cluster_range: float = 0.1
+    cluster_smoothing_bps: float = 10.0
+    cluster_memory_days: float = 3.0
+    avoid_significance: float = 0.95
+    avoid_distance: float = 0.02
+    avoid_volatility_multiple: float = 2.0
+    signal_horizon_hours: float = 4.0
+    reversal_significance: float = 0.9
+    reversal_confidence: float = 0.85
+    wait_confidence: float = 0.5
+    disagreement: float = 0.05
+    invalid_confidence: float = 0.3
+    volatility_half_life_hours: float = 12.0
+    warm_up_hours: float = 24.0
+    stale_intervals: float = 6.0
+    frozen_hours: float = 3.0
+
+    def __post_init__(self) -> None:
+        """Check every value's range."""
+        _check_tiers(self)
+        _check_choices(self)
+        for name in _POSITIVE:
+            _require(self, name, is_right=getattr(self, name) > 0, rule="above 0")
+        for name in _NOT_NEGATIVE:
+            _require(self, name, is_right=getattr(self, name) >= 0, rule="at least 0")
+        for name in _SHARES:
+            _require(self, name, is_right=0 <= getattr(self, name) <= 1, rule="in [0, 1]")
+
+    @property
+    def params_hash(self) -> str:
+        """Return a short hash that differs when any parameter does."""
+        # Equal parameters have equal hashes, whether given as 5 or 5.0.
+        document = json.loads(json.dumps(self.to_dict()), parse_int=float)
+        text = json.dumps(document, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the parameters as plain JSON values."""
+        return {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_dict(cls, document: dict[str, Any]) -> TrackerParameters:
+        """
+        Return parameters from a dictionary; what it lacks has its default.
+
+        Raises
+        ------
+        ValueError
+            If a key is no parameter, or a value is out of its range.
+
+        """
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(set(document) - known)
+        if unknown:
+            msg = f"parameters must be among {', '.join(sorted(known))}; found {', '.join(unknown)}"
+            raise ValueError(msg)
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in document.items()
+        }
+        try:
+            return cls(**values)
+        except TypeError as e:
+            msg = f"parameters must be numbers, lists of numbers or names; {e}"
+            raise ValueError(msg) from e
+
+
+_POSITIVE = (
+    "position_notional", "grid_bps", "prior_spread", "liquidation_scale_long",
+    "liquidation_scale_short", "large_trade_notional",
+    "cluster_range", "cluster_smoothing_bps", "cluster_memory_days", "avoid_distance",
+    "avoid_volatility_multiple", "signal_horizon_hours", "volatility_half_life_hours",
+    "stale_intervals", "frozen_hours",
+)  # fmt: skip
+_NOT_NEGATIVE = (
+    "turnover_rate", "turnover_per_hour", "band_unit_notional", "band_dispersion",
+    "warm_up_hours", "disagreement", "loser_closing_ratio",
+)  # fmt: skip
+_SHARES = (
+    "reported_share", "avoid_significance", "reversal_significance", "reversal_confidence",
+    "wait_confidence", "invalid_confidence",
+)  # fmt: skip
+
+
+def _require(parameters: TrackerParameters, name: str, *, is_right: bool, rule: str) -> None:
+    if not is_right:
+        msg = f"{name} must be {rule}, was {getattr(parameters, name)!r}"
+        raise ValueError(msg)
+
+
+def _check_tiers(parameters: TrackerParameters) -> None:
+    tiers = parameters.leverages
+    is_rising = all(low < high for low, high in itertools.pairwise(tiers))
+    _require(
+        parameters,
+        "leverages",
+        is_right=bool(tiers) and is_rising and tiers[0] >= 1,
+        rule="rising and at least 1",
+    )
+    for name in ("leverage_weights_long", "leverage_weights_short"):
+        weights = getattr(parameters, name)
+        is_right = len(weights) == len(tiers) and min(weights) >= 0 and sum(weights) > 0
+        _require(parameters, name, is_right=is_right, rule="one share >= 0 per leverage")
+    weights = parameters.model_weights
+    is_right = len(weights) == 3 and min(weights) >= 0 and sum(weights) > 0
+    _require(parameters, "model_weights", is_right=is_right, rule="three shares >= 0")
+
+
+def _check_choices(parameters: TrackerParameters) -> None:
+    formulas, rules = ("exact", "simplified"), ("path", "last")
+    _require(
+        parameters,
+        "formula",
+        is_right=parameters.formula in formulas,
+        rule=f"one of {formulas}",
+    )
+    _require(parameters, "consume", is_right=parameters.consume in rules, rule=f"one of {rules}")
+    _require(parameters, "n_buckets", is_right=parameters.n_buckets >= 64, rule="at least 64")
+    bucket = parameters.bucket_size
+    _require(parameters, "bucket_size", is_right=bucket is None or bucket > 0, rule="above 0")

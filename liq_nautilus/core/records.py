@@ -1,0 +1,139 @@
+"""What the core answers: frozen records of numbers, ready to be published or drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from typing import Final
+from typing import Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    type FloatArray = npt.NDArray[np.float64]
+    type SideArray = npt.NDArray[np.int8]
+
+LONG: Final = 1
+SHORT: Final = -1
+
+type Action = Literal["AVOID", "REVERSAL_OPPORTUNITY", "WAIT", "CLEAR"]
+
+AVOID: Final = "AVOID"
+REVERSAL_OPPORTUNITY: Final = "REVERSAL_OPPORTUNITY"
+WAIT: Final = "WAIT"
+CLEAR: Final = "CLEAR"
+ACTIONS: Final[tuple[Action, ...]] = (AVOID, REVERSAL_OPPORTUNITY, WAIT, CLEAR)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Levels:
+    """
+    Estimated liquidation notional by price, side and leverage at one moment.
+
+    Attributes
+    ----------
+    model : str
+        The name of the model.
+    ts_event : int
+        The time of the newest input, in UTC nanoseconds.
+    reference_price : float
+        The current price: longs lie below it, shorts above.
+    price : ndarray of shape (n_levels,)
+        The notional-weighted mean liquidation price of each bucket, ascending.
+    notional : ndarray of shape (n_levels,)
+        The estimated notional (quote currency) liquidated when the price gets there.
+    notional_low, notional_high : ndarray of shape (n_levels,)
+        The 90 % uncertainty band of `notional`.
+    side : ndarray of shape (n_levels,)
+        The positions being liquidated: +1 long, -1 short.
+    leverage : ndarray of shape (n_levels,)
+        The leverage, or the notional-weighted mean leverage of a merged bucket.
+    confidence : ndarray of shape (n_levels,)
+        In [0, 1].
+    is_valid : bool
+        False when the model's confidence is too low to be used.
+    params_hash : str
+        The hash of the parameters that made the levels.
+
+    """
+
+    model: str
+    ts_event: int
+    reference_price: float
+    price: FloatArray
+    notional: FloatArray
+    notional_low: FloatArray
+    notional_high: FloatArray
+    side: SideArray
+    leverage: FloatArray
+    confidence: FloatArray
+    is_valid: bool
+    params_hash: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clusters:
+    """
+    Significant concentrations of liquidation notional at one moment.
+
+    Attributes
+    ----------
+    ts_event : int
+        The time of the newest input, in UTC nanoseconds.
+    reference_price : float
+        The current price.
+    price_low, price_high, price_peak : ndarray of shape (n_clusters,)
+        The extent of each cluster and its densest price.
+    notional : ndarray of shape (n_clusters,)
+        The notional inside the extent (quote currency).
+    side : ndarray of shape (n_clusters,)
+        +1 long, -1 short.
+    significance : ndarray of shape (n_clusters,)
+        How often, lately, a side's largest cluster was smaller, in [0, 1].
+    confidence : float
+        The confidence of the map the clusters were found on, in [0, 1].
+
+    """
+
+    ts_event: int
+    reference_price: float
+    price_low: FloatArray
+    price_high: FloatArray
+    price_peak: FloatArray
+    notional: FloatArray
+    side: SideArray
+    significance: FloatArray
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """
+    What the map advises at one moment.
+
+    Attributes
+    ----------
+    ts_event : int
+        The time of the newest input, in UTC nanoseconds.
+    action : str
+        AVOID, REVERSAL_OPPORTUNITY, WAIT or CLEAR.
+    reason : str
+        One sentence for a person.
+    confidence : float
+        In [0, 1].
+    position_side : int
+        The positions being liquidated (+1 long, -1 short), 0 when none is meant.
+        A cascade of longs (+1) argues for buying.
+    cluster_price, cluster_notional : float
+        The cluster that is meant; NaN when none is.
+
+    """
+
+    ts_event: int
+    action: Action
+    reason: str
+    confidence: float
+    position_side: int
+    cluster_price: float
+    cluster_notional: float

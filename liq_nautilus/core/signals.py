@@ -1,0 +1,233 @@
+"""From levels, clusters and realised liquidations to an action with its reason and confidence."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from typing import Any
+
+import numpy as np
+
+from liq_nautilus.core.records import AVOID
+from liq_nautilus.core.records import CLEAR
+from liq_nautilus.core.records import LONG
+from liq_nautilus.core.records import REVERSAL_OPPORTUNITY
+from liq_nautilus.core.records import SHORT
+from liq_nautilus.core.records import WAIT
+from liq_nautilus.core.records import Clusters
+from liq_nautilus.core.records import Signal
+from liq_nautilus.core.trailing import HOUR_NS
+from liq_nautilus.core.trailing import TrailingDistribution
+
+if TYPE_CHECKING:
+    from liq_nautilus.core.parameters import TrackerParameters
+    from liq_nautilus.core.records import FloatArray
+
+_BIN_NS = HOUR_NS // 12
+_N_BINS = 48
+# Realised and predicted liquidations are compared over this many bins: an hour.
+_WINDOW = 12
+_REALISED_MEMORY_HOURS = 72.0
+
+
+class LiquidationBalance:
+    """
+    Realised against predicted liquidations over the last hour, per side.
+
+    Both are kept in bins of five minutes; memory is fixed.
+    """
+
+    def __init__(self) -> None:
+        # Kind (realised, predicted), side (long, short), bin.
+        self._bins = np.zeros((2, 2, _N_BINS))
+        self._newest = 0
+        self._usual = TrailingDistribution(_REALISED_MEMORY_HOURS)
+
+    def add_realised(self, side: int, notional: float, ts_from: int, ts_to: int) -> None:
+        """
+        Take in liquidated notional (quote) of one side, spread evenly over its interval.
+
+        Parameters
+        ----------
+        side : int
+            +1 long, -1 short.
+        notional : float
+            Quote.
+        ts_from, ts_to : int
+            UTC ns; equal for a single order.
+
+        """
+        self._advance(ts_to)
+        last = max(ts_to - 1, ts_from) // _BIN_NS
+        begin = ts_from // _BIN_NS
+        first = max(begin, self._newest - _N_BINS + 1)
+        index = np.arange(first, last + 1) % _N_BINS
+        self._bins[0, 0 if side == LONG else 1, index] += notional / (last - begin + 1)
+
+    def add_predicted(self, notional: FloatArray, ts: int) -> None:
+        """Take in what the map said the path swept (shape (2,), quote) until a time (UTC ns)."""
+        self._advance(ts)
+        # A bar that ends with a bin belongs to that bin, as in `add_realised`.
+        self._bins[1, :, ((ts - 1) // _BIN_NS) % _N_BINS] += notional
+
+    def hour(self, ts: int) -> tuple[FloatArray, FloatArray]:
+        """Return realised and predicted notional of the last hour, each of shape (2,)."""
+        self._advance(ts)
+        newest = self._newest if ts % _BIN_NS else self._newest - 1
+        index = np.arange(newest - _WINDOW + 1, newest + 1) % _N_BINS
+        sums = self._bins[:, :, index].sum(axis=2)
+        return sums[0], sums[1]
+
+    def rank_realised(self, realised: FloatArray, ts: int) -> FloatArray:
+        """Return how large each side's hour is among the trailing ones, and remember them."""
+        ranks = self._usual.rank(realised)
+        self._usual.add(realised, ts)
+        return ranks
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that changes."""
+        return {"bins": self._bins.copy(), "newest": self._newest, "usual": self._usual.state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what `state` returned."""
+        self._bins[:] = state["bins"]
+        self._newest = int(state["newest"])
+        self._usual.restore(state["usual"])
+
+    def _advance(self, ts: int) -> None:
+        newest = ts // _BIN_NS
+        if newest > self._newest:
+            gone = np.arange(max(self._newest + 1, newest - _N_BINS + 1), newest + 1) % _N_BINS
+            self._bins[:, :, gone] = 0.0
+            self._newest = newest
+
+
+@dataclass(frozen=True, slots=True)
+class SignalInputs:
+    """
+    What a signal is decided on.
+
+    Attributes
+    ----------
+    ts : int
+        UTC ns.
+    price : float
+        The current price.
+    clusters : Clusters
+        The newest clusters.
+    confidence : float
+        The ensemble's.
+    volatility : float
+        Standard deviation of the log return over the signal's horizon; NaN when unknown.
+    realised, predicted, realised_rank : ndarray of shape (2,)
+        Liquidated notional of the last hour, what the map said, and the rank of the first.
+
+    """
+
+    ts: int
+    price: float
+    clusters: Clusters
+    confidence: float
+    volatility: float
+    realised: FloatArray
+    predicted: FloatArray
+    realised_rank: FloatArray
+
+
+def decide_signal(inputs: SignalInputs, parameters: TrackerParameters) -> Signal:
+    """
+    Return the signal: WAIT before REVERSAL_OPPORTUNITY before AVOID before CLEAR.
+
+    Notes
+    -----
+    WAIT is about ignorance: the map's confidence is too low. REVERSAL_OPPORTUNITY is about
+    direction: more was liquidated on one side than the map held there, and unusually much. AVOID is
+    about risk: an unusually large cluster lies near in terms of current volatility; its confidence
+    is the chance that a driftless random walk touches it within the horizon,
+    ``2 * Phi(-distance / volatility)``.
+
+    """
+    if not inputs.confidence >= parameters.wait_confidence:
+        return Signal(
+            inputs.ts, WAIT, "Low model confidence", inputs.confidence, 0, math.nan, math.nan
+        )
+    return (
+        _reversal(inputs, parameters)
+        or _avoid(inputs, parameters)
+        or Signal(
+            inputs.ts,
+            CLEAR,
+            "No significant cluster near",
+            inputs.confidence,
+            0,
+            math.nan,
+            math.nan,
+        )
+    )
+
+
+def touch_probability(distance: float, volatility: float) -> float:
+    """
+    Return the chance that a driftless random walk reaches a log distance (reflection principle).
+
+    Parameters
+    ----------
+    distance : float
+        Log distance, >= 0.
+    volatility : float
+        Standard deviation over the horizon, > 0.
+
+    """
+    return math.erfc(distance / volatility / math.sqrt(2.0))
+
+
+def _reversal(inputs: SignalInputs, parameters: TrackerParameters) -> Signal | None:
+    exceeds = (inputs.realised > inputs.predicted) & (
+        inputs.realised_rank >= parameters.reversal_significance
+    )
+    if not exceeds.any():
+        return None
+    index = int(np.argmax(np.where(exceeds, inputs.realised, -1.0)))
+    side, name = ((LONG, "long"), (SHORT, "short"))[index]
+    reason = (
+        f"Liquidated {name}s of ${inputs.realised[index]:,.0f} in an hour, "
+        f"predicted ${inputs.predicted[index]:,.0f}"
+    )
+    return Signal(
+        inputs.ts,
+        REVERSAL_OPPORTUNITY,
+        reason,
+        parameters.reversal_confidence,
+        side,
+        inputs.price,
+        float(inputs.realised[index]),
+    )
+
+
+def _avoid(inputs: SignalInputs, parameters: TrackerParameters) -> Signal | None:
+    clusters = inputs.clusters
+    if not clusters.notional.size or not inputs.volatility > 0.0:
+        return None
+    near_edge = np.where(clusters.side == LONG, clusters.price_high, clusters.price_low)
+    distance = np.abs(np.log(near_edge / inputs.price))
+    reach = min(parameters.avoid_distance, parameters.avoid_volatility_multiple * inputs.volatility)
+    matters = (clusters.significance >= parameters.avoid_significance) & (distance <= reach)
+    if not matters.any():
+        return None
+    index = int(np.argmin(np.where(matters, distance, np.inf)))
+    peak = float(clusters.price_peak[index])
+    return Signal(
+        inputs.ts,
+        AVOID,
+        f"Liquidation cluster at ${peak:,.{_decimals(peak)}f}",
+        touch_probability(abs(math.log(peak / inputs.price)), inputs.volatility),
+        int(clusters.side[index]),
+        peak,
+        float(clusters.notional[index]),
+    )
+
+
+def _decimals(price: float) -> int:
+    # Five significant digits, no decimals from 10,000 up.
+    return max(0, 4 - math.floor(math.log10(price)))

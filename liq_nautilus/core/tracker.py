@@ -1,0 +1,553 @@
+"""
+The state machine over the map: plain numbers in, levels, clusters and signals out.
+
+One tracker per instrument. Inputs must come in the order in which they could be known, which is
+what `liq_nautilus.core.feed` is for. Work and memory per update do not grow with the history.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+from typing import Any
+
+import numpy as np
+
+from liq_nautilus.core import kernels
+from liq_nautilus.core import view
+from liq_nautilus.core.levels import bucket_levels
+from liq_nautilus.core.levels import shown_bucket_size
+from liq_nautilus.core.levels import uncertainty_band
+from liq_nautilus.core.margin import Bracket
+from liq_nautilus.core.margin import BracketTable
+from liq_nautilus.core.models.binance_standard import BinanceStandard
+from liq_nautilus.core.models.ensemble import Ensemble
+from liq_nautilus.core.models.funding_adjusted import FundingAdjusted
+from liq_nautilus.core.models.liquidation_map import LiquidationMap
+from liq_nautilus.core.parameters import TrackerParameters
+from liq_nautilus.core.records import LONG
+from liq_nautilus.core.records import SHORT
+from liq_nautilus.core.records import Clusters
+from liq_nautilus.core.records import Levels
+from liq_nautilus.core.records import Signal
+from liq_nautilus.core.trailing import HOUR_NS
+from liq_nautilus.core.trailing import TrailingRate
+from liq_nautilus.core.watch import Watch
+
+if TYPE_CHECKING:
+    from liq_nautilus.core.models.base import ExposureModel
+    from liq_nautilus.core.records import FloatArray
+    from liq_nautilus.core.records import SideArray
+
+STATE_VERSION = 1
+MODEL_NAMES = ("binance_standard", "funding_adjusted", "py_liquidation_map", "ensemble")
+# A mark price bar keeps its precedence over last-price bars for this many of its lengths.
+_MARK_LENGTHS = 3
+_FULL_RANGE = 0.6
+
+
+class LiquidationTracker:
+    """
+    Estimate where one instrument's open positions will be liquidated.
+
+    Parameters
+    ----------
+    parameters : TrackerParameters, optional
+        What is assumed.
+    brackets : BracketTable, optional
+        The symbol's brackets; BTCUSDT's newest by default.
+
+    Attributes
+    ----------
+    parameters : TrackerParameters
+        What is assumed.
+    model_names : tuple of str
+        The models that `levels` can be asked for.
+    ts : int
+        The time of the newest input (UTC ns).
+
+    """
+
+    model_names = MODEL_NAMES
+
+    def __init__(
+        self,
+        parameters: TrackerParameters | None = None,
+        *,
+        brackets: BracketTable | None = None,
+    ) -> None:
+        self.parameters = p = TrackerParameters() if parameters is None else parameters
+        self.brackets = BracketTable.built_in("BTCUSDT") if brackets is None else brackets
+        self._standard = BinanceStandard(p, self.brackets)
+        self._adjusted = FundingAdjusted(p, self.brackets)
+        self._trade_map = LiquidationMap(p, self.brackets)
+        self._models: tuple[ExposureModel, ...] = (
+            self._standard,
+            self._adjusted,
+            self._trade_map,
+        )
+        self._ensemble = Ensemble(self._models, p.model_weights, p.disagreement)
+        self._hash = p.params_hash
+        self._width = p.grid_bps * 1e-4
+        self._scale = np.array([p.liquidation_scale_long, p.liquidation_scale_short])
+        self._turnover = TrailingRate(p.volatility_half_life_hours)
+        self._watch = Watch(p)
+        self.ts = 0
+        self._price = math.nan
+        self._mark_until = 0
+        self._contracts = math.nan
+        self._bucket = p.bucket_size
+        self._rate_data()
+
+    @property
+    def reference_price(self) -> float:
+        """The current price: the mark price where it comes, else the last; NaN before any."""
+        return self._price
+
+    @property
+    def bucket_size(self) -> float:
+        """The width of a shown bucket (quote); NaN before any price."""
+        return math.nan if self._bucket is None else self._bucket
+
+    @property
+    def turnover_per_hour(self) -> float:
+        """The fraction of open interest turned over per hour lately (at 25x); a default before."""
+        rate = self._turnover.per_hour
+        return self.parameters.turnover_per_hour if math.isnan(rate) else rate
+
+    def on_bar(
+        self,
+        open_: float,
+        high: float,
+        low: float,
+        close: float,
+        ts_open: int,
+        ts_close: int,
+        kind: str = "last",
+        volume: float = math.nan,
+    ) -> None:
+        """
+        Take in a bar: it moves the price, sweeps levels, turns positions over.
+
+        Parameters
+        ----------
+        open_, high, low, close : float
+            Quote per base unit, > 0.
+        ts_open, ts_close : int
+            UTC ns.
+        kind : {"last", "mark"}
+            Mark prices liquidate where they come; last prices tell where was traded.
+        volume : float, optional
+            Base quantity traded; NaN, or zero while the price moved, when unknown.
+
+        Raises
+        ------
+        ValueError
+            If the prices are not positive and finite, or not between low and high.
+
+        """
+        if not 0.0 < low <= min(open_, close) <= max(open_, close) <= high < math.inf:
+            msg = f"a bar must have 0 < low <= open, close <= high, was {(open_, high, low, close)}"
+            raise ValueError(msg)
+        self.ts = max(self.ts, ts_close)
+        duration = max(ts_close - ts_open, 1)
+        if kind == "mark":
+            self._mark_until = ts_close + _MARK_LENGTHS * duration
+            self._move(low, high, close)
+            return
+        self._watch.note_bar(high, low, duration, ts_close)
+        if ts_close > self._mark_until:
+            self._move(low, high, close)
+        self._trade(open_, high, low, close, duration, volume)
+
+    def on_trades(
+        self,
+        prices: FloatArray,
+        quantities: FloatArray,
+        taker_sides: SideArray,
+        ts: int,
+    ) -> None:
+        """
+        Take in aggregate trades; the large ones open levels of py_liquidation_map.
+
+        Parameters
+        ----------
+        prices, quantities : ndarray of shape (n,)
+            Quote per base unit; base quantity.
+        taker_sides : ndarray of shape (n,)
+            +1 buy, -1 sell.
+        ts : int
+            The time of the last one (UTC ns).
+
+        """
+        self.ts = max(self.ts, int(ts))
+        large = prices * quantities >= self.parameters.large_trade_notional
+        if not large.any():
+            return
+        if math.isnan(self._price):
+            self._set_price(float(prices[-1]))
+        sides, sizes = taker_sides[large], quantities[large]
+        amounts = np.stack(
+            [np.where(sides == LONG, sizes, 0.0), np.where(sides == SHORT, sizes, 0.0)]
+        )
+        self._trade_map.on_large_trades(prices[large], amounts)
+        self._clip()
+
+    def on_open_interest(self, contracts: float, notional: float, ts: int) -> None:
+        """
+        Take in an open interest snapshot and compute clusters and signal anew.
+
+        Parameters
+        ----------
+        contracts : float
+            Base quantity, >= 0.
+        notional : float
+            Quote; only used to know the price before any bar came. NaN when unknown.
+        ts : int
+            When it was taken (UTC ns).
+
+        Raises
+        ------
+        ValueError
+            If `contracts` is negative or not finite.
+
+        """
+        if not (math.isfinite(contracts) and contracts >= 0.0):
+            msg = f"open interest must be finite and at least 0, was {contracts}"
+            raise ValueError(msg)
+        self.ts = max(self.ts, ts)
+        if math.isnan(self._price) and contracts > 0.0 and notional > 0.0:
+            self._set_price(notional / contracts)
+        self._watch.note_open_interest(contracts, ts, is_used=not math.isnan(self._price))
+        if math.isnan(self._price):
+            return
+        self._contracts = contracts
+        for model in self._models:
+            model.on_open_interest(contracts)
+        self._clip()
+        self._refresh()
+
+    def on_funding(self, rate: float, ts: int) -> None:
+        """
+        Take in a settled funding rate (fraction; positive: longs pay) and compute anew.
+
+        Raises
+        ------
+        ValueError
+            If the rate is not finite.
+
+        """
+        if not math.isfinite(rate):
+            msg = f"a funding rate must be finite, was {rate}"
+            raise ValueError(msg)
+        self.ts = max(self.ts, ts)
+        if math.isnan(self._price):
+            return
+        for model in self._models:
+            model.on_funding(rate)
+        self._clip()
+        self._refresh()
+
+    def on_liquidation(
+        self, position_side: int, notional: float, ts_from: int, ts_to: int, source: str
+    ) -> None:
+        """
+        Take in realised liquidations.
+
+        Parameters
+        ----------
+        position_side : int
+            +1 long, -1 short.
+        notional : float
+            Quote.
+        ts_from, ts_to : int
+            UTC ns; equal for a single order.
+        source : {"orders", "bars"}
+            Single orders come from a feed that shows `reported_share` of them.
+
+        Raises
+        ------
+        ValueError
+            If the side is neither, or the notional negative or not finite.
+
+        """
+        if position_side not in {LONG, SHORT} or not 0.0 <= notional < math.inf:
+            msg = (
+                "a liquidation must have side +1 or -1 and a finite notional of at least 0, "
+                f"was {position_side} and {notional}"
+            )
+            raise ValueError(msg)
+        self.ts = max(self.ts, ts_to)
+        share = self.parameters.reported_share if source == "orders" else 1.0
+        self._watch.balance.add_realised(position_side, notional / max(share, 1e-9), ts_from, ts_to)
+
+    def on_time(self, ts: int) -> None:
+        """Let time pass (UTC ns), so that staleness shows even when nothing arrives."""
+        self.ts = max(self.ts, ts)
+        self._rate_data()
+        self._watch.let_pass(self.ts, self._ensemble.confidence_score())
+
+    def levels(
+        self,
+        model: str = "ensemble",
+        *,
+        by_leverage: bool = False,
+        price_range: float | None = None,
+    ) -> Levels:
+        """
+        Return the current levels of a model.
+
+        Parameters
+        ----------
+        model : str, optional
+            One of `model_names`.
+        by_leverage : bool, optional
+            One level per bucket, side and leverage instead of one per bucket and side.
+        price_range : float, optional
+            Only within this fraction of the price (by default 60 %).
+
+        Raises
+        ------
+        ValueError
+            If the model is unknown, or the range not in (0, 1).
+
+        """
+        chosen = self._model(model)
+        confidence = chosen.confidence_score()
+        empty = np.zeros(0)
+        price, notional, side, leverage = empty, empty, np.zeros(0, dtype=np.int8), empty
+        if not math.isnan(self._price):
+            reach = _FULL_RANGE if price_range is None else price_range
+            grid = view.grid_around(self._price, reach, self._width)
+            if isinstance(chosen, Ensemble):
+                native = view.ensemble_levels(chosen, grid, by_leverage=by_leverage)
+            else:
+                native = view.native_levels(chosen, grid, by_leverage=by_leverage)
+            price, notional, side, leverage = bucket_levels(
+                *native, self.bucket_size, by_leverage=by_leverage
+            )
+        low, high = uncertainty_band(
+            notional, self.parameters.band_unit_notional, self.parameters.band_dispersion
+        )
+        return Levels(
+            model=model,
+            ts_event=self.ts,
+            reference_price=self._price,
+            price=price,
+            notional=notional,
+            notional_low=low,
+            notional_high=high,
+            side=side,
+            leverage=leverage,
+            confidence=np.full(price.size, confidence),
+            is_valid=confidence >= self.parameters.invalid_confidence,
+            params_hash=self._hash,
+        )
+
+    def clusters(self) -> Clusters:
+        """Return the clusters found at the last open interest or funding update."""
+        return self._watch.clusters
+
+    def signal(self) -> Signal:
+        """Return the signal of the last update, or WAIT if its inputs went stale since."""
+        return self._watch.signal
+
+    def notional_between(
+        self, side: int, price_low: float, price_high: float, model: str = "ensemble"
+    ) -> float:
+        """
+        Return the notional (quote) the map holds between two prices.
+
+        Parameters
+        ----------
+        side : int
+            +1 long, -1 short.
+        price_low, price_high : float
+            Quote per base unit, > 0.
+        model : str, optional
+            One of `model_names`.
+
+        Raises
+        ------
+        ValueError
+            If the model is unknown or the range is not positive.
+
+        """
+        chosen = self._model(model)
+        if not isinstance(chosen, Ensemble):
+            index = 0 if side == LONG else 1
+            by_tier = self.notional_by_tier(side, price_low, price_high, model)
+            return float(by_tier @ chosen.weights[index])
+        return sum(
+            scale * self.notional_between(side, price_low, price_high, part.model_name)
+            for part, scale in zip(chosen.models, chosen.scales(), strict=True)
+        )
+
+    def notional_by_tier(
+        self, side: int, price_low: float, price_high: float, model: str = "funding_adjusted"
+    ) -> FloatArray:
+        """
+        Return what each leverage tier would hold between two prices with all open interest in it.
+
+        The map is linear in the leverage shares: this is what they are fitted on.
+
+        Parameters
+        ----------
+        side : int
+            +1 long, -1 short.
+        price_low, price_high : float
+            Quote per base unit, > 0.
+        model : str, optional
+            A single model, not the ensemble.
+
+        Returns
+        -------
+        ndarray of shape (n_tiers,)
+            Quote.
+
+        Raises
+        ------
+        ValueError
+            If the model is unknown or has no tiers, or the range is not positive.
+
+        """
+        chosen = self._single(model)
+        if not 0.0 < price_low <= price_high:
+            msg = f"a range must have 0 < low <= high, was {price_low} to {price_high}"
+            raise ValueError(msg)
+        return chosen.notional_by_tier(side, price_low, price_high)
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that changes, versioned: arrays, plain numbers, nested dictionaries."""
+        return {
+            "version": STATE_VERSION,
+            "parameters": self.parameters.to_dict(),
+            "brackets": {
+                "symbol": self.brackets.symbol,
+                "valid_from": self.brackets.valid_from,
+                "rows": [
+                    [getattr(bracket, name) for name in Bracket.__slots__]
+                    for bracket in self.brackets.brackets
+                ],
+            },
+            "models": {model.model_name: model.state() for model in self._models},
+            "ensemble": self._ensemble.state(),
+            "watch": self._watch.state(),
+            "turnover": self._turnover.state(),
+            "numbers": {name: getattr(self, name) for name in _NUMBERS},
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> LiquidationTracker:
+        """
+        Return a tracker that goes on where another stopped.
+
+        Raises
+        ------
+        ValueError
+            If the state is of another version.
+
+        """
+        if state.get("version") != STATE_VERSION:
+            msg = f"a tracker state must be of version {STATE_VERSION}, was {state.get('version')}"
+            raise ValueError(msg)
+        brackets = state["brackets"]
+        table = BracketTable(
+            brackets["symbol"],
+            brackets["valid_from"],
+            tuple(Bracket(*row) for row in brackets["rows"]),
+        )
+        tracker = cls(TrackerParameters.from_dict(state["parameters"]), brackets=table)
+        tracker._restore(state)
+        return tracker
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        for model in self._models:
+            model.restore(state["models"][model.model_name])
+            model.set_data_quality(state["ensemble"]["data_quality"])
+        self._ensemble.restore(state["ensemble"])
+        self._watch.restore(state["watch"])
+        self._turnover.restore(state["turnover"])
+        for name in _NUMBERS:
+            setattr(self, name, state["numbers"][name])
+
+    def _model(self, name: str) -> ExposureModel | Ensemble:
+        if name == self._ensemble.model_name:
+            return self._ensemble
+        for model in self._models:
+            if model.model_name == name:
+                return model
+        msg = f"model must be one of {', '.join(self.model_names)}, was {name}"
+        raise ValueError(msg)
+
+    def _single(self, name: str) -> ExposureModel:
+        chosen = self._model(name)
+        if isinstance(chosen, Ensemble):
+            msg = "model must be a single one, the ensemble has no tiers of its own"
+            raise ValueError(msg)
+        return chosen
+
+    def _set_price(self, price: float) -> None:
+        self._price = price
+        if self._bucket is None:
+            self._bucket = shown_bucket_size(self.brackets.symbol, price)
+        for model in self._models:
+            model.exposure.set_price(price)
+
+    def _move(self, low: float, high: float, close: float) -> None:
+        # What the path crossed is consumed, at the prices it was crossed at.
+        self._set_price(close)
+        scales = self._ensemble.scales()
+        self._sweep(low, high)
+        quantity = np.zeros(2)
+        for model, scale in zip(self._models, scales, strict=True):
+            quantity += scale * model.swept_quantity()
+        self._watch.balance.add_predicted(quantity * self._scale * math.sqrt(low * high), self.ts)
+
+    def _sweep(self, low: float, high: float) -> None:
+        for model in self._models:
+            if model is not self._trade_map or self.parameters.consume == "path":
+                model.exposure.sweep(low, high)
+
+    def _clip(self) -> None:
+        # Longs lie below the current price and shorts above, whatever was just opened or moved.
+        self._sweep(self._price, self._price)
+
+    def _trade(
+        self,
+        open_: float,
+        high: float,
+        low: float,
+        close: float,
+        duration: int,
+        volume: float,
+    ) -> None:
+        # Entries are spread over the path: by way of the nearer extreme first.
+        corners = (open_, low, high, close) if close >= open_ else (open_, high, low, close)
+        is_known = volume > 0.0 or (volume == 0.0 and high == low)
+        amount = volume if is_known else duration / HOUR_NS
+        turned_over = self.parameters.turnover_per_hour * duration / HOUR_NS
+        if is_known and self._contracts > 0.0:
+            turned_over = self.parameters.turnover_rate * volume / self._contracts
+        self._turnover.add(turned_over, duration)
+        # The exposures saw the same prices: one window serves them all.
+        points = np.log(np.array(corners)) / self._width - self._standard.exposure.origin
+        first = math.floor(points.min())
+        weights = np.zeros(math.floor(points.max()) - first + 1)
+        kernels.path_weights(points, weights, first)
+        for model in self._models[:2]:
+            model.on_trading(first, weights, amount, turned_over)
+        self._clip()
+
+    def _rate_data(self) -> None:
+        quality = self._watch.data_quality(self.ts)
+        for model in (*self._models, self._ensemble):
+            model.set_data_quality(quality)
+
+    def _refresh(self) -> None:
+        # Clusters and signal of this update.
+        self._rate_data()
+        self._watch.update(self._ensemble, self._price, self.ts)
+
+
+_NUMBERS = ("ts", "_price", "_mark_until", "_contracts", "_bucket")

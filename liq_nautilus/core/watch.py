@@ -1,0 +1,173 @@
+"""Watching the map: how good the data is, which clusters stand out, what that advises."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+from typing import Any
+
+import numpy as np
+
+from liq_nautilus.core import view
+from liq_nautilus.core.clusters import find_clusters
+from liq_nautilus.core.records import LONG
+from liq_nautilus.core.records import WAIT
+from liq_nautilus.core.records import Clusters
+from liq_nautilus.core.records import Signal
+from liq_nautilus.core.signals import LiquidationBalance
+from liq_nautilus.core.signals import SignalInputs
+from liq_nautilus.core.signals import decide_signal
+from liq_nautilus.core.trailing import HOUR_NS
+from liq_nautilus.core.trailing import Freshness
+from liq_nautilus.core.trailing import TrailingDistribution
+from liq_nautilus.core.trailing import Volatility
+
+if TYPE_CHECKING:
+    from liq_nautilus.core.clusters import ClusterArrays
+    from liq_nautilus.core.models.ensemble import Ensemble
+    from liq_nautilus.core.parameters import TrackerParameters
+    from liq_nautilus.core.records import FloatArray
+
+
+class Watch:
+    """
+    Clusters and signal of the ensemble, and the quality of what it was made from.
+
+    Parameters
+    ----------
+    parameters : TrackerParameters
+        The thresholds and memories.
+
+    Attributes
+    ----------
+    balance : LiquidationBalance
+        Realised against predicted liquidations.
+    clusters : Clusters
+        Those of the last update.
+    signal : Signal
+        That of the last update, or WAIT if its inputs went stale since.
+
+    """
+
+    def __init__(self, parameters: TrackerParameters) -> None:
+        self._parameters = p = parameters
+        self.balance = LiquidationBalance()
+        self.clusters = _no_clusters()
+        self.signal = Signal(0, WAIT, "No open interest yet", 0.0, 0, math.nan, math.nan)
+        self._volatility = Volatility(p.volatility_half_life_hours)
+        # Of near and of far clusters.
+        self._usual = tuple(TrailingDistribution(p.cluster_memory_days * 24.0) for _ in range(2))
+        self._open_interest = Freshness(HOUR_NS, p.stale_intervals)
+        self._bars = Freshness(HOUR_NS, p.stale_intervals)
+        self._first_update: int | None = None
+
+    def note_bar(self, high: float, low: float, duration: int, ts: int) -> None:
+        """Take in a last-price bar: its range (quote), length (ns) and close (UTC ns)."""
+        self._bars.add(ts)
+        self._volatility.add(high, low, duration)
+
+    def note_open_interest(self, contracts: float, ts: int, *, is_used: bool) -> None:
+        """Take in that open interest (base quantity) arrived, and whether the map used it."""
+        self._open_interest.add(ts, contracts)
+        if is_used and self._first_update is None:
+            self._first_update = ts
+
+    def data_quality(self, ts: int) -> float:
+        """Return how complete and fresh the data is at a time (UTC ns), in [0, 1]."""
+        p = self._parameters
+        fresh = min(
+            self._open_interest.score(ts, p.frozen_hours * HOUR_NS),
+            self._bars.score(ts),
+        )
+        if self._first_update is None:
+            return 0.0
+        passed, span = ts - self._first_update, p.warm_up_hours * HOUR_NS
+        return fresh * (0.5 + 0.5 * passed / span if passed < span else 1.0)
+
+    def let_pass(self, ts: int, confidence: float) -> None:
+        """Turn the signal to WAIT where time alone took the map's confidence."""
+        if confidence < self._parameters.wait_confidence and self.signal.action != WAIT:
+            reason = "Stale or missing input"
+            self.signal = Signal(ts, WAIT, reason, confidence, 0, math.nan, math.nan)
+
+    def update(self, ensemble: Ensemble, price: float, ts: int) -> None:
+        """
+        Find the clusters of the ensemble and decide the signal.
+
+        Parameters
+        ----------
+        ensemble : Ensemble
+            The map, with its data quality set.
+        price : float
+            The current price.
+        ts : int
+            UTC ns.
+
+        """
+        p = self._parameters
+        grid = view.grid_around(price, p.cluster_range, p.grid_bps * 1e-4)
+        notional = view.ensemble_notional(ensemble, grid)
+        found = find_clusters(notional, grid.edges, p.cluster_smoothing_bps / p.grid_bps)
+        significance = self._significance(found, price, ts)
+        confidence = ensemble.confidence_score()
+        self.clusters = Clusters(ts, price, *found, significance, confidence)
+        realised, predicted = self.balance.hour(ts)
+        self.signal = decide_signal(
+            SignalInputs(
+                ts=ts,
+                price=price,
+                clusters=self.clusters,
+                confidence=confidence,
+                volatility=self._volatility.over(p.signal_horizon_hours),
+                realised=realised,
+                predicted=predicted,
+                realised_rank=self.balance.rank_realised(realised, ts),
+            ),
+            p,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that changes."""
+        return {
+            "balance": self.balance.state(),
+            "volatility": self._volatility.state(),
+            "usual": [usual.state() for usual in self._usual],
+            "open_interest": self._open_interest.state(),
+            "bars": self._bars.state(),
+            "first_update": self._first_update,
+            "clusters": {name: getattr(self.clusters, name) for name in Clusters.__slots__},
+            "signal": {name: getattr(self.signal, name) for name in Signal.__slots__},
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what `state` returned."""
+        self.balance.restore(state["balance"])
+        self._volatility.restore(state["volatility"])
+        for usual, part in zip(self._usual, state["usual"], strict=True):
+            usual.restore(part)
+        self._open_interest.restore(state["open_interest"])
+        self._bars.restore(state["bars"])
+        self._first_update = state["first_update"]
+        self.clusters = Clusters(**state["clusters"])
+        self.signal = Signal(**state["signal"])
+
+    def _significance(self, found: ClusterArrays, price: float, ts: int) -> FloatArray:
+        # Near clusters, which AVOID is about, are compared with near ones: far ones, of low
+        # leverage, are always larger. Unusual means larger than a side's largest usually is.
+        peak, notional, side = found[2:]
+        is_near = np.abs(peak / price - 1.0) <= self._parameters.avoid_distance
+        near, far = self._usual
+        significance = np.where(is_near, near.rank(notional), far.rank(notional))
+        largest = np.zeros((2, 2))
+        for value, which, where in zip(notional, side.tolist(), is_near.tolist(), strict=True):
+            index = (0 if where else 1, 0 if which == LONG else 1)
+            largest[index] = max(largest[index], value)
+        near.add(largest[0], ts)
+        far.add(largest[1], ts)
+        return significance
+
+
+def _no_clusters() -> Clusters:
+    empty = np.zeros(0)
+    sides = np.zeros(0, dtype=np.int8)
+    return Clusters(0, math.nan, empty, empty, empty, empty, sides, empty, 0.0)

@@ -1,0 +1,14 @@
+"""Settings of the tests as a whole."""
+
+from hypothesis import HealthCheck
+from hypothesis import settings
+
+# The machine may be busy, and the first call of a kernel compiles it: time is no property here.
+# Examples are the same in every run, so that a failure is about the change at hand.
+settings.register_profile(
+    "project",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("project")

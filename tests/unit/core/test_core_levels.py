@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from scipy.stats import gamma
+
+from liq_nautilus.core.levels import bucket_levels
+from liq_nautilus.core.levels import shown_bucket_size
+from liq_nautilus.core.levels import uncertainty_band
+
+
+@pytest.mark.parametrize(
+    ("symbol", "price", "size"),
+    [
+        ("BTCUSDT", 20_000.0, 100.0),
+        ("BTCUSDT", 150_000.0, 100.0),
+        ("ETHUSDT", 3_000.0, 1.0),
+        ("SOLUSDT", 150.0, 0.1),
+        ("1000PEPEUSDT", 0.01, 1e-5),
+    ],
+)
+def test_shown_bucket_follows_the_price(symbol, price, size):
+    assert shown_bucket_size(symbol, price) == pytest.approx(size)
+
+
+def levels():
+    return (
+        np.array([101.0, 105.0, 99.0, 105.0, 250.0, 104.0]),
+        np.array([1.0, 3.0, 2.0, 4.0, 0.0, 6.0]),
+        np.array([1, 1, 1, -1, 1, -1], dtype=np.int8),
+        np.array([10.0, 50.0, 10.0, 25.0, 5.0, 5.0]),
+    )
+
+
+def test_buckets_sum_notional_per_side():
+    price, notional, side, leverage = bucket_levels(*levels(), 10.0)
+    np.testing.assert_allclose(price, [99.0, 104.0, (4 * 105.0 + 6 * 104.0) / 10.0])
+    np.testing.assert_allclose(notional, [2.0, 4.0, 10.0])
+    assert side.tolist() == [1, 1, -1]
+    assert side.dtype == np.int8
+    np.testing.assert_allclose(leverage, [10.0, (10.0 + 150.0) / 4.0, 13.0])
+
+
+def test_buckets_keep_leverages_apart_when_asked():
+    price, notional, side, leverage = bucket_levels(*levels(), 10.0, by_leverage=True)
+    np.testing.assert_allclose(price, [99.0, 101.0, 104.0, 105.0, 105.0])
+    np.testing.assert_allclose(notional, [2.0, 1.0, 6.0, 3.0, 4.0])
+    assert side.tolist() == [1, 1, -1, 1, -1]
+    np.testing.assert_allclose(leverage, [10.0, 10.0, 5.0, 50.0, 25.0])
+
+
+def test_nothing_in_nothing_out():
+    empty = np.zeros(0)
+    found = bucket_levels(np.ones(2), np.zeros(2), np.ones(2, dtype=np.int8), np.ones(2), 1.0)
+    assert all(part.size == 0 for part in found)
+    found = bucket_levels(empty, empty, empty.astype(np.int8), empty, 1.0, by_leverage=True)
+    assert all(part.size == 0 for part in found)
+
+
+def test_band_holds_ninety_per_cent_of_a_gamma_distribution():
+    notional = np.array([1e4, 1e6, 1e8])
+    low, high = uncertainty_band(notional, 50_000.0, 0.5)
+    variance = 50_000.0 * notional + (0.5 * notional) ** 2
+    shape = notional**2 / variance
+    np.testing.assert_allclose(low, gamma.ppf(0.05, shape, scale=notional / shape), rtol=2e-2)
+    np.testing.assert_allclose(high, gamma.ppf(0.95, shape, scale=notional / shape), rtol=1e-3)
+
+
+def test_band_narrows_to_the_estimate_without_uncertainty():
+    notional = np.array([0.0, 1e6])
+    low, high = uncertainty_band(notional, 0.0, 0.0)
+    np.testing.assert_allclose(low, notional, rtol=0.02)
+    np.testing.assert_allclose(high, notional, rtol=0.02)
+    low, high = uncertainty_band(notional, 50_000.0, 0.5)
+    assert low[0] == high[0] == 0.0
+    assert low[1] < 1e6 < high[1]
