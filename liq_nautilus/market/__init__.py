@@ -1,0 +1,1 @@
+"""A simulated leveraged market with known positions, written in Binance's layout."""
