@@ -1,0 +1,1 @@
+"""Binance's files: find, download, read, validate."""

@@ -1,0 +1,82 @@
+"""Takes a damaged file apart line by line: what is a row goes on with its line number."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING
+from typing import Final
+
+from liq_nautilus.data.source import LONGEST_LINE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from liq_nautilus.data.source import OpenedFile
+
+# Stands in no row: lines with control characters are none.
+SEPARATOR: Final = "\x1f"
+
+
+def write_clean_lines(file: OpenedFile, target: Path) -> Iterator[tuple[int, str]]:
+    """
+    Write the rows of a file, each with its line number, and yield the lines that are none.
+
+    Parameters
+    ----------
+    file : OpenedFile
+        The damaged file.
+    target : Path
+        Gets one line per row: the line number and the fields, parted by `SEPARATOR`.
+
+    Yields
+    ------
+    tuple of int and str
+        The line, counted from 1, and why it is no row.
+
+    """
+    with file.path.open("rb") as lines, target.open("w", encoding="utf-8", newline="") as clean:
+        for number, line in enumerate(_lines(lines), start=1):
+            raw = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+            if (number == 1 and file.has_header) or not raw.strip():
+                continue
+            fields = _fields(raw, file)
+            if isinstance(fields, str):
+                yield number, fields
+            else:
+                clean.write(f"{number}{SEPARATOR}{SEPARATOR.join(fields)}\n")
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    # A line without end is cut, so that no binary file fills the memory.
+    while line := file.readline(LONGEST_LINE):
+        rest = line
+        while len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):
+            rest = file.readline(LONGEST_LINE)
+        yield line
+
+
+def _fields(raw: bytes, file: OpenedFile) -> list[str] | str:
+    # The fields of a row, or why it is none.
+    if len(raw) >= LONGEST_LINE:
+        return f"a row must be shorter than {LONGEST_LINE} bytes"
+    try:
+        line = raw.decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:
+        return "a row must be UTF-8 text"
+    if not line.isprintable():
+        return "a row must not hold control characters"
+    if '"' in line:
+        try:
+            (fields,) = csv.reader([line], strict=True)
+        except (csv.Error, ValueError):
+            return "quotes must come in pairs around a field"
+    else:
+        fields = line.split(",")
+    fields = [field.strip() for field in fields]
+    if len(fields) != len(file.columns):
+        return f"a row must have {len(file.columns)} columns, had {len(fields)}"
+    if [field.lower() for field in fields if field] == [name for name in file.columns if name]:
+        return "a header must stand only on the first line"
+    return fields

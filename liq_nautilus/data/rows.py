@@ -1,0 +1,298 @@
+"""
+Reads the rows of an opened file with DuckDB, checks each, and accounts for every line.
+
+Two ways give the same rows. The fast one streams a sound file and stops at the first sign of
+damage; the careful one numbers the lines, sets aside what is no row, and says why of each.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import Final
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from liq_nautilus.data.cleaning import SEPARATOR
+from liq_nautilus.data.cleaning import write_clean_lines
+from liq_nautilus.data.intervals import DAY_NS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+
+    from liq_nautilus.data.kinds import Rules
+    from liq_nautilus.data.source import OpenedFile
+
+ROWS_PER_CHUNK: Final = 500_000
+# A file that names its day holds rows of that day. A few rows further away than a day are garbled
+# times; if there are many of them, the name means something else.
+_STRAY_SHARE: Final = 0.01
+_MOST_ISSUES_PER_FILE: Final = 1_000
+
+
+class NeedsCareError(Exception):
+    """The fast way met something it cannot account for: read the file the careful way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """
+    A row, or a whole file when `line` is None, that was not taken.
+
+    Attributes
+    ----------
+    file : str
+        The path below the source folder.
+    line : int, optional
+        The line, counted from 1, header included.
+    kind : str
+        The kind with its interval.
+    what : str
+        What must hold and what was found.
+
+    """
+
+    file: str
+    line: int | None
+    kind: str
+    what: str
+
+
+@dataclass(slots=True)
+class FileReport:
+    """What became of the rows of one file."""
+
+    n_good: int = 0
+    n_rejected: int = 0
+    n_out_of_order: int = 0
+    last_ns: int = 0
+    issues: list[Issue] = field(default_factory=list)
+
+    def add_times(self, time: npt.NDArray[np.int64]) -> None:
+        """Count good rows, and those that are earlier than the row before them."""
+        if len(time):
+            self.n_good += len(time)
+            self.n_out_of_order += int(np.count_nonzero(np.diff(time, prepend=self.last_ns) < 0))
+            self.last_ns = int(time[-1])
+
+    def add_rejected(self, source: Any, line: int, what: str) -> None:  # noqa: ANN401 - a file, named as is
+        """Count a rejected row, and list it as long as the list is readable."""
+        self.n_rejected += 1
+        if self.n_rejected <= _MOST_ISSUES_PER_FILE:
+            self.issues.append(Issue(source.name, line, source.series, what))
+        elif self.n_rejected == _MOST_ISSUES_PER_FILE + 1:
+            what = f"more rows were rejected; the first {_MOST_ISSUES_PER_FILE} are listed"
+            self.issues.append(Issue(source.name, None, source.series, what))
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """
+    Some rows of one file in canonical columns.
+
+    Attributes
+    ----------
+    table : pa.Table
+        The values of the kind.
+    lines : ndarray of shape (n_rows,)
+        The line of each row in the file, counted from 1.
+
+    """
+
+    table: pa.Table
+    lines: npt.NDArray[np.int64]
+
+    @property
+    def time(self) -> npt.NDArray[np.int64]:
+        """Return the time each row stands for: the opening of an interval, else the event."""
+        return time_of(self.table)
+
+
+def time_of(table: pa.Table) -> npt.NDArray[np.int64]:
+    """Return the UTC nanoseconds each canonical row stands for."""
+    name = "ts_open" if "ts_open" in table.column_names else "ts_event"
+    return np.asarray(table.column(name).to_numpy(), dtype=np.int64)
+
+
+def connect(scratch: Path, *, threads: int = 2, memory_mb: int = 400) -> duckdb.DuckDBPyConnection:
+    """Return a DuckDB connection that stays small and spills into `scratch`."""
+    connection = duckdb.connect(":memory:")
+    # Its own progress bar would go to stdout, between the lines of a JSON document.
+    connection.execute("SET enable_progress_bar = false")
+    connection.execute(f"SET threads = {threads}")
+    connection.execute(f"SET memory_limit = '{memory_mb}MB'")
+    connection.execute(f"SET temp_directory = {_quoted(scratch / 'spill')}")
+    return connection
+
+
+def read_fast(
+    file: OpenedFile, rules: Rules, connection: duckdb.DuckDBPyConnection
+) -> Iterator[Chunk]:
+    """
+    Stream the rows of a sound file in file order.
+
+    Raises
+    ------
+    NeedsCareError
+        As soon as anything about the file is not as it must be, at the latest after its last row.
+
+    """
+    n_rows, n_stray = 0, 0
+    try:
+        relation = connection.sql(_fast_query(file, rules))
+        for batch in relation.to_arrow_reader(ROWS_PER_CHUNK):
+            table = pa.Table.from_batches([batch])
+            if pc.any(table.column("is_bad")).as_py():
+                raise NeedsCareError
+            first = n_rows + 1 + file.has_header
+            n_rows += table.num_rows
+            chunk = Chunk(table.drop_columns("is_bad"), np.arange(first, first + table.num_rows))
+            n_stray += _count_stray(file, chunk.time)
+            yield chunk
+    except (duckdb.Error, pa.ArrowException, OSError) as e:  # of the parser, through Arrow
+        raise NeedsCareError from e
+    # An independent count: no line was skipped, none was joined with the next.
+    if n_rows + file.has_header != file.n_lines or _are_few(n_stray, n_rows):
+        raise NeedsCareError
+
+
+def read_careful(
+    file: OpenedFile,
+    rules: Rules,
+    connection: duckdb.DuckDBPyConnection,
+    scratch: Path,
+    report: FileReport,
+) -> Iterator[Chunk]:
+    """
+    Stream the good rows of a damaged file; the others are counted and listed in `report`.
+
+    Rows that DuckDB sets aside are listed after those that are no rows at all.
+    """
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        clean = Path(folder) / "clean.csv"
+        for line, what in write_clean_lines(file, clean):
+            report.add_rejected(file.source, line, what)
+        if clean.stat().st_size == 0:
+            return
+        query = _careful_query(file, rules, clean)
+        ((good, stray),) = connection.sql(_stray_query(file, query)).fetchall()
+        if _are_few(stray, good):
+            query = _without_strays(file, query)
+        for batch in connection.sql(query).to_arrow_reader(ROWS_PER_CHUNK):
+            table = pa.Table.from_batches([batch])
+            is_good = pc.is_null(table.column("reason"))
+            bad = table.filter(pc.invert(is_good)).select(["line", "reason"])
+            for row in bad.to_pylist():
+                report.add_rejected(file.source, row["line"], row["reason"])
+            kept = table.filter(is_good)
+            if kept.num_rows:
+                lines = kept.column("line").to_numpy()
+                yield Chunk(kept.drop_columns(["line", "reason"]), lines)
+
+
+def _count_stray(file: OpenedFile, time: npt.NDArray[np.int64]) -> int:
+    if file.source.period is None:
+        return 0
+    start, end = file.source.period
+    return int(np.count_nonzero((time < start - DAY_NS) | (time >= end + DAY_NS)))
+
+
+def _are_few(n_stray: int, n_rows: int) -> bool:
+    return 0 < n_stray <= max(1.0, _STRAY_SHARE * n_rows) and n_stray < n_rows
+
+
+def _stray_condition(file: OpenedFile) -> str:
+    if file.source.period is None:
+        return "false"
+    start, end = file.source.period
+    is_open = any(value.name == "ts_open" for value in file.kind.values)
+    name = "ts_open" if is_open else "ts_event"
+    return f"({name} < {start - DAY_NS} OR {name} >= {end + DAY_NS})"
+
+
+def _stray_query(file: OpenedFile, query: str) -> str:
+    return (
+        "SELECT count(*) FILTER (reason IS NULL),"  # noqa: S608 - built from declared schemas
+        f" count(*) FILTER (reason IS NULL AND {_stray_condition(file)}) FROM ({query})"
+    )
+
+
+def _without_strays(file: OpenedFile, query: str) -> str:
+    what = _text("the time must lie within a day of the dates in the file's name")
+    return (
+        "SELECT * REPLACE (CASE WHEN reason IS NOT NULL THEN reason"  # noqa: S608 - as above
+        f" WHEN {_stray_condition(file)} THEN {what} END AS reason) FROM ({query})"
+    )
+
+
+def _fast_query(file: OpenedFile, rules: Rules) -> str:
+    values = ", ".join(f"{value.sql} AS {value.name}" for value in file.kind.values)
+    conditions = [value.exact for value in file.kind.values if value.exact]
+    conditions += [c for value in file.kind.values for c in value.without_signs(file.odd_signs)]
+    conditions += [check.sql for check in file.kind.checks]
+    is_bad = f"NOT coalesce(({') AND ('.join(conditions)}), false)"
+    reader = _reader(file, file.path, ",", has_header=file.has_header)
+    # One level, so that DuckDB computes what values and conditions share only once.
+    return rules.fill(
+        f"SELECT {values}, {is_bad} AS is_bad FROM ({reader})"  # noqa: S608 - as above
+    )
+
+
+def _careful_query(file: OpenedFile, rules: Rules, clean: Path) -> str:
+    values, cases = [], []
+    for value in file.kind.values:
+        # A garbled number can overflow where it is scaled: it is no value, and no failure.
+        values.append(f"TRY({value.careful_sql or value.sql}) AS {value.name}")
+        exact = value.careful_exact or value.exact
+        if exact:
+            found = f"coalesce(nullif(raw_{value.column}, ''), 'empty')"
+            what = f"concat({_text(f'{value.column} {value.what}, was ')}, {found})"
+            cases.append(f"WHEN NOT coalesce(TRY(({exact})), false) THEN {what}")
+    cases += [
+        f"WHEN NOT coalesce(TRY(({check.sql})), false) THEN {_text(check.what)}"
+        for check in file.kind.checks
+    ]
+    names = ", ".join(value.name for value in file.kind.values)
+    reader = _reader(file, clean, SEPARATOR, has_header=False, line=True)
+    return rules.fill(
+        f"SELECT line, {names}, CASE {' '.join(cases)} END AS reason"  # noqa: S608 - as above
+        f" FROM (SELECT *, {', '.join(values)} FROM ({reader}))"
+    )
+
+
+def _reader(
+    file: OpenedFile, path: Path, separator: str, *, has_header: bool, line: bool = False
+) -> str:
+    names = [f"raw_{name}" if name else f"unused_{i}" for i, name in enumerate(file.columns)]
+    types = {"line": "BIGINT"} if line else {}
+    types |= dict.fromkeys(names, "VARCHAR")
+    columns = ", ".join(f"'{name}': '{kind}'" for name, kind in types.items())
+    missing = [
+        f"NULL::VARCHAR AS raw_{column.name}"
+        for column in file.kind.columns
+        if column.name not in file.columns
+    ]
+    selected = ", ".join(["*", *missing])
+    quote = "" if line else '"'
+    return (
+        f"SELECT {selected} FROM read_csv({_quoted(path)}, columns = {{{columns}}},"  # noqa: S608
+        f" header = {has_header}, auto_detect = false, delim = '{separator}',"
+        f" quote = '{quote}', escape = '{quote}', nullstr = '')"
+    )
+
+
+def _quoted(path: Path) -> str:
+    return _text(str(path.absolute()))
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,183 @@
+"""Opens a file of any packing and age: plain, zip or gz, with or without header, BOM or CRLF."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import tempfile
+import zipfile
+import zlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+from typing import TYPE_CHECKING
+from typing import BinaryIO
+from typing import Final
+from typing import cast
+
+from liq_nautilus.data.kinds import KINDS
+from liq_nautilus.data.kinds import Kind
+from liq_nautilus.data.values import ODD_SIGNS
+from liq_nautilus.errors import SchemaError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from liq_nautilus.data.files import SourceFile
+
+LONGEST_LINE: Final = 65_536
+_BLOCK: Final = 1 << 20
+_BOM: Final = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedFile:
+    """
+    A plain CSV file ready to be read, and how it is laid out.
+
+    Attributes
+    ----------
+    source : SourceFile
+        The file it came from.
+    kind : Kind
+        The schema.
+    path : Path
+        The plain CSV file, which may be a temporary one.
+    columns : tuple of str
+        The canonical column names in the file's order; empty for a column that is not needed.
+    has_header : bool
+        Whether the first line is a header.
+    n_lines : int
+        All lines of the file.
+    n_bytes : int
+        Its size.
+    odd_signs : str
+        Which of `ODD_SIGNS` stand anywhere below the header.
+
+    """
+
+    source: SourceFile
+    kind: Kind
+    path: Path
+    columns: tuple[str, ...]
+    has_header: bool
+    n_lines: int
+    n_bytes: int
+    odd_signs: str
+
+
+@contextmanager
+def opened(source: SourceFile, scratch: Path) -> Iterator[OpenedFile]:
+    """
+    Open a source file; what had to be unpacked into `scratch` is deleted afterwards.
+
+    Raises
+    ------
+    SchemaError
+        If the archive is broken, the file is empty or its columns are not those of its kind.
+
+    """
+    is_plain = source.path.suffix.lower() == ".csv"
+    if is_plain:
+        yield _describe(source, source.path)
+        return
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        plain = Path(folder) / "plain.csv"
+        _unpack(source, plain)
+        yield _describe(source, plain)
+
+
+def _unpack(source: SourceFile, target: Path) -> None:
+    try:
+        with target.open("wb") as file:
+            if source.path.suffix.lower() == ".gz":
+                with gzip.open(source.path) as packed:
+                    shutil.copyfileobj(cast("IO[bytes]", packed), file, _BLOCK)
+                return
+            with (
+                zipfile.ZipFile(source.path) as archive,
+                archive.open(_member(source, archive)) as packed,
+            ):
+                shutil.copyfileobj(packed, file, _BLOCK)
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        NotImplementedError,
+        RuntimeError,
+    ) as e:
+        msg = f"{source.name} must be a sound archive, {e}; download it again"
+        raise SchemaError(msg, path=source.path) from e
+
+
+def _member(source: SourceFile, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    members = [member for member in archive.infolist() if member.filename.lower().endswith(".csv")]
+    if len(members) != 1:
+        msg = (
+            f"{source.name} must hold exactly one CSV file, held {len(members)}; unpack it yourself"
+        )
+        raise SchemaError(msg, path=source.path)
+    return members[0]
+
+
+def _describe(source: SourceFile, path: Path) -> OpenedFile:
+    kind = KINDS[source.kind]
+    with path.open("rb") as file:
+        first = file.readline(LONGEST_LINE)
+        if not first.strip():
+            msg = f"{source.name} must begin with a row or header, was empty; download it again"
+            raise SchemaError(msg, path=path)
+        text = first.removeprefix(_BOM).decode("utf-8", "replace")
+        head = first + file.read(LONGEST_LINE)
+        lengths = {line.count(b",") + 1 for line in head.split(b"\n")}
+        names = [_clean(name) for name in text.split(",")]
+        columns, has_header = _layout(source, kind, names, lengths)
+        file.seek(len(first) if has_header else 0)
+        n_lines, odd_signs = _scan(file)
+    n_bytes = path.stat().st_size
+    return OpenedFile(
+        source, kind, path, columns, has_header, n_lines + has_header, n_bytes, odd_signs
+    )
+
+
+def _clean(name: str) -> str:
+    return name.strip().strip('"').strip().lower()
+
+
+def _layout(
+    source: SourceFile, kind: Kind, names: list[str], lengths: set[int]
+) -> tuple[tuple[str, ...], bool]:
+    # The columns in the file's order and whether the first line names them. Without a header the
+    # file must have all columns: the first line may be damaged, so any of the first may show it.
+    known = {
+        alias: column.name
+        for column in reversed(kind.columns)
+        for alias in (column.name, *column.aliases)
+    }
+    has_header = sum(name in known for name in names) * 2 >= len(names)
+    if has_header:
+        columns = tuple(known.get(name, "") for name in names)
+        missing = [c.name for c in kind.columns if not c.is_optional and c.name not in columns]
+        named = [name for name in columns if name]
+        if not missing and len(named) == len(set(named)):
+            return columns, True
+    elif len(kind.columns) in lengths:
+        return tuple(column.name for column in kind.columns), False
+    wanted = ",".join(column.name for column in kind.columns if not column.is_optional)
+    msg = (
+        f"{source.name} must have the columns {wanted} of {source.kind}, "
+        f"the first line was {','.join(names)[:200]!r}; check that it is such a file"
+    )
+    raise SchemaError(msg, path=source.path, row=1)
+
+
+def _scan(file: BinaryIO) -> tuple[int, str]:
+    # The lines from here on, and which of the odd signs stand in them.
+    n_lines, last, found = 0, b"\n", ""
+    while block := file.read(_BLOCK):
+        n_lines += block.count(b"\n")
+        found += "".join(sign for sign in ODD_SIGNS if sign not in found and sign.encode() in block)
+        last = block[-1:]
+    return n_lines + (last != b"\n"), found

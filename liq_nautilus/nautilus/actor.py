@@ -1,0 +1,374 @@
+"""The actor that keeps the map of one perpetual and publishes levels, clusters and signals."""
+
+from __future__ import annotations
+
+import heapq
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from nautilus_trader.common.actor import Actor
+from nautilus_trader.model.enums import AggressorSide
+
+from liq_nautilus.core.feed import Event
+from liq_nautilus.core.feed import Feed
+from liq_nautilus.core.feed import bar_event
+from liq_nautilus.core.feed import funding_event
+from liq_nautilus.core.feed import liquidation_event
+from liq_nautilus.core.feed import open_interest_event
+from liq_nautilus.core.feed import time_event
+from liq_nautilus.core.feed import trades_event
+from liq_nautilus.core.parameters import TrackerParameters
+from liq_nautilus.core.tracker import LiquidationTracker
+from liq_nautilus.errors import SettingError
+from liq_nautilus.nautilus.config import SECOND_NS
+from liq_nautilus.nautilus.instruments import binance_symbol
+from liq_nautilus.nautilus.liquidation import brackets_of
+from liq_nautilus.nautilus.publisher import PublishedStore
+from liq_nautilus.nautilus.snapshots import bytes_to_state
+from liq_nautilus.nautilus.snapshots import state_to_bytes
+from liq_nautilus.nautilus.types import LiquidationClusters
+from liq_nautilus.nautilus.types import LiquidationLevels
+from liq_nautilus.nautilus.types import LiquidationOrder
+from liq_nautilus.nautilus.types import LiquidationSignal
+from liq_nautilus.nautilus.types import LiquidationVolume
+from liq_nautilus.nautilus.types import MarkPriceBar
+from liq_nautilus.nautilus.types import OpenInterest
+from liq_nautilus.nautilus.types import data_type
+
+if TYPE_CHECKING:
+    from nautilus_trader.common.component import TimeEvent
+    from nautilus_trader.core.data import Data
+    from nautilus_trader.model.data import Bar
+    from nautilus_trader.model.data import FundingRateUpdate
+    from nautilus_trader.model.data import MarkPriceUpdate
+    from nautilus_trader.model.data import TradeTick
+
+    from liq_nautilus.core.margin import BracketTable
+    from liq_nautilus.nautilus.config import LiquidationActorConfig
+    from liq_nautilus.nautilus.custom import CustomRecord
+
+_MILLISECOND_NS: Final = 1_000_000
+_INTERVALS: Final = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_STALE_TIMER: Final = "stale-check"
+_ALERT: Final = "known"
+_STATE: Final = "tracker"
+
+
+class LiquidationActor(Actor):
+    """
+    Keep the liquidation map of one perpetual; publish it on every open interest and funding update.
+
+    Each handler turns a datum into an event of `liq_nautilus.core.feed`. An event is applied once
+    all data of its moment has come, in the feed's order, whatever the order of arrival. Open
+    interest waits for its publication delay. A signal is also published when it changes between
+    updates: at realised liquidations no, but at inputs gone stale.
+
+    Parameters
+    ----------
+    config : LiquidationActorConfig
+        The settings.
+
+    Raises
+    ------
+    SettingError
+        If parameters, brackets or the names of models are wrong.
+
+    """
+
+    def __init__(self, config: LiquidationActorConfig) -> None:
+        super().__init__(config)
+        self._settings = config
+        self.tracker = LiquidationTracker(read_parameters(config), brackets=_brackets(config))
+        self._feed = Feed(self.tracker)
+        self._models = _models(config)
+        self._delay_ns = round(config.open_interest_delay_secs * SECOND_NS)
+        self._store = PublishedStore(config.store_path) if config.store_path else None
+        self._trades: list[tuple[float, float, int, int]] = []
+        # When something pending becomes known, earliest first.
+        self._moments: list[int] = []
+        self._mark_ts: int | None = None
+        self._last_update_ns = 0
+        self._keep_after_ns = 0
+        self._keeps_levels = True
+        self.n_skipped = 0
+        self.n_levels = 0
+        self.n_signals = 0
+        self.n_updates = 0
+
+    def on_start(self) -> None:
+        """Subscribe to what the map is made of."""
+        config = self._settings
+        instrument_id = config.instrument_id
+        self._interval_ns = round(config.bar_type.spec.timedelta.total_seconds()) * SECOND_NS
+        self._levels_type = data_type(LiquidationLevels, instrument_id)
+        self._clusters_type = data_type(LiquidationClusters, instrument_id)
+        self._signal_type = data_type(LiquidationSignal, instrument_id)
+        self.subscribe_bars(config.bar_type)
+        self.subscribe_funding_rates(instrument_id, client_id=config.client_id)
+        if config.use_trades:
+            self.subscribe_trade_ticks(instrument_id)
+        if config.mark_prices == "updates":
+            self.subscribe_mark_prices(instrument_id)
+        wanted = {
+            OpenInterest: True,
+            MarkPriceBar: config.mark_prices == "bars",
+            LiquidationVolume: config.liquidations == "volume",
+            LiquidationOrder: config.liquidations == "orders",
+        }
+        for data_cls in (data_cls for data_cls, is_wanted in wanted.items() if is_wanted):
+            self.subscribe_data(
+                data_type(data_cls, instrument_id),
+                client_id=config.client_id,
+                instrument_id=instrument_id,
+            )
+        self.clock.set_timer(
+            _STALE_TIMER, pd.Timedelta(seconds=config.stale_check_secs), callback=self._on_timer
+        )
+
+    def on_stop(self) -> None:
+        """Write what is still buffered."""
+        self.clock.cancel_timers()
+        if self._store is not None:
+            self._store.flush()
+
+    def on_save(self) -> dict[str, bytes]:
+        """Return the map, so that a restarted node goes on where this one stopped."""
+        return {_STATE: state_to_bytes(self.tracker.state())}
+
+    def on_load(self, state: dict[str, bytes]) -> None:
+        """Take over a saved map; one of other parameters is left aside."""
+        if _STATE not in state:
+            return
+        tracker = LiquidationTracker.from_state(bytes_to_state(state[_STATE]))
+        if tracker.parameters != self.tracker.parameters:
+            self.log.warning("The saved map has other parameters and is left aside")
+            return
+        self.tracker = tracker
+        self._feed = Feed(tracker)
+
+    # -- Data comes in ----------------------------------------------------------------------------
+
+    def on_bar(self, bar: Bar) -> None:
+        """Take a bar of last prices."""
+        self._push(
+            bar_event(
+                bar.open.as_double(),
+                bar.high.as_double(),
+                bar.low.as_double(),
+                bar.close.as_double(),
+                # Binance stamps a bar's close one millisecond before the next one opens.
+                bar.ts_event + _MILLISECOND_NS - self._interval_ns,
+                bar.ts_event,
+                volume=bar.volume.as_double(),
+            ),
+            bar.ts_init,
+        )
+
+    def on_trade_tick(self, tick: TradeTick) -> None:
+        """Keep a trade for the next batch."""
+        side = -1 if tick.aggressor_side == AggressorSide.SELLER else 1
+        self._trades.append((tick.price.as_double(), tick.size.as_double(), side, tick.ts_event))
+
+    def on_mark_price(self, update: MarkPriceUpdate) -> None:
+        """Take a single mark price as the bar since the one before."""
+        price, ts = update.value.as_double(), update.ts_event
+        start = ts if self._mark_ts is None else self._mark_ts
+        self._mark_ts = ts
+        self._push(bar_event(price, price, price, price, start, ts, "mark"), update.ts_init)
+
+    def on_funding_rate(self, update: FundingRateUpdate) -> None:
+        """Take a funding rate and publish once all data of its moment has come."""
+        self._push(funding_event(float(update.rate), update.ts_event), update.ts_init)
+        self._await(update.ts_event)
+
+    def on_data(self, data: Data) -> None:
+        """Take custom data."""
+        if isinstance(data, OpenInterest):
+            self._take_open_interest(data)
+        elif isinstance(data, MarkPriceBar):
+            start = data.ts_event + _MILLISECOND_NS - _interval_ns(data.interval)
+            prices = (data.open, data.high, data.low, data.close)
+            self._push(bar_event(*prices, start, data.ts_event, "mark"), data.ts_init)
+        elif isinstance(data, LiquidationVolume):
+            self._take_volume(data)
+        elif isinstance(data, LiquidationOrder):
+            notional = data.quantity * data.average_price
+            ts = data.ts_event
+            self._push(
+                liquidation_event(data.position_side, notional, ts, ts, "orders"), data.ts_init
+            )
+
+    def _take_open_interest(self, data: OpenInterest) -> None:
+        event = open_interest_event(
+            data.open_interest, data.open_interest_notional, data.ts_event, self._delay_ns
+        )
+        self._push(event, data.ts_init)
+        self._await(event.ts_known)
+
+    def _take_volume(self, data: LiquidationVolume) -> None:
+        start = data.ts_event - _interval_ns(data.interval)
+        for side, notional in ((1, data.long_notional), (-1, data.short_notional)):
+            self._push(
+                liquidation_event(side, notional, start, data.ts_event, "bars"), data.ts_init
+            )
+
+    def _push(self, event: Event, ts_init: int) -> None:
+        # What was known before this moment is complete; the moment itself is not yet.
+        self._feed.push(event)
+        self._release(ts_init - 1)
+
+    def _await(self, ts_known: int) -> None:
+        # Time alerts of a moment come after all its data.
+        ts = max(ts_known, self.clock.timestamp_ns())
+        if ts in self._moments:
+            return
+        heapq.heappush(self._moments, ts)
+        if self._moments[0] == ts:
+            if len(self._moments) > 1:
+                self.clock.cancel_timer(_ALERT)
+            self._set_alert()
+
+    def _set_alert(self) -> None:
+        # One name for all: the clock keeps every name it ever heard.
+        self.clock.set_time_alert_ns(_ALERT, self._moments[0], self._on_known)
+
+    # -- The map moves and is published ----------------------------------------------------------
+
+    def _release(self, ts: int) -> bool:
+        if self._trades:
+            self._push_trades(ts)
+        has_update = False
+        is_done = False
+        while not is_done:
+            try:
+                has_update |= any(event.is_update for event in self._feed.release(ts))
+                is_done = True
+            except ValueError as e:
+                # The datum is gone from the feed; what comes after it is still to be applied.
+                self.n_skipped += 1
+                if self.n_skipped == 1:
+                    self.log.warning(f"A datum was skipped, later ones are only counted: {e}")
+        return has_update
+
+    def _push_trades(self, ts: int) -> None:
+        n = len(self._trades)
+        while n and self._trades[n - 1][3] > ts:
+            n -= 1
+        if not n:
+            return
+        batch, self._trades = self._trades[:n], self._trades[n:]
+        prices, quantities, sides, times = (np.array(column) for column in zip(*batch, strict=True))
+        self._feed.push(trades_event(prices, quantities, sides.astype(np.int8), int(times[-1])))
+
+    def _on_known(self, event: TimeEvent) -> None:
+        ts = event.ts_event
+        while self._moments and self._moments[0] <= ts:
+            heapq.heappop(self._moments)
+        if self._moments:
+            self._set_alert()
+        if self._release(ts):
+            self._last_update_ns = ts
+            self._publish_map(ts)
+
+    def _on_timer(self, event: TimeEvent) -> None:
+        ts = event.ts_event
+        if ts - self._last_update_ns < self._settings.stale_check_secs * SECOND_NS:
+            return
+        before = self.tracker.signal().action
+        self._feed.push(time_event(ts))
+        self._release(ts)
+        if self.tracker.signal().action != before:
+            self._publish_signal(ts)
+
+    def _publish_map(self, ts: int) -> None:
+        config = self._settings
+        if ts < config.publish_from_ns:
+            return
+        self.n_updates += 1
+        self._keeps_levels = ts >= self._keep_after_ns
+        if self._keeps_levels:
+            interval_ns = max(round(config.store_interval_secs * SECOND_NS), 1)
+            self._keep_after_ns = (ts // interval_ns + 1) * interval_ns
+        instrument_id = config.instrument_id
+        for model in self._models:
+            record = self.tracker.levels(model, price_range=config.publish_range)
+            self.n_levels += 1
+            if config.publish:
+                levels = LiquidationLevels.from_record(record, instrument_id, ts)
+                self._publish(self._levels_type, levels)
+        if config.publish and config.publish_clusters:
+            clusters = self.tracker.clusters()
+            self._publish(
+                self._clusters_type, LiquidationClusters.from_record(clusters, instrument_id, ts)
+            )
+        self._publish_signal(ts)
+
+    def _publish_signal(self, ts: int) -> None:
+        config = self._settings
+        if ts < config.publish_from_ns:
+            return
+        self.n_signals += 1
+        if config.publish:
+            record = self.tracker.signal()
+            signal = LiquidationSignal.from_record(record, config.instrument_id, ts)
+            self._publish(self._signal_type, signal)
+
+    def _publish(self, topic: object, datum: CustomRecord) -> None:
+        self.publish_data(topic, datum)
+        if self._store is not None and (self._keeps_levels or topic is not self._levels_type):
+            self._store.add(datum)
+
+
+def read_parameters(config: LiquidationActorConfig) -> TrackerParameters:
+    """
+    Return the map's parameters of an actor's settings.
+
+    Raises
+    ------
+    SettingError
+        If the file cannot be read, or a parameter is wrong.
+
+    """
+    try:
+        if config.parameters_path is not None:
+            document = json.loads(Path(config.parameters_path).read_text(encoding="utf-8"))
+            return TrackerParameters.from_dict(document["parameters"])
+        return TrackerParameters.from_dict(config.parameters or {})
+    except OSError as e:
+        msg = f"the parameters file must be readable, was {config.parameters_path} ({e.strerror})"
+        raise SettingError(msg) from e
+    except (KeyError, TypeError, ValueError) as e:
+        msg = f"the map's parameters must be those of `calibrate`, were wrong: {e}"
+        raise SettingError(msg) from e
+
+
+def _brackets(config: LiquidationActorConfig) -> BracketTable:
+    symbol = binance_symbol(config.instrument_id)
+    try:
+        document = (
+            None
+            if config.brackets_path is None
+            else json.loads(Path(config.brackets_path).read_text(encoding="utf-8"))
+        )
+        return brackets_of(symbol, config.publish_from_ns or None, document)
+    except (OSError, ValueError) as e:
+        msg = f"brackets_path must hold the brackets of {symbol}, was {config.brackets_path} ({e})"
+        raise SettingError(msg) from e
+
+
+def _models(config: LiquidationActorConfig) -> tuple[str, ...]:
+    known = LiquidationTracker.model_names
+    wanted = known if config.publish_models is None else tuple(config.publish_models)
+    unknown = [model for model in wanted if model not in known]
+    if unknown:
+        msg = f"publish_models must be among {', '.join(known)}, was {', '.join(unknown)}"
+        raise SettingError(msg)
+    return wanted
+
+
+def _interval_ns(interval: str) -> int:
+    return int(interval[:-1]) * _INTERVALS[interval[-1]] * SECOND_NS

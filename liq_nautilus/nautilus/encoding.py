@@ -1,0 +1,300 @@
+"""
+From canonical tables to the catalog's own Arrow schemas, without a Python object per row.
+
+Nautilus's encoding of bars, trades and prices is private. Whether it still is what this module
+writes is tried at run time, on a sample that goes both ways; if it is not, the supported wranglers
+of Nautilus take over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from nautilus_trader.core import nautilus_pyo3
+from nautilus_trader.model.data import Bar
+from nautilus_trader.model.data import BarType
+from nautilus_trader.model.data import FundingRateUpdate
+from nautilus_trader.model.data import IndexPriceUpdate
+from nautilus_trader.model.data import MarkPriceUpdate
+from nautilus_trader.model.data import TradeTick
+from nautilus_trader.model.enums import AggressorSide
+from nautilus_trader.model.identifiers import TradeId
+from nautilus_trader.model.objects import Price
+from nautilus_trader.model.objects import Quantity
+from nautilus_trader.persistence.wranglers_v2 import BarDataWranglerV2
+from nautilus_trader.persistence.wranglers_v2 import TradeTickDataWranglerV2
+from nautilus_trader.serialization.arrow.serializer import ArrowSerializer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from nautilus_trader.model.instruments import CryptoPerpetual
+
+    type Encoder = Callable[[pa.Table], pa.Table]
+
+_RAW_BYTES: Final = 16
+# Mark and index prices are computed: Binance states them with eight decimals, beyond the tick.
+PRICE_UPDATE_DECIMALS: Final = 8
+_MINUTES_PER_HOUR: Final = 60
+
+
+def _unchanged(table: pa.Table) -> pa.Table:
+    return table
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """
+    A series of the catalog that a kind of file feeds.
+
+    Attributes
+    ----------
+    data_cls : type
+        The Nautilus class.
+    identifier : str
+        The instrument id, or the bar type.
+    file_schema : pa.Schema
+        The schema of its Parquet files, metadata included.
+    encode : callable
+        Turns a canonical table into a flat table of the series.
+    keys : tuple of str
+        The flat columns which, with `ts_init`, name a row.
+    unique : str, optional
+        The key that may not repeat at another time either.
+    is_daily : bool
+        Whether files hold a day, else a month.
+    streams : bool
+        Whether rows can be written as they come.
+    to_file, from_file : callable
+        From the flat table to the file's and back, where they differ.
+    repetitive : tuple of str, optional
+        The columns whose values repeat, for a dictionary in the file; None for Nautilus's own
+        types: all columns, as Nautilus writes them.
+
+    """
+
+    data_cls: type
+    identifier: str
+    file_schema: pa.Schema
+    encode: Encoder
+    keys: tuple[str, ...] = ()
+    unique: str | None = None
+    is_daily: bool = False
+    streams: bool = True
+    to_file: Encoder = _unchanged
+    from_file: Encoder = _unchanged
+    repetitive: tuple[str, ...] | None = None
+
+    def open_file(self, path: Path) -> pq.ParquetWriter:
+        """Return a writer of a file of the series."""
+        use_dictionary = True if self.repetitive is None else list(self.repetitive)
+        return pq.ParquetWriter(path, self.file_schema, use_dictionary=use_dictionary)
+
+    @property
+    def flat_schema(self) -> pa.Schema:
+        """Return the schema of the flat table."""
+        return self.from_file(self.file_schema.empty_table()).schema
+
+
+def bar_target(instrument: CryptoPerpetual, bar_type: BarType) -> Target:
+    """Return the series of external bars of last prices."""
+    prices = [Price(value, instrument.price_precision) for value in (2, 4, 1, 3)]
+    sample = Bar(bar_type, *prices, Quantity(5, instrument.size_precision), 7, 7)
+    schema = _schema_of(sample)
+    row = _canonical_row(open=2, high=4, low=1, close=3, volume=5)
+    columns = ("open", "high", "low", "close", "volume", "ts_event", "ts_event")
+    encode = _encoder(schema, columns)
+    if not _agrees(encode, row, sample):
+        encode = _supported_bars(instrument, bar_type)
+    return Target(Bar, str(bar_type), schema, encode)
+
+
+def trade_target(instrument: CryptoPerpetual) -> Target:
+    """Return the series of trades."""
+    sample = TradeTick(
+        instrument.id,
+        Price(2, instrument.price_precision),
+        Quantity(5, instrument.size_precision),
+        AggressorSide.SELLER,
+        TradeId("11"),
+        7,
+        7,
+    )
+    schema = _schema_of(sample)
+    row = _canonical_row(price=2, size=5)
+    row = row.append_column("aggressor_side", pa.array([2], pa.int8()))
+    row = row.append_column("trade_id", pa.array([11], pa.int64()))
+    columns = ("price", "size", "aggressor_side", "trade_id", "ts_event", "ts_event")
+    encode = _encoder(schema, columns)
+    if not _agrees(encode, row, sample):
+        encode = _supported_trades(instrument)
+    return Target(
+        TradeTick,
+        str(instrument.id),
+        schema,
+        encode,
+        keys=("trade_id",),
+        unique="trade_id",
+        is_daily=True,
+    )
+
+
+def price_update_target(
+    instrument: CryptoPerpetual, data_cls: type[MarkPriceUpdate | IndexPriceUpdate]
+) -> Target:
+    """Return the series of mark or index prices at the close of each bar."""
+    sample = data_cls(instrument.id, Price(3, PRICE_UPDATE_DECIMALS), 7, 7)
+    schema = _schema_of(sample)
+    encode = _encoder(schema, ("close_decimal", "ts_event", "ts_event"))
+    if not _agrees(encode, _canonical_row(close_decimal=3), sample):
+        encode = _supported_prices(instrument, data_cls)
+
+    def encode_close(table: pa.Table) -> pa.Table:
+        close = pc.round(table.column("close"), ndigits=PRICE_UPDATE_DECIMALS)
+        texts = [f"{value:.{PRICE_UPDATE_DECIMALS}f}" for value in close.to_pylist()]
+        decimals = pa.array([Decimal(text) for text in texts], pa.decimal128(38, _RAW_BYTES))
+        return encode(table.append_column("close_decimal", decimals))
+
+    return Target(data_cls, str(instrument.id), schema, encode_close)
+
+
+def funding_target(instrument: CryptoPerpetual) -> Target:
+    """Return the series of funding rates, encoded by Nautilus itself: there are three a day."""
+
+    def encode(table: pa.Table) -> pa.Table:
+        updates = [
+            FundingRateUpdate(
+                instrument.id,
+                Decimal(row["rate_text"]),
+                row["ts_event"],
+                row["ts_event"],
+                row["interval_hours"] * _MINUTES_PER_HOUR,
+            )
+            for row in table.to_pylist()
+        ]
+        if not updates:
+            return schema.empty_table()
+        return ArrowSerializer.serialize_batch(updates, FundingRateUpdate).combine_chunks()
+
+    sample = FundingRateUpdate(instrument.id, Decimal("0.0001"), 7, 7, 480)
+    schema = ArrowSerializer.serialize_batch([sample], FundingRateUpdate).schema
+    return Target(FundingRateUpdate, str(instrument.id), schema, encode)
+
+
+def raw_decimal(column: pa.ChunkedArray) -> pa.Array:
+    """
+    Return decimals of 16 places as Nautilus's raw fixed-point bytes.
+
+    Both are 16-byte little-endian integers: nothing is copied.
+    """
+    array = column.combine_chunks()
+    buffers = [None, array.buffers()[1]]
+    raw = pa.binary(_RAW_BYTES)
+    return pa.Array.from_buffers(raw, len(array), buffers, offset=array.offset)
+
+
+def decimals_of_raw(column: pa.ChunkedArray) -> pa.Array:
+    """Return Nautilus's raw fixed-point bytes as decimals of 16 places, without copying."""
+    array = column.combine_chunks()
+    buffers = [None, array.buffers()[1]]
+    kind = pa.decimal128(38, _RAW_BYTES)
+    return pa.Array.from_buffers(kind, len(array), buffers, offset=array.offset)
+
+
+def _schema_of(sample: Any) -> pa.Schema:  # noqa: ANN401 - any datum
+    return ArrowSerializer.serialize_batch([sample], type(sample)).schema
+
+
+def _canonical_row(**values: int) -> pa.Table:
+    decimal = pa.decimal128(38, _RAW_BYTES)
+    columns = {name: pa.array([Decimal(value)], decimal) for name, value in values.items()}
+    return pa.table({**columns, "ts_event": pa.array([7], pa.int64())})
+
+
+def _encoder(schema: pa.Schema, columns: tuple[str, ...]) -> Encoder:
+    def encode(table: pa.Table) -> pa.Table:
+        arrays = [
+            _to_field(table.column(name), field)
+            for name, field in zip(columns, schema, strict=True)
+        ]
+        return pa.Table.from_arrays(arrays, schema=schema)
+
+    return encode
+
+
+def _to_field(column: pa.ChunkedArray, field: pa.Field) -> pa.Array:
+    if pa.types.is_decimal(column.type) and field.type == pa.binary(_RAW_BYTES):
+        return raw_decimal(column)
+    return pc.cast(column.combine_chunks(), field.type)
+
+
+def _agrees(encode: Encoder, row: pa.Table, sample: Any) -> bool:  # noqa: ANN401 - any datum
+    # Whether Nautilus encodes the sample exactly as the direct way does.
+    if nautilus_pyo3.PRECISION_BYTES != _RAW_BYTES:
+        return False
+    try:
+        direct = encode(row)
+    except (ValueError, pa.ArrowException):
+        return False
+    documented = ArrowSerializer.serialize_batch([sample], type(sample))
+    return bool(direct.equals(documented, check_metadata=True))
+
+
+def _supported_bars(instrument: CryptoPerpetual, bar_type: BarType) -> Encoder:
+    wrangler = BarDataWranglerV2(
+        str(bar_type), instrument.price_precision, instrument.size_precision
+    )
+
+    def encode(table: pa.Table) -> pa.Table:
+        names = ("open", "high", "low", "close", "volume")
+        frame = pd.DataFrame({name: _floats(table.column(name)) for name in names})
+        frame["ts_event"] = pd.to_datetime(table.column("ts_event").to_numpy(), utc=True)
+        bars = wrangler.from_pandas(frame)
+        return ArrowSerializer.serialize_batch(bars, nautilus_pyo3.Bar).combine_chunks()
+
+    return encode
+
+
+def _supported_trades(instrument: CryptoPerpetual) -> Encoder:
+    wrangler = TradeTickDataWranglerV2(
+        str(instrument.id), instrument.price_precision, instrument.size_precision
+    )
+
+    def encode(table: pa.Table) -> pa.Table:
+        frame = pd.DataFrame({name: _floats(table.column(name)) for name in ("price", "size")})
+        # The wrangler takes True for a buyer (1), whatever its column of the same origin says.
+        frame["aggressor_side"] = table.column("aggressor_side").to_numpy() == 1
+        frame["trade_id"] = table.column("trade_id").to_numpy()
+        frame["ts_event"] = pd.to_datetime(table.column("ts_event").to_numpy(), utc=True)
+        trades = wrangler.from_pandas(frame)
+        return ArrowSerializer.serialize_batch(trades, nautilus_pyo3.TradeTick).combine_chunks()
+
+    return encode
+
+
+def _supported_prices(
+    instrument: CryptoPerpetual, data_cls: type[MarkPriceUpdate | IndexPriceUpdate]
+) -> Encoder:
+    def encode(table: pa.Table) -> pa.Table:
+        rows = zip(table["close_decimal"].to_pylist(), table["ts_event"].to_pylist(), strict=True)
+        updates = [
+            data_cls(instrument.id, Price.from_str(f"{close:.{PRICE_UPDATE_DECIMALS}f}"), ts, ts)
+            for close, ts in rows
+        ]
+        return ArrowSerializer.serialize_batch(updates, data_cls).combine_chunks()
+
+    return encode
+
+
+def _floats(column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.asarray(pc.cast(column, pa.float64()).to_numpy())

@@ -1,0 +1,179 @@
+import numpy as np
+import pytest
+from data_files import KINDS
+from data_files import START_MS
+from data_files import parsed
+from data_files import write_bytes
+from data_files import write_file
+
+from liq_nautilus.errors import DataGapError
+from liq_nautilus.errors import SchemaError
+from liq_nautilus.errors import SettingError
+from liq_nautilus.errors import StoreError
+from liq_nautilus.nautilus import reading
+from liq_nautilus.nautilus.catalog import open_catalog
+from liq_nautilus.nautilus.frames import read_table
+from liq_nautilus.nautilus.ingest import ingest
+from liq_nautilus.nautilus.quality import assess_catalog
+from liq_nautilus.nautilus.quality import data_quality_score
+from liq_nautilus.nautilus.records import FileRecord
+from liq_nautilus.nautilus.records import read_records
+from liq_nautilus.nautilus.records import update_records
+from liq_nautilus.nautilus.targets import bar_type
+
+START = START_MS * 1_000_000
+MINUTE = 60_000_000_000
+DAY = 1440 * MINUTE
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reading")
+    for kind in KINDS.values():
+        if kind.kind != "trades":
+            write_file(folder / "source", kind, kind.lines(60))
+    month = f"{START_MS},1.00,3.00,1.00,2.00,5.000,{START_MS + 31 * 86_400_000 - 1},0,0,0,0,0"
+    write_file(folder / "source", KINDS["klines"], [month], name="BTCUSDT-1mo-2025-01")
+    ingest(folder / "source", folder / "catalog")
+    return folder / "catalog"
+
+
+READERS = {
+    "klines": lambda c, *w, **k: reading.read_bars(c, "BTCUSDT", "1m", *w, **k),
+    "markPriceKlines": lambda c, *w, **k: reading.read_mark_bars(c, "BTCUSDT", "1m", *w, **k),
+    "taker": lambda c, *w, **k: reading.read_taker_volume(c, "BTCUSDT", "1m", *w, **k),
+    "metrics": lambda c, *w, **k: reading.read_open_interest(c, "BTCUSDT", *w, **k),
+    "fundingRate": lambda c, *w, **k: reading.read_funding(c, "BTCUSDT", *w, **k),
+    "aggTrades": lambda c, *w, **k: reading.read_trades(c, "BTCUSDT", *w, **k),
+    "liquidationSnapshot": lambda c, *w, **k: reading.read_liquidation_orders(
+        c, "BTCUSDT", *w, **k
+    ),
+    "liquidations": lambda c, *w, **k: reading.read_liquidation_volume(c, "BTCUSDT", *w, **k),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_window_is_closed_on_the_left_and_open_on_the_right(catalog, name):
+    everything = READERS[name](catalog)
+    assert len(everything) == 60
+    time = "ts_open" if "ts_open" in everything else "ts"
+    first, last = int(everything[time].iloc[10]), int(everything[time].iloc[50])
+    part = READERS[name](catalog, first, last)
+    assert part[time].tolist() == everything[time].iloc[10:50].tolist()
+    assert part[time].dtype == np.int64
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_read_without_rows_is_an_error_unless_allowed(catalog, tmp_path, name):
+    read = READERS[name]
+    with pytest.raises(DataGapError, match=r"must hold .* of BTCUSDT in the window asked for"):
+        read(catalog, START + 900 * DAY, START + 901 * DAY)
+    empty = read(catalog, START + 900 * DAY, None, required=False)
+    nothing = read(tmp_path / "nowhere", required=False)
+    assert empty.empty
+    assert nothing.empty
+    assert list(empty.columns) == list(nothing.columns) == list(read(catalog).columns)
+
+
+def test_bars_have_the_floats_nearest_to_the_text(catalog):
+    bars = reading.read_bars(catalog, "BTCUSDT", "1m")
+    wanted = [parsed(KINDS["klines"], line) for line in KINDS["klines"].lines(60)]
+    names = ["ts_close", "open", "high", "low", "close", "volume"]
+    assert list(bars[names].itertuples(index=False, name=None)) == wanted
+    assert (bars["ts_close"] - bars["ts_open"]).unique().tolist() == [MINUTE - 1_000_000]
+
+
+def test_month_bar_opens_with_the_month(catalog):
+    bars = reading.read_bars(catalog, "BTCUSDT", "1mo")
+    assert bars["ts_open"].tolist() == [START]
+    assert bars["ts_close"].tolist() == [START + 31 * DAY - 1_000_000]
+
+
+def test_inventory_names_every_series(catalog):
+    found = {series.kind: series for series in reading.inventory(catalog)}
+    assert sorted(found) == sorted(
+        {kind.series for kind in KINDS.values()} - {"trades"} | {"klines-1mo"}
+    )
+    for name in ("klines-1m", "liquidations-1m", "metrics", "markPriceKlines-1m"):
+        assert (found[name].n_rows, found[name].first_ns) == (60, START)
+    assert found["klines-1mo"].first_ns == START
+    assert found["bookDepth"].n_rows == 6
+    assert reading.inventory(catalog / "nowhere") == []
+    assert reading.symbols(catalog) == ["BTCUSDT"]
+
+
+def test_only_symbol_is_found_or_asked_for(catalog, tmp_path):
+    assert reading.only_symbol(catalog, None) == "BTCUSDT"
+    assert reading.only_symbol(catalog, "BTCUSDT") == "BTCUSDT"
+    with pytest.raises(DataGapError, match="must hold data of XYZ, it has BTCUSDT"):
+        reading.only_symbol(catalog, "XYZ")
+    with pytest.raises(DataGapError, match="must hold data, there was none"):
+        reading.only_symbol(tmp_path, None)
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        lines = KINDS["klines"].lines(3)
+        write_file(tmp_path / "s", KINDS["klines"], lines, name=f"{symbol}-1m-2025-01-01")
+    ingest(tmp_path / "s", tmp_path / "c")
+    with pytest.raises(SettingError, match=r"--symbol must be given .* BTCUSDT, ETHUSDT"):
+        reading.only_symbol(tmp_path / "c", None)
+
+
+def test_finest_interval_that_covers_the_window_is_chosen(catalog, tmp_path):
+    assert reading.finest_bar_interval(catalog, "BTCUSDT", START, START + 60 * MINUTE) == "1m"
+    assert reading.finest_bar_interval(catalog, "BTCUSDT") == "1mo"
+    with pytest.raises(DataGapError, match="must hold bars of ETHUSDT"):
+        reading.finest_bar_interval(catalog, "ETHUSDT")
+
+
+def test_nautilus_view_of_a_catalog(catalog, tmp_path):
+    assert len(open_catalog(catalog).instruments()) == 1
+    with pytest.raises(DataGapError, match="must hold data"):
+        open_catalog(tmp_path)
+
+
+def test_damaged_file_is_named(tmp_path):
+    path = write_bytes(tmp_path, "x", b"PAR1", ".parquet")
+    with pytest.raises(StoreError, match="must be a sound Parquet file"):
+        read_table(path)
+
+
+def test_bar_type_of_unknown_bars_is_refused(monkeypatch):
+    assert str(bar_type("BTCUSD_PERP", "1mo")) == "BTCUSD-PERP.BINANCE-1-MONTH-LAST-EXTERNAL"
+    with pytest.raises(SchemaError, match="must be known to Nautilus"):
+        bar_type("BTCUSDT", "0m")
+
+
+def test_every_kind_is_judged(catalog):
+    reports = {report.series.kind: report for report in assess_catalog(catalog)}
+    assert len(reports) == 11
+    assert all(0 < report.quality.score <= 1 for report in reports.values())
+    assert reports["metrics"].quality.total("n_missing") == 0
+    with pytest.raises(DataGapError, match="had none"):
+        assess_catalog(catalog, symbols=["ETHUSDT"])
+
+
+def test_score_falls_with_what_is_missing(catalog, tmp_path):
+    hour = data_quality_score(catalog, "BTCUSDT", START, START + 60 * MINUTE)
+    day = data_quality_score(catalog, "BTCUSDT", START, START + DAY)
+    assert 0 < day < hour <= 1
+    assert data_quality_score(catalog, "ETHUSDT") == 0
+    write_file(tmp_path / "s", KINDS["klines"], KINDS["klines"].lines(1440))
+    ingest(tmp_path / "s", tmp_path / "c")
+    assert 0 < data_quality_score(tmp_path / "c", "BTCUSDT") <= 0.4
+
+
+def test_records_keep_faulty_files_only(tmp_path):
+    faulty = FileRecord("a.csv", 10, 1, 0, 1)
+    (tmp_path / "staging").mkdir()
+
+    def update(*records: FileRecord) -> None:
+        update_records(tmp_path, tmp_path / "staging", "metrics", "BTCUSDT", list(records))
+
+    update(faulty, FileRecord("b.csv", 10, 0, 0, 0))
+    assert read_records(tmp_path, "metrics", "BTCUSDT") == [faulty]
+    update(FileRecord("a.csv", 10, 0, 0, 0))
+    assert read_records(tmp_path, "metrics", "BTCUSDT") == []
+    update(faulty)
+    (path,) = (tmp_path / "file_records").iterdir()
+    path.write_text("nonsense")
+    with pytest.raises(StoreError, match="must hold the record"):
+        read_records(tmp_path, "metrics", "BTCUSDT")

@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import json
+import pickle
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from nautilus_trader.model.data import MarkPriceUpdate
+from nautilus_trader.model.data import TradeTick
+from nautilus_trader.model.enums import AggressorSide
+from nautilus_trader.model.identifiers import TradeId
+from nautilus_trader.model.objects import Price
+from nautilus_trader.model.objects import Quantity
+from trading_engine import HOUR
+from trading_engine import MINUTE
+from trading_engine import SECOND
+from trading_engine import START
+from trading_engine import custom
+from trading_market import BTC
+from trading_market import bar_type_of
+from trading_market import open_interest
+from trading_market import random_market
+from trading_market import run_actor
+
+from liq_nautilus.core.tracker import LiquidationTracker
+from liq_nautilus.errors import SettingError
+from liq_nautilus.nautilus.actor import LiquidationActor
+from liq_nautilus.nautilus.config import OPEN_INTEREST_DELAY_SECS
+from liq_nautilus.nautilus.config import LiquidationActorConfig
+from liq_nautilus.nautilus.results import read_clusters
+from liq_nautilus.nautilus.results import read_levels
+from liq_nautilus.nautilus.results import read_signals
+from liq_nautilus.nautilus.types import LiquidationOrder
+from liq_nautilus.nautilus.types import MarkPriceBar
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MODELS = LiquidationTracker.model_names
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two published data are equal in every field."""
+    a, b = one.to_dict(), other.to_dict()
+    return all(np.array_equal(a[key], b[key], equal_nan=not isinstance(a[key], str)) for key in a)
+
+
+def all_same(ones: list, others: list) -> bool:
+    return len(ones) == len(others) and all(map(same, ones, others))
+
+
+def test_every_update_publishes_levels_of_all_models_clusters_and_a_signal():
+    data = random_market(0.5)
+    actor, recorder = run_actor(data)
+    # 143 snapshots, whose delay ends before the data does, and a funding rate.
+    assert actor.n_updates == 143 + 1
+    assert len(recorder.levels) == 4 * actor.n_updates
+    assert [levels.model for levels in recorder.levels[:4]] == list(MODELS)
+    assert len(recorder.clusters) == actor.n_updates
+    assert len(recorder.signals) == actor.n_signals >= actor.n_updates
+    assert all(levels.instrument_id == BTC for levels in recorder.levels)
+
+
+def test_open_interest_counts_only_after_its_delay():
+    data = random_market(0.25)
+    _, recorder = run_actor(data)
+    late = {(s.ts_init % (5 * MINUTE)) // SECOND for s in recorder.signals}
+    assert late == {round(OPEN_INTEREST_DELAY_SECS)}
+    _, prompt = run_actor(data, open_interest_delay_secs=0.0)
+    assert {s.ts_init % (5 * MINUTE) for s in prompt.signals} == {0}
+    assert len(prompt.signals) == len(recorder.signals) + 1
+
+
+def test_what_comes_later_changes_nothing_before():
+    data = random_market(1.0)
+    cut = START + 12 * HOUR
+    _, whole = run_actor(data)
+    _, part = run_actor([x for x in data if x.ts_init <= cut])
+    for name in ("levels", "clusters", "signals"):
+        before = [x for x in getattr(whole, name) if x.ts_init <= cut]
+        known = [x for x in getattr(part, name) if x.ts_init <= cut]
+        assert before
+        assert all_same(before, known)
+
+
+def test_a_different_future_changes_nothing_before():
+    cut = START + 12 * HOUR
+    one, other = random_market(1.0, seed=1), random_market(1.0, seed=2)
+    mixed = [x for x in one if x.ts_init <= cut] + [x for x in other if x.ts_init > cut]
+    _, straight = run_actor(one)
+    _, turned = run_actor(mixed)
+    before = [x for x in straight.signals if x.ts_init <= cut]
+    assert all_same(before, [x for x in turned.signals if x.ts_init <= cut])
+
+
+def test_the_order_of_arrival_within_a_moment_does_not_matter():
+    data = random_market(0.5)
+    rng = np.random.default_rng(0)
+    shuffled = [data[i] for i in rng.permutation(len(data))]
+    _, one = run_actor(data)
+    _, other = run_actor(shuffled)
+    assert all_same(one.levels, other.levels)
+    assert all_same(one.signals, other.signals)
+
+
+def test_the_same_input_twice_gives_the_same_output():
+    data = random_market(0.5)
+    _, one = run_actor(data)
+    _, other = run_actor(data)
+    assert all_same(one.levels, other.levels)
+    assert all_same(one.clusters, other.clusters)
+    assert all_same(one.signals, other.signals)
+
+
+def test_a_bad_datum_is_skipped_and_counted():
+    data = random_market(0.25)
+    bad = [open_interest(START + 2 * HOUR + 1, -1.0), open_interest(START + 3 * HOUR + 1, -2.0)]
+    actor, recorder = run_actor([*data, *bad])
+    assert actor.n_skipped == 2
+    # The last snapshot's minute of delay ends after the data.
+    assert actor.n_updates == 71
+    assert len(recorder.signals) == 71
+
+
+def test_silence_ends_in_wait():
+    data = random_market(1.0)
+    stop = START + 12 * HOUR
+    bars_only = [x for x in data if x.ts_init <= stop or hasattr(x, "bar_type")]
+    _, recorder = run_actor(bars_only)
+    after = [s for s in recorder.signals if s.ts_init > stop + MINUTE]
+    assert [s.action for s in after] == ["WAIT"]
+
+
+def test_publishing_can_be_narrowed():
+    data = random_market(0.25)
+    actor, recorder = run_actor(
+        data, publish_models=["ensemble"], publish_clusters=False, publish_range=0.01
+    )
+    assert {levels.model for levels in recorder.levels} == {"ensemble"}
+    assert recorder.clusters == []
+    for levels in recorder.levels:
+        assert np.all(np.abs(levels.price / levels.reference_price - 1.0) < 0.0115)
+    silent, nothing = run_actor(data, publish=False)
+    assert silent.n_updates == actor.n_updates
+    assert nothing.signals == []
+    assert nothing.levels == []
+
+
+def test_nothing_is_published_in_the_warm_up():
+    data = random_market(0.5)
+    start = START + 6 * HOUR
+    _, recorder = run_actor(data, publish_from_ns=start)
+    assert min(s.ts_init for s in recorder.signals) >= start
+    _, whole = run_actor(data)
+    assert all_same(recorder.signals, [s for s in whole.signals if s.ts_init >= start])
+
+
+def test_what_was_published_is_kept_day_by_day(tmp_path: Path):
+    data = random_market(1.25)
+    actor, recorder = run_actor(data, store_path=str(tmp_path / "published"))
+    files = sorted((tmp_path / "published").glob("**/*.parquet"))
+    assert len(files) == 6  # three types, two days
+    signals = read_signals(tmp_path / "published", "BTCUSDT")
+    assert signals["ts"].tolist() == [s.ts_init for s in recorder.signals]
+    assert signals["action"].tolist() == [s.action for s in recorder.signals]
+    levels = read_levels(tmp_path / "published", "BTCUSDT")
+    kept = [x for x in recorder.levels if x.model == "ensemble"]
+    ensemble = levels[levels["model"] == "ensemble"]
+    assert ensemble["notional"].sum() == pytest.approx(sum(x.notional.sum() for x in kept))
+    clusters = read_clusters(tmp_path / "published", "BTCUSDT")
+    assert len(clusters) == sum(len(x.notional) for x in recorder.clusters)
+    assert actor.n_levels == 4 * actor.n_updates
+
+
+def test_levels_can_be_kept_less_often(tmp_path: Path):
+    data = random_market(0.5)
+    path = tmp_path / "published"
+    _, recorder = run_actor(data, store_path=str(path), store_interval_secs=3_600.0)
+    assert read_levels(path, "BTCUSDT")["ts"].nunique() in {12, 13}
+    assert len(read_signals(path, "BTCUSDT")) == len(recorder.signals)
+
+
+def test_trades_reach_the_trade_map():
+    data = random_market(0.25)
+    trades = [
+        TradeTick(
+            BTC,
+            Price.from_str("100000.00"),
+            Quantity.from_str("5.000"),
+            AggressorSide.SELLER if i % 2 else AggressorSide.BUYER,
+            TradeId(str(i)),
+            START + HOUR + i * SECOND,
+            START + HOUR + i * SECOND,
+        )
+        for i in range(50)
+    ]
+    _, without = run_actor([*data, *trades])
+    _, taken = run_actor([*data, *trades], use_trades=True)
+    assert sum(x.notional.sum() for x in without.levels if x.model == "py_liquidation_map") == 0.0
+    assert sum(x.notional.sum() for x in taken.levels if x.model == "py_liquidation_map") > 0.0
+
+
+def mark_data(price: float) -> list:
+    ts = START + 2 * HOUR - 1_000_000
+    value = Price.from_str(f"{price:.2f}")
+    return [
+        MarkPriceUpdate(BTC, value, START + HOUR, START + HOUR),
+        MarkPriceUpdate(BTC, value, ts + 1, ts + 1),
+        custom(MarkPriceBar(BTC, price, price, price, price, "5m", ts, ts)),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["bars", "updates", "none"])
+def test_mark_prices_move_the_map_in_place_of_last_prices(kind: str):
+    data = [x for x in random_market(0.25) if x.ts_init <= START + 2 * HOUR]
+    actor, _ = run_actor([*data, *mark_data(97_000.0)], mark_prices=kind)
+    assert (actor.tracker.reference_price == 97_000.0) == (kind != "none")
+
+
+def test_forced_orders_are_taken_where_they_are_wanted():
+    data = random_market(0.5)
+    ts = START + 11 * HOUR + 50 * MINUTE
+    order = custom(LiquidationOrder(BTC, 1, 1e4, 99_000.0, 99_100.0, ts, ts))
+    without, _ = run_actor(data, liquidations="orders")
+    ignored, _ = run_actor([*data, order], liquidations="none")
+    taken, _ = run_actor([*data, order], liquidations="orders")
+    states = [pickle.dumps(actor.tracker.state()) for actor in (without, ignored, taken)]
+    assert states[0] == states[1] != states[2]
+
+
+def make(**settings: object) -> LiquidationActor:
+    return LiquidationActor(
+        LiquidationActorConfig(instrument_id=BTC, bar_type=bar_type_of(), **settings)
+    )
+
+
+def test_parameters_come_inline_or_from_a_file(tmp_path: Path):
+    path = tmp_path / "params.json"
+    path.write_text(json.dumps({"parameters": {"turnover_rate": 0.3}}))
+    assert make(parameters={"turnover_rate": 0.3}).tracker.parameters.turnover_rate == 0.3
+    assert make(parameters_path=str(path)).tracker.parameters.turnover_rate == 0.3
+    brackets = [{"bracket": 1, "initialLeverage": 20, "notionalCap": 1e12, "notionalFloor": 0}]
+    brackets[0] |= {"maintMarginRatio": 0.05, "cum": 0.0}
+    file = tmp_path / "brackets.json"
+    file.write_text(json.dumps([{"symbol": "BTCUSDT", "brackets": brackets}]))
+    assert len(make(brackets_path=str(file)).tracker.brackets.brackets) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"publish_models": ["crystal_ball"]}, "publish_models must be among .*crystal_ball"),
+        ({"parameters": {"turnover": 1}}, "must be those of `calibrate`"),
+        ({"parameters_path": "/nowhere.json"}, "parameters file must be readable"),
+        ({"brackets_path": "/nowhere.json"}, "brackets_path must hold the brackets"),
+        ({"open_interest_delay_secs": -1.0}, "open_interest_delay_secs must be at least 0, was -1"),
+        ({"stale_check_secs": 0.0}, "stale_check_secs must be above 0, was 0"),
+        ({"publish_range": 0.0}, "publish_range must be above 0"),
+        ({"parameters": {}, "parameters_path": "x"}, "must not both be given"),
+    ],
+)
+def test_wrong_settings_are_told_at_construction(settings: dict, message: str):
+    with pytest.raises(SettingError, match=message):
+        make(**settings)
+
+
+def test_a_restarted_actor_goes_on_where_it_stopped():
+    data = random_market(0.5)
+    actor, _ = run_actor(data)
+    saved = actor.on_save()
+    assert isinstance(saved["tracker"], bytes)
+    fresh = make()
+    fresh.on_load({})
+    assert fresh.tracker.ts == 0
+    fresh.on_load(saved)
+    assert fresh.tracker.ts == actor.tracker.ts
+    one, other = fresh.tracker.levels(), actor.tracker.levels()
+    assert np.array_equal(one.notional, other.notional)
+    assert fresh.tracker.signal() == actor.tracker.signal() or np.isnan(
+        fresh.tracker.signal().cluster_price
+    )
+    different = make(parameters={"turnover_rate": 0.9})
+    different.on_load(saved)
+    assert different.tracker.ts == 0

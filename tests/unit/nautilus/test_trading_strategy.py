@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+from trading_engine import HOUR
+from trading_engine import MINUTE
+from trading_engine import SECOND
+from trading_engine import START
+from trading_engine import make_bar
+from trading_engine import make_engine
+from trading_market import BTC
+from trading_market import bar_type_of
+from trading_market import run_strategy
+
+from liq_nautilus.errors import SettingError
+from liq_nautilus.nautilus.config import LiquidationReplayConfig
+from liq_nautilus.nautilus.config import LiquidationStrategyConfig
+from liq_nautilus.nautilus.config import SettlementConfig
+from liq_nautilus.nautilus.consumer import SignalConsumer
+from liq_nautilus.nautilus.replay import LiquidationReplay
+from liq_nautilus.nautilus.replay import plain_drop_signals
+from liq_nautilus.nautilus.replay import shifted_signals
+from liq_nautilus.nautilus.strategy import LiquidationStrategy
+from liq_nautilus.nautilus.types import LiquidationSignal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FAST = {"fast_period": 4, "slow_period": 12, "range_period": 12, "patience": 6}
+STEP = 5 * MINUTE
+
+
+def wave(n: int = 288, height: float = 0.02, noise: float = 0.0004) -> list:
+    """A price that swings with a period of 12 hours."""
+    rng = np.random.default_rng(3)
+    swing = height * np.sin(2.0 * np.pi * np.arange(n) / 144.0)
+    closes = 100_000.0 * np.exp(swing + np.cumsum(rng.standard_normal(n)) * noise)
+    opens = np.concatenate([[100_000.0], closes[:-1]])
+    return [
+        make_bar(
+            bar_type_of(),
+            START + i * STEP,
+            (o, max(o, c) * 1.0003, min(o, c) / 1.0003, c),
+        )
+        for i, (o, c) in enumerate(zip(opens, closes, strict=True))
+    ]
+
+
+def replay(path: Path, rows: list[tuple[int, str, int]]) -> LiquidationReplay:
+    table = pd.DataFrame(rows, columns=["ts", "action", "position_side"])
+    table["cluster_price"] = np.nan
+    table["cluster_notional"] = np.nan
+    table.to_parquet(path / "signals.parquet")
+    return LiquidationReplay(
+        LiquidationReplayConfig(instrument_id=BTC, table_path=str(path / "signals.parquet"))
+    )
+
+
+def every(action: str, n: int = 288, side: int = 0) -> list[tuple[int, str, int]]:
+    return [(START + i * STEP + 60 * SECOND, action, side) for i in range(n)]
+
+
+def test_the_rule_trades_crossings_with_brackets_and_ends_flat():
+    ledger, strategy = run_strategy(wave(), use_signals=False, **FAST)
+    assert set(ledger.positions["entry_reason"]) == {"trend"}
+    assert set(ledger.positions["exit_reason"]) <= {"stop", "take-profit", "close"}
+    assert len(ledger.positions) >= 3
+    assert len(set(ledger.positions["tag"])) == len(ledger.positions)
+    assert {-1, 1} == set(ledger.positions["side"])
+    held = (ledger.fills["side"] * ledger.fills["quantity"]).sum()
+    assert held == pytest.approx(0.0)
+    assert strategy.cache.orders_open() == []
+    # What stop and size promise: a loss at the stop of about a hundredth of equity.
+    assert ledger.positions["pnl"].min() > -0.013 * 100_000.0
+
+
+def test_the_quantity_follows_risk_and_leverage():
+    small, _ = run_strategy(wave(), use_signals=False, **FAST, risk_fraction=0.001)
+    usual, _ = run_strategy(wave(), use_signals=False, **FAST, risk_fraction=0.002)
+    assert usual.positions["quantity"].iloc[0] == pytest.approx(
+        2.0 * small.positions["quantity"].iloc[0], abs=0.002
+    )
+    capped, _ = run_strategy(wave(), use_signals=False, **FAST, max_leverage=0.1)
+    first = capped.positions.iloc[0]
+    assert first["quantity"] * first["entry_price"] <= 0.1 * 100_000.0
+
+
+def test_too_small_an_order_is_not_sent():
+    ledger, strategy = run_strategy(wave(), use_signals=False, **FAST, max_leverage=1e-6)
+    assert ledger.fills.empty
+    assert strategy.n_refused > 0
+
+
+def test_nothing_is_traded_before_its_time():
+    start = START + 12 * HOUR
+    ledger, _ = run_strategy(wave(), use_signals=False, **FAST, trade_from_ns=start)
+    assert ledger.fills["ts"].min() >= start
+
+
+def test_without_signals_no_entry_when_signals_are_asked_for():
+    ledger, _ = run_strategy(wave(), use_signals=True, **FAST)
+    assert ledger.fills.empty
+
+
+@pytest.mark.parametrize("action", ["WAIT", "AVOID"])
+def test_wait_and_avoid_keep_out(tmp_path: Path, action: str):
+    actor = replay(tmp_path, every(action))
+    ledger, _ = run_strategy(wave(), extra_actors=(actor,), use_signals=True, **FAST)
+    assert ledger.fills.empty
+
+
+def test_clear_changes_nothing(tmp_path: Path):
+    actor = replay(tmp_path, every("CLEAR"))
+    gated, _ = run_strategy(wave(), extra_actors=(actor,), use_signals=True, **FAST)
+    free, _ = run_strategy(wave(), use_signals=False, **FAST)
+    pd.testing.assert_frame_equal(gated.fills, free.fills)
+
+
+def test_an_entry_is_made_up_for_within_the_patience(tmp_path: Path):
+    free, _ = run_strategy(wave(), use_signals=False, **FAST)
+    crossing = int(free.positions["tag"].iloc[0])
+    soon = [row for row in every("AVOID") if row[0] < crossing + 2 * STEP]
+    actor = replay(tmp_path, [*soon, *[r for r in every("CLEAR") if r[0] >= crossing + 2 * STEP]])
+    late, _ = run_strategy(wave(), extra_actors=(actor,), use_signals=True, **FAST)
+    assert late.positions["tag"].iloc[0] == str(crossing)
+    assert crossing < late.positions["ts_opened"].iloc[0] <= crossing + 4 * STEP
+    gone = [row for row in every("AVOID") if row[0] < crossing + 20 * STEP]
+    rest = [row for row in every("CLEAR") if row[0] >= crossing + 20 * STEP]
+    actor = replay(tmp_path, [*gone, *rest])
+    never, _ = run_strategy(wave(), extra_actors=(actor,), use_signals=True, **FAST)
+    assert str(crossing) not in never.positions["tag"].tolist()
+
+
+def test_a_reversal_enters_against_the_cascade_for_a_limited_time(tmp_path: Path):
+    ts = START + 8 * HOUR
+    rows = [(ts, "REVERSAL_OPPORTUNITY", 1), (ts + STEP, "REVERSAL_OPPORTUNITY", 1)]
+    actor = replay(tmp_path, [*rows, (ts + 2 * STEP, "WAIT", 0)])
+    ledger, _ = run_strategy(
+        wave(noise=0.00001, height=0.0001),
+        extra_actors=(actor,),
+        use_signals=True,
+        reversal_stop_multiple=50.0,
+        reversal_take_profit_multiple=50.0,
+        reversal_hold_secs=3_600.0,
+        **FAST,
+    )
+    taken = ledger.positions[ledger.positions["entry_reason"] == "reversal"]
+    assert len(taken) == 1
+    assert taken["side"].tolist() == [1]
+    assert taken["ts_opened"].iloc[0] == ts
+    assert taken["exit_reason"].tolist() == ["close"]
+    assert ts + HOUR <= taken["ts_closed"].iloc[0] <= ts + HOUR + STEP
+
+
+def test_a_reversal_closes_what_it_argues_against(tmp_path: Path):
+    free, _ = run_strategy(wave(), use_signals=False, **FAST)
+    trade = free.positions.iloc[0]
+    ts = int(trade["ts_opened"]) + 60 * SECOND
+    clear = [row for row in every("CLEAR") if row[0] < ts]
+    turn = [(ts, "REVERSAL_OPPORTUNITY", -int(trade["side"]))]
+    actor = replay(tmp_path, [*clear, *turn])
+    ledger, _ = run_strategy(wave(), extra_actors=(actor,), use_signals=True, **FAST)
+    first, second = ledger.positions.iloc[0], ledger.positions.iloc[1]
+    assert first["ts_closed"] == second["ts_opened"] == ts
+    assert second["entry_reason"] == "reversal"
+    assert second["side"] == -first["side"]
+
+
+def test_an_unknown_instrument_stops_the_strategy():
+    engine = make_engine(settlement=SettlementConfig())
+    sol = BTC.from_str("SOLUSDT-PERP.BINANCE")
+    bar_type = bar_type_of().from_str(str(bar_type_of()).replace("BTC", "SOL"))
+    strategy = LiquidationStrategy(LiquidationStrategyConfig(instrument_id=sol, bar_type=bar_type))
+    engine.add_strategy(strategy)
+    engine.add_data(wave(12))
+    engine.run()
+    assert strategy.is_stopped
+    strategy.reset()
+    assert strategy.n_refused == 0
+
+
+def signal(action: str, side: int = 0, price: float = 100_000.0, ts: int = 0) -> LiquidationSignal:
+    return LiquidationSignal(
+        instrument_id=BTC,
+        action=action,
+        reason="",
+        confidence=1.0,
+        position_side=side,
+        cluster_price=price,
+        cluster_notional=1.0,
+        ts_event=ts,
+        ts_init=ts,
+    )
+
+
+class Bus:
+    def __init__(self) -> None:
+        self.handlers: dict = {}
+
+    def subscribe(self, topic: str, handler: object) -> None:
+        self.handlers[topic] = handler
+
+    def unsubscribe(self, topic: str, handler: object) -> None:
+        assert self.handlers.pop(topic) == handler
+
+
+def test_the_consumer_answers_for_any_strategy():
+    now = [0]
+    clock = SimpleNamespace(timestamp_ns=lambda: now[0])
+    component = SimpleNamespace(clock=clock, msgbus=Bus())
+    heard = []
+    consumer = SignalConsumer(component, BTC, max_age_secs=60.0, on_signal=heard.append)
+    (send,) = component.msgbus.handlers.values()
+    assert consumer.age_ns is None
+    assert consumer.action == "WAIT"
+    assert not consumer.may_enter(1, 100_000.0)
+    send(signal("CLEAR"))
+    assert consumer.may_enter(1, 100_000.0)
+    assert consumer.may_enter(-1, 100_000.0)
+    send(signal("AVOID", 1))
+    assert not consumer.may_enter(1, 100_500.0)
+    assert consumer.may_enter(1, 110_000.0)
+    send(signal("AVOID", 1, float("nan")))
+    assert not consumer.may_enter(1, 110_000.0)
+    send(signal("REVERSAL_OPPORTUNITY", 1))
+    assert consumer.may_enter(1, 100_000.0)
+    assert not consumer.may_enter(-1, 100_000.0)
+    now[0] = 61 * SECOND
+    assert consumer.age_ns == 61 * SECOND
+    assert consumer.action == "WAIT"
+    assert not consumer.may_enter(1, 100_000.0)
+    assert len(heard) == 4
+    consumer.stop()
+    assert component.msgbus.handlers == {}
+
+
+def test_shifted_signals_keep_times_and_the_duty_cycle():
+    table = pd.DataFrame(
+        {
+            "ts": np.arange(10) * STEP,
+            "action": ["CLEAR"] * 7 + ["AVOID"] * 3,
+            "position_side": [0] * 7 + [1] * 3,
+            "cluster_price": 1.0,
+            "cluster_notional": 1.0,
+        }
+    )
+    shifted = shifted_signals(table, 0.5)
+    assert shifted["ts"].tolist() == table["ts"].tolist()
+    assert sorted(shifted["action"]) == sorted(table["action"])
+    assert shifted["action"].tolist()[2:5] == ["AVOID"] * 3
+    assert shifted["cluster_price"].isna().all()
+
+
+def test_the_plain_rule_buys_falls_and_knows_no_future():
+    rng = np.random.default_rng(0)
+    ts_close = np.arange(1, 401) * STEP
+    closes = 100.0 * np.exp(np.cumsum(rng.standard_normal(400) * 0.001))
+    closes[300:] *= 0.9
+    times = ts_close + 60 * SECOND
+    drops = plain_drop_signals(times, ts_close, closes, 0.02)
+    active = drops[drops["action"] == "REVERSAL_OPPORTUNITY"]
+    assert drops["action"].iloc[300] == "REVERSAL_OPPORTUNITY"
+    assert drops["position_side"].iloc[300] == 1
+    assert 0 < len(active) < 60
+    early = plain_drop_signals(times[:320], ts_close[:320], closes[:320], 0.02)
+    pd.testing.assert_frame_equal(drops.iloc[:320], early)
+    none = plain_drop_signals(times, ts_close, closes, 0.0)
+    assert set(none["action"]) == {"CLEAR"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"fast_period": 0}, "fast_period must be at least 1, was 0"),
+        ({"fast_period": 20, "slow_period": 20}, "slow_period must be above 20, was 20"),
+        ({"risk_fraction": 1.5}, "risk_fraction must be at most 1, was 1.5"),
+        ({"stop_multiple": 0.0}, "stop_multiple must be above 0, was 0"),
+        (
+            {"bar_type": bar_type_of().from_str("SOLUSDT-PERP.BINANCE-5-MINUTE-LAST-EXTERNAL")},
+            "bar_type must be one of BTCUSDT-PERP.BINANCE",
+        ),
+    ],
+)
+def test_wrong_settings_are_told(settings: dict, message: str):
+    with pytest.raises(SettingError, match=message):
+        LiquidationStrategyConfig(**{"instrument_id": BTC, "bar_type": bar_type_of(), **settings})
+
+
+def test_settlement_settings_are_checked():
+    with pytest.raises(SettingError, match="clearance_fee_rate must be at most 1"):
+        SettlementConfig(clearance_fee_rate=1.5)
