@@ -1,0 +1,60 @@
+"""The benchmark on real months: what README and CHANGELOG claim of the map must hold here."""
+
+from pathlib import Path
+
+import pytest
+
+from liq_nautilus.nautilus.ingest import ingest
+from liq_nautilus.studies.accuracy import measure_accuracy
+from liq_nautilus.studies.calibrating import Calibrator
+from liq_nautilus.studies.calibrating import data_hash
+from liq_nautilus.studies.files import shipped_fit
+from liq_nautilus.studies.loading import Request
+from liq_nautilus.studies.loading import load_windows
+
+DATA = Path(__file__).parents[2] / "../shared/data"
+pytestmark = [
+    pytest.mark.skipif(not DATA.exists(), reason="the real data is not on this machine"),
+    pytest.mark.slow,
+]
+
+
+@pytest.fixture(scope="module")
+def windows(tmp_path_factory):
+    catalog = tmp_path_factory.mktemp("accuracy") / "catalog"
+    for folder in ("futures/um/daily", "futures/um/monthly/fundingRate", "liquidation-bars"):
+        ingest(DATA / folder, catalog, symbols=["BTCUSDT"])
+    return load_windows(Request(catalog, "BTCUSDT"))
+
+
+def test_one_missing_hour_does_not_split_january(windows):
+    assert [len(window.labels) for window in windows] == [312, 743, 384]
+
+
+def test_shipped_parameters_were_fitted_on_these_very_months(windows):
+    provenance = shipped_fit().provenance
+    assert [one["intervals"] for one in provenance["windows"]] == [312, 743, 384]
+    assert provenance["data_sha256"] == data_hash(windows)
+
+
+def test_walking_forward_the_map_adds_to_what_the_path_tells(windows):
+    calibrator = Calibrator()
+    document = measure_accuracy(windows, lambda n: calibrator.fit(windows[:n]), source="walk")
+
+    assert document["params"]["relation"] == "earlier"
+    for entry in document["pooled"]:
+        assert entry["increment_interval"][0] > 0.0
+        assert entry["gain"] > 0.0
+        # The map of another day does not.
+        assert entry["increment_placebo_interval"][0] <= 0.0
+        # Nor are openings and background what carries it.
+        alone = entry["baselines"]["without_map"]["spearman"]
+        assert entry["models"][entry["best_model"]]["spearman"] > alone + 0.05
+
+
+def test_shipped_parameters_say_that_these_months_overlap(windows):
+    fit = shipped_fit()
+    document = measure_accuracy(windows, lambda _: fit, source="shipped")
+    assert document["params"]["relation"] == "overlapping"
+    for entry in document["pooled"]:
+        assert entry["increment_interval"][0] > 0.0

@@ -1,0 +1,127 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from study_windows import made_up_window
+
+from liq_nautilus.core.feed import Feed
+from liq_nautilus.core.feed import bar_event
+from liq_nautilus.core.parameters import TrackerParameters
+from liq_nautilus.core.paths import HOUR_NS
+from liq_nautilus.core.records import LONG
+from liq_nautilus.core.tracker import LiquidationTracker
+from liq_nautilus.studies.replay import replay
+from liq_nautilus.studies.replay import tier_multiples
+from liq_nautilus.studies.replay import turnover_known
+from liq_nautilus.studies.windows import bar_by_bar
+
+PARAMETERS = TrackerParameters()
+
+
+@pytest.fixture(scope="module")
+def window():
+    return made_up_window(3)
+
+
+@pytest.fixture(scope="module")
+def readings(window):
+    return replay(window, PARAMETERS, ("funding_adjusted",))
+
+
+def test_reading_is_what_the_tracker_says_at_the_interval_start(window, readings):
+    i = 40
+    tracker = LiquidationTracker(PARAMETERS, brackets=window.brackets)
+    feed = Feed(tracker)
+    for event in window.events:
+        feed.push(event)
+    feed.release(int(window.paths.ts_open[i]))
+    price = tracker.reference_price
+    expected = tracker.notional_between(
+        LONG, min(window.paths.low[i], price), price, "funding_adjusted"
+    )
+
+    assert readings.models["funding_adjusted"][i, 0] == pytest.approx(expected)
+    assert expected > 0.0
+
+
+def test_the_tiers_times_the_mix_are_the_model(readings):
+    mix = np.array(PARAMETERS.leverage_weights_long) / sum(PARAMETERS.leverage_weights_long)
+    np.testing.assert_allclose(
+        readings.tiers[:, 0] @ mix, readings.models["funding_adjusted"][:, 0], rtol=1e-9
+    )
+
+
+def test_nothing_after_an_interval_changes_its_readings(window, readings):
+    i = 30
+    cut = int(window.paths.ts_close[i])
+    changed = []
+    for event in window.events:
+        if event.ts_known > cut and event.kind == "bar":
+            open_, _, _, _, ts_open, ts_close, *_ = event.payload
+            changed.append(bar_event(open_, open_, open_ / 2, open_, ts_open, ts_close))
+        elif event.ts_known <= cut:
+            changed.append(event)
+    other = replay(replace(window, events=tuple(changed)), PARAMETERS)
+
+    np.testing.assert_array_equal(readings.tiers[: i + 1], other.tiers[: i + 1])
+
+
+def test_nothing_but_the_path_inside_an_interval_changes_its_reading(window, readings):
+    # Open interest, volume and funding from inside interval 30 are made different.
+    i = 30
+    start, end = int(window.paths.ts_open[i]), int(window.paths.ts_close[i])
+    kept = [event for event in window.events if not start < event.ts_known <= end]
+    other = replay(replace(window, events=tuple(kept)), PARAMETERS)
+
+    np.testing.assert_array_equal(readings.tiers[i], other.tiers[i])
+    assert not np.array_equal(readings.tiers[i + 1], other.tiers[i + 1])
+
+
+def test_bar_by_bar_reads_each_bar_on_the_state_before_it(window, readings):
+    fine, firsts = bar_by_bar(window)
+    found = replay(fine, PARAMETERS)
+    summed = found.summed(firsts)
+
+    assert len(fine.paths) == len(window.bars) == 4 * len(window.paths)
+    assert fine.paths.ts_close[-1] == window.paths.ts_close[-1]
+    np.testing.assert_allclose(summed.tiers[30], found.tiers[120:124].sum(axis=0))
+    assert summed.tiers.shape == readings.tiers.shape
+    # The first bar of an interval sees the same state, but only its own path.
+    assert np.all(found.tiers[120] <= readings.tiers[30] + 1e-6)
+
+
+def test_the_placebo_is_the_map_of_another_day_moved_with_the_price(window, readings):
+    assert readings.shifted.shape == readings.tiers.shape
+    assert np.all(readings.shifted >= 0.0)
+    assert readings.shifted.sum() > 0.0
+    assert not np.allclose(readings.shifted[30:], readings.tiers[30:])
+    design = readings.design(0.5, shifted=True)
+    np.testing.assert_allclose(design[:, :, :-1], readings.shifted + 0.5 * readings.openings)
+    np.testing.assert_array_equal(design[:, :, -1], readings.background)
+
+
+def test_before_any_data_nothing_is_read():
+    bare = made_up_window(2)
+    late = tuple(event for event in bare.events if event.ts_known > bare.start + 30 * HOUR_NS)
+    found = replay(replace(bare, events=late), PARAMETERS)
+
+    assert not found.tiers[:29].any()
+    assert not found.shifted[29].any()
+
+
+def test_turnover_comes_from_volume_where_it_is_known(window):
+    usual = turnover_known(window, PARAMETERS)
+    bare = turnover_known(made_up_window(3, volume=False), PARAMETERS)
+
+    # Before the first open interest is known there is nothing to relate volume to.
+    assert usual[0] == PARAMETERS.turnover_per_hour
+    assert np.all(bare == PARAMETERS.turnover_per_hour)
+    assert np.all(usual[1:] != PARAMETERS.turnover_per_hour)
+    # About 150 base units per quarter of an hour on 80,000.
+    assert usual[1:].mean() == pytest.approx(PARAMETERS.turnover_rate * 4 * 168 / 80_000, rel=0.3)
+
+
+def test_tiers_turn_over_at_their_multiple():
+    multiple = tier_multiples(replace(PARAMETERS, turnover_leverage_exponent=1.0))
+    assert multiple[PARAMETERS.leverages.index(25)] == pytest.approx(1.0)
+    assert multiple[PARAMETERS.leverages.index(50)] == pytest.approx(2.0)
