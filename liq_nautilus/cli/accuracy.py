@@ -1,0 +1,151 @@
+"""The command `accuracy`: every model against every baseline, on realised liquidations."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
+from typing import TYPE_CHECKING
+from typing import Annotated
+from typing import Any
+
+import typer
+
+from liq_nautilus.cli.common import DEFAULT_CATALOG
+from liq_nautilus.cli.common import CatalogOption
+from liq_nautilus.cli.common import EndOption
+from liq_nautilus.cli.common import JsonOption
+from liq_nautilus.cli.common import StartOption
+from liq_nautilus.cli.common import print_json
+from liq_nautilus.cli.common import say
+from liq_nautilus.cli.common import window_ns
+from liq_nautilus.cli.windows import BarOption
+from liq_nautilus.cli.windows import LabelsOption
+from liq_nautilus.cli.windows import SymbolOption
+from liq_nautilus.cli.windows import chosen_windows
+from liq_nautilus.errors import SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from liq_nautilus.studies.fitting import Fit
+    from liq_nautilus.studies.windows import Window
+
+
+def accuracy(
+    catalog: CatalogOption = DEFAULT_CATALOG,
+    symbol: SymbolOption = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", help="Show only this model; give it again for more."),
+    ] = None,
+    labels: LabelsOption = None,
+    params: Annotated[
+        Path | None, typer.Option("--params", help="Parameters file; the shipped by default.")
+    ] = None,
+    walk_forward: Annotated[
+        bool,
+        typer.Option("--walk-forward", help="Fit on earlier windows only; the first: the prior."),
+    ] = False,
+    refresh: Annotated[
+        bool,
+        typer.Option("--refresh", help="Models and baselines see each bar inside an interval."),
+    ] = False,
+    ablations: Annotated[
+        bool, typer.Option("--ablations", help="Also measure what each part of the map is worth.")
+    ] = False,
+    start: StartOption = None,
+    end: EndOption = None,
+    bar: BarOption = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write a report: .html, or else Markdown.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score the map against realised liquidations, beside every simpler explanation."""
+    from liq_nautilus.studies.accuracy import measure_accuracy
+
+    if walk_forward and params is not None:
+        msg = "--walk-forward fits parameters anew and cannot be given with --params; drop one"
+        raise SettingError(msg)
+    _check_models(model or [])
+    windows = chosen_windows(catalog, symbol, [window_ns(start, end)], labels, bar, refresh=refresh)
+    fit_for, source = _fits(windows, params, walk_forward=walk_forward, refresh=refresh)
+    document = measure_accuracy(
+        windows, fit_for, source=source, models=model or (), refresh=refresh
+    )
+    if ablations:
+        from liq_nautilus.studies.ablations import run_ablations
+
+        document["ablations"] = run_ablations(windows, fit_for(len(windows) - 1), progress=say)
+    if report is not None:
+        _write_report(document, report)
+    if as_json:
+        print_json(document)
+    else:
+        _print_summary(document)
+
+
+def _fits(
+    windows: list[Window], params: Path | None, *, walk_forward: bool, refresh: bool
+) -> tuple[Callable[[int], Fit], str]:
+    from liq_nautilus.studies.calibrating import Calibrator
+    from liq_nautilus.studies.files import SHIPPED_SOURCE
+    from liq_nautilus.studies.files import read_fit
+    from liq_nautilus.studies.files import shipped_fit
+
+    if walk_forward:
+        calibrator = Calibrator(progress=say, refresh=refresh)
+        return (lambda n: calibrator.fit(windows[:n])), "walk-forward: fitted on earlier windows"
+    fit = shipped_fit() if params is None else read_fit(params)
+    return (lambda _: fit), SHIPPED_SOURCE if params is None else str(params)
+
+
+def _check_models(names: list[str]) -> None:
+    from liq_nautilus.studies.benchmark import ALL_MODELS
+
+    for name in names:
+        if name not in ALL_MODELS:
+            msg = f"--model must be one of {', '.join(ALL_MODELS)}, was {name}"
+            raise SettingError(msg)
+
+
+def _write_report(document: dict[str, Any], path: Path) -> None:
+    from liq_nautilus.studies.files import write_text
+    from liq_nautilus.studies.report import html_report
+    from liq_nautilus.studies.report import markdown_report
+
+    is_page = path.suffix.lower() in {".html", ".htm"}
+    write_text(path, (html_report if is_page else markdown_report)(document), "--report")
+    say(f"report written to {path}")
+
+
+def _print_summary(document: dict[str, Any]) -> None:
+    typer.echo(
+        f"{'window':22} {'side':5} {'n':>5}  {'model':>6} {'baseline':>8} {'':24}"
+        f"{'gain':>7} {'95 %':>17} {'increment':>10} {'95 %':>17}"
+    )
+    for entry in [*document["windows"], *document["pooled"]]:
+        model = entry["models"].get(entry["best_model"], {}).get("spearman")
+        baseline = entry["baselines"][entry["best_baseline"]]["spearman"]
+        typer.echo(
+            f"{entry.get('start', 'pooled')[:10]:10} {entry.get('end', '')[:10]:11} "
+            f"{entry['side']:5} {entry['intervals']:5}  {_number(model):>6} "
+            f"{_number(baseline):>8} {entry['best_baseline']:24}"
+            f"{_number(entry['gain'], '+.3f'):>7} {_interval(entry['gain_interval']):>17} "
+            f"{_number(entry['increment'], '+.3f'):>10} "
+            f"{_interval(entry['increment_interval']):>17}"
+        )
+    for row in document.get("ablations", []):
+        sides = [row[side] for side in ("long", "short") if row[side] is not None]
+        shown = "  ".join(f"{one['spearman']:.3f} ({one['difference']:+.3f})" for one in sides)
+        typer.echo(f"{row['name']:60} {shown or row['reason']}")
+    params = document["params"]
+    typer.echo(f"parameters: {params['source']} ({params['relation']})")
+    typer.echo(document["verdict"])
+
+
+def _number(value: float | None, form: str = ".3f") -> str:
+    return "n/a" if value is None else format(value, form)
+
+
+def _interval(values: list[float] | None) -> str:
+    return "" if values is None else f"{values[0]:+.3f}..{values[1]:+.3f}"

@@ -1,0 +1,132 @@
+"""`liq-nautilus backtest`: the paired backtest and its report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Annotated
+from typing import Any
+from typing import Final
+
+import typer
+
+from liq_nautilus.cli.common import DEFAULT_CATALOG
+from liq_nautilus.cli.common import CatalogOption
+from liq_nautilus.cli.common import EndOption
+from liq_nautilus.cli.common import JsonOption
+from liq_nautilus.cli.common import StartOption
+from liq_nautilus.cli.common import SymbolsOption
+from liq_nautilus.cli.common import print_json
+from liq_nautilus.cli.common import say
+from liq_nautilus.cli.common import window_ns
+from liq_nautilus.errors import SettingError
+
+if TYPE_CHECKING:
+    from liq_nautilus.nautilus.options import BacktestOptions
+
+_KEYS: Final = ("catalog", "symbol", "start", "end", "bar", "params", "out")
+
+
+def backtest(
+    config: Annotated[
+        Path | None,
+        typer.Argument(help="JSON of the same options plus `actor` and `strategy` settings."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for report, summary and tables.")
+    ] = None,
+    catalog: CatalogOption = DEFAULT_CATALOG,
+    symbol: SymbolsOption = None,
+    start: StartOption = None,
+    end: EndOption = None,
+    bar: Annotated[
+        str | None, typer.Option("--bar", help="Interval of the bars, such as 5m.")
+    ] = None,
+    params: Annotated[
+        Path | None, typer.Option("--params", help="Parameters written by `calibrate`.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a strategy with signals off and on over the same data, and write a report."""
+    from liq_nautilus.nautilus.backtest import run_paired
+    from liq_nautilus.reports.pages import write_report
+
+    given = {
+        "catalog": None if catalog == DEFAULT_CATALOG else catalog,
+        "symbol": symbol,
+        "start": start,
+        "end": end,
+        "bar": bar,
+        "params": params,
+        "out": out,
+    }
+    options = _options(_document(config), given)
+    result = run_paired(options, progress=say)
+    write_report(result, options.out / "report.html")
+    if as_json:
+        print_json(result.summary)
+    else:
+        _tell(result.summary, options.out)
+
+
+def _document(config: Path | None) -> dict[str, Any]:
+    from liq_nautilus.nautilus.options import PASSED_ON
+
+    if config is None:
+        return {}
+    try:
+        document = json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        msg = f"CONFIG must be a readable JSON file, was {config} ({e}); give another"
+        raise SettingError(msg) from e
+    if not isinstance(document, dict):
+        msg = f"CONFIG must hold a JSON object, {config} holds {type(document).__name__}"
+        raise SettingError(msg)
+    known = {*_KEYS, *PASSED_ON}
+    unknown = sorted(set(document) - known)
+    if unknown:
+        msg = f"CONFIG must have keys among {', '.join(sorted(known))}; found {', '.join(unknown)}"
+        raise SettingError(msg)
+    return document
+
+
+def _options(document: dict[str, Any], given: dict[str, Any]) -> BacktestOptions:
+    from liq_nautilus.nautilus.options import options_from_document
+
+    # What stands on the command line wins over the file.
+    values = {key: document.get(key) if given[key] is None else given[key] for key in _KEYS}
+    if values["out"] is None:
+        msg = "--out must name the folder for the results, was not given; add --out DIR"
+        raise SettingError(msg)
+    symbols = values["symbol"] or []
+    start_ns, end_ns = window_ns(values["start"], values["end"])
+    return options_from_document(
+        document,
+        catalog=Path(values["catalog"] or DEFAULT_CATALOG),
+        out=Path(values["out"]),
+        symbols=tuple([symbols] if isinstance(symbols, str) else symbols),
+        start_ns=start_ns,
+        end_ns=end_ns,
+        bar=values["bar"],
+        params=None if values["params"] is None else Path(values["params"]),
+    )
+
+
+def _tell(summary: dict[str, Any], out: Path) -> None:
+    duty = ", ".join(f"{action} {share:.1%}" for action, share in summary["duty"].items())
+    typer.echo(f"{summary['symbol']} {summary['start']} .. {summary['end']}, bars {summary['bar']}")
+    typer.echo(f"signals: {duty}")
+    for name in ("baseline", "signals"):
+        run = summary[name]
+        typer.echo(
+            f"{name:<9} P&L {run['pnl']:>12,.2f} = price {run['price_pnl']:,.2f}, "
+            f"fees {run['fees']:,.2f}, funding {run['funding']:,.2f}, "
+            f"liquidations {run['liquidations']:,.2f}; {run['positions']} positions, "
+            f"largest fall {run['max_drawdown']:.2%}"
+        )
+    difference = summary["difference"]
+    low, high = difference["interval"]
+    interval = "unknown" if low is None else f"{low:,.2f} .. {high:,.2f}"
+    typer.echo(f"difference {difference['pnl']:,.2f}, 95 % interval {interval}")
+    typer.echo(f"report: {out / 'report.html'}")

@@ -1,0 +1,135 @@
+"""`liq-nautilus levels`: where positions would be liquidated, at a moment of the catalog."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
+from typing import TYPE_CHECKING
+from typing import Annotated
+from typing import Any
+from typing import Final
+
+import typer
+
+from liq_nautilus.cli.common import DEFAULT_CATALOG
+from liq_nautilus.cli.common import CatalogOption
+from liq_nautilus.cli.common import JsonOption
+from liq_nautilus.cli.common import iso_time
+from liq_nautilus.cli.common import print_json
+from liq_nautilus.cli.common import time_ns
+from liq_nautilus.errors import SettingError
+
+if TYPE_CHECKING:
+    from liq_nautilus.core.parameters import TrackerParameters
+    from liq_nautilus.core.records import Levels
+
+_SHOWN: Final = 24
+_SIDES: Final = {1: "long", -1: "short"}
+
+
+def levels(
+    catalog: CatalogOption = DEFAULT_CATALOG,
+    symbol: Annotated[
+        str | None, typer.Option("--symbol", help="Symbol; by default the catalog's only one.")
+    ] = None,
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            help="binance_standard, funding_adjusted, py_liquidation_map or ensemble.",
+        ),
+    ] = "ensemble",
+    leverage: Annotated[
+        float | None, typer.Option("--leverage", help="Only the levels of this leverage.")
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option("--at", help="Moment, ISO 8601 UTC; by default the newest.")
+    ] = None,
+    params: Annotated[
+        Path | None, typer.Option("--params", help="Parameters written by `calibrate`.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the liquidation levels by price and side."""
+    from liq_nautilus.nautilus import reading
+    from liq_nautilus.queries import levels_at
+
+    at_ns = time_ns(at, "--at")
+    parameters = _parameters(params)
+    chosen = reading.only_symbol(catalog, symbol)
+    found = levels_at(catalog, chosen, model, leverage=leverage, at_ns=at_ns, parameters=parameters)
+    document = levels_document(found, chosen)
+    if as_json:
+        print_json(document)
+    else:
+        _tell(document)
+
+
+def _parameters(path: Path | None) -> TrackerParameters | None:
+    from liq_nautilus.core.parameters import TrackerParameters
+
+    if path is None:
+        return None
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return TrackerParameters.from_dict(document["parameters"])
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        msg = f"--params must be a file written by `calibrate`, was {path} ({e}); give another"
+        raise SettingError(msg) from e
+
+
+def levels_document(levels: Levels, symbol: str) -> dict[str, Any]:
+    """Return levels as the JSON of the command, prices ascending."""
+    import numpy as np
+
+    order = np.lexsort((levels.leverage, levels.price))
+    columns = (
+        levels.price[order],
+        levels.notional[order],
+        levels.notional_low[order],
+        levels.notional_high[order],
+        levels.side[order],
+        levels.leverage[order],
+        levels.confidence[order],
+    )
+    return {
+        "symbol": symbol,
+        "model": levels.model,
+        "timestamp": iso_time(levels.ts_event),
+        "current_price": float(levels.reference_price),
+        "confidence": float(levels.confidence.max(initial=0.0)),
+        # No level at all is no map: py_liquidation_map, for one, needs trades.
+        "is_valid": bool(levels.is_valid and levels.price.size),
+        "params_hash": levels.params_hash,
+        "levels": [
+            {
+                "price": float(price),
+                "volume": float(notional),
+                "volume_low": float(low),
+                "volume_high": float(high),
+                "side": _SIDES[int(side)],
+                "leverage": float(leverage),
+                "confidence": float(confidence),
+            }
+            for price, notional, low, high, side, leverage, confidence in zip(*columns, strict=True)
+        ],
+    }
+
+
+def _tell(document: dict[str, Any]) -> None:
+    # The largest levels, from the highest price down, with the current price between the sides.
+    typer.echo(
+        f"{document['symbol']} {document['timestamp']}  {document['model']}  price "
+        f"{document['current_price']:,.6g}  confidence {document['confidence']:.2f}"
+        f"{'' if document['is_valid'] else '  NOT VALID: too little is known'}"
+    )
+    rows = document["levels"]
+    largest = sorted(rows, key=lambda row: row["volume"], reverse=True)[:_SHOWN]
+    for row in sorted(largest, key=lambda row: row["price"], reverse=True):
+        away = row["price"] / document["current_price"] - 1.0
+        typer.echo(
+            f"{row['price']:>14,.2f} {away:>+8.2%}  {row['side']:<5} "
+            f"{row['volume']:>16,.0f}  ({row['volume_low']:,.0f} .. {row['volume_high']:,.0f})"
+        )
+    if len(rows) > len(largest):
+        typer.echo(f"the largest {len(largest)} of {len(rows)} levels; --json prints all")

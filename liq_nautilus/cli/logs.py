@@ -1,0 +1,77 @@
+"""The log of a command: warnings on stderr, everything in a file on request, as text or JSON."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from typing import Annotated
+from typing import Literal
+
+import typer
+
+from liq_nautilus.errors import SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+type LogFormat = Literal["text", "json"]
+LogFormatOption = Annotated[
+    str,
+    typer.Option("--log-format", help="Lines of the log file: text or json."),
+]
+_ROOT = "liq_nautilus"
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return json.dumps(
+            {
+                "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%SZ"),
+                "level": record.levelname,
+                "logger": record.name,
+                "message": record.getMessage(),
+            }
+        )
+
+
+@contextmanager
+def logging_to(path: Path | None, log_format: str = "text") -> Iterator[None]:
+    """
+    Write the program's log to a file while the block runs; without a path do nothing.
+
+    Raises
+    ------
+    SettingError
+        If the format is unknown or the file cannot be written.
+
+    """
+    if log_format not in ("text", "json"):
+        msg = f"--log-format must be text or json, was {log_format!r}"
+        raise SettingError(msg)
+    if path is None:
+        yield
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.FileHandler(path, encoding="utf-8")
+    except OSError as e:
+        msg = f"--log-file must be a file that can be written, {e}; choose another"
+        raise SettingError(msg) from e
+    text = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
+    formatter = _JsonFormatter() if log_format == "json" else text
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    logger = logging.getLogger(_ROOT)
+    previous = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(previous)
+        handler.close()

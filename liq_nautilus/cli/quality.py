@@ -1,0 +1,134 @@
+"""The command `quality`: what is wrong with the data of a catalog, kind by kind and day by day."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Annotated
+from typing import Any
+
+import typer
+
+from liq_nautilus.cli.common import DEFAULT_CATALOG
+from liq_nautilus.cli.common import CatalogOption
+from liq_nautilus.cli.common import JsonOption
+from liq_nautilus.cli.common import SymbolsOption
+from liq_nautilus.cli.common import iso_time
+from liq_nautilus.cli.common import print_json
+
+if TYPE_CHECKING:
+    from liq_nautilus.data.quality import DayQuality
+    from liq_nautilus.data.quality import Stretch
+    from liq_nautilus.nautilus.quality import SeriesReport
+
+_DAY_NS = 86_400_000_000_000
+_COUNTS = (
+    "missing",
+    "duplicate",
+    "out_of_order",
+    "impossible",
+    "outlier",
+    "frozen",
+    "zero_volume",
+)
+_MOST_STRETCHES = 8
+
+
+def quality(
+    catalog: CatalogOption = DEFAULT_CATALOG,
+    symbol: SymbolsOption = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option("--kind", help="Kind such as klines, klines-5m, metrics; again for more."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show gaps, duplicates, outliers and frozen stretches per kind and day, and a score."""
+    from liq_nautilus.nautilus.quality import assess_catalog
+    from liq_nautilus.nautilus.quality import data_quality_score
+
+    reports = assess_catalog(catalog, symbols=symbol, kinds=kind)
+    names = sorted({report.series.symbol for report in reports})
+    scores = {name: data_quality_score(catalog, name) for name in names}
+    if as_json:
+        print_json({"scores": scores, "series": [_document(report) for report in reports]})
+        return
+    for report in reports:
+        _print_report(report)
+    for name, score in scores.items():
+        typer.echo(f"data quality of {name}: {score:.3f} (bars 0.4, metrics 0.4, fundingRate 0.2)")
+
+
+def _document(report: SeriesReport) -> dict[str, Any]:
+    series, found = report.series, report.quality
+    return {
+        "symbol": series.symbol,
+        "kind": series.kind,
+        "rows": series.n_rows,
+        "first": iso_time(series.first_ns),
+        "last": iso_time(series.last_ns),
+        "score": found.score,
+        **{name: found.total(f"n_{name}") for name in _COUNTS},
+        "missing_days": [_date(day) for day in found.missing_days],
+        "gaps": [_stretch(gap) for gap in found.gaps],
+        "frozen_stretches": [_stretch(stretch) for stretch in found.frozen],
+        "days": [_day(day) for day in found.days],
+        "files": [
+            {
+                "file": record.file,
+                "rows": record.n_rows,
+                "rejected": record.n_rejected,
+                "out_of_order": record.n_out_of_order,
+                "wrong_symbol": record.n_wrong_symbol,
+            }
+            for record in report.files
+        ],
+    }
+
+
+def _day(day: DayQuality) -> dict[str, Any]:
+    counts = {name: getattr(day, f"n_{name}") for name in _COUNTS}
+    return {
+        "day": _date(day.day),
+        "rows": day.n_rows,
+        "expected": day.n_expected,
+        **counts,
+        "score": day.score,
+    }
+
+
+def _stretch(stretch: Stretch) -> dict[str, Any]:
+    return {
+        "start": iso_time(stretch.start_ns),
+        "end": iso_time(stretch.end_ns),
+        "rows": stretch.n_rows,
+    }
+
+
+def _date(day: int) -> str:
+    return iso_time(day * _DAY_NS)[:10]
+
+
+def _print_report(report: SeriesReport) -> None:
+    series, found = report.series, report.quality
+    typer.echo(
+        f"{series.symbol} {series.kind}: {series.n_rows:,} rows "
+        f"{iso_time(series.first_ns)} .. {iso_time(series.last_ns)}, "
+        f"{len(found.missing_days)} days without rows, score {found.score:.3f}"
+    )
+    faulty = [day for day in found.days if any(getattr(day, f"n_{name}") for name in _COUNTS)]
+    if faulty:
+        typer.echo("  " + "".join(f"{name:>13}" for name in ("day", "rows", *_COUNTS, "score")))
+    for day in faulty:
+        counts = "".join(f"{getattr(day, f'n_{name}'):>13,}" for name in ("rows", *_COUNTS))
+        typer.echo(f"  {_date(day.day):>13}{counts}{day.score:>13.3f}")
+    for title, stretches in (("gap", found.gaps), ("frozen", found.frozen)):
+        for stretch in stretches[:_MOST_STRETCHES]:
+            span = f"{iso_time(stretch.start_ns)} .. {iso_time(stretch.end_ns)}"
+            typer.echo(f"  {title} {span}: {stretch.n_rows:,} rows")
+        if len(stretches) > _MOST_STRETCHES:
+            typer.echo(f"  and {len(stretches) - _MOST_STRETCHES} more; --json has them all")
+    for record in report.files:
+        typer.echo(
+            f"  file {record.file}: {record.n_rejected:,} of {record.n_rows:,} rows rejected "
+            f"({record.n_wrong_symbol:,} of another symbol), {record.n_out_of_order:,} out of order"
+        )
