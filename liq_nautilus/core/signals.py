@@ -29,19 +29,26 @@ _N_BINS = 48
 # Realised and predicted liquidations are compared over this many bins: an hour.
 _WINDOW = 12
 _REALISED_MEMORY_HOURS = 72.0
+# The hour of an interval this old is still in the bins.
+_LONGEST_HOLD_NS = (_N_BINS - _WINDOW - 1) * _BIN_NS
 
 
 class LiquidationBalance:
     """
-    Realised against predicted liquidations over the last hour, per side.
+    Realised against predicted liquidations over the same hour, per side.
 
-    Both are kept in bins of five minutes; memory is fixed.
+    Both are kept in bins of five minutes; memory is fixed. The hour ends now where single orders
+    tell what is liquidated, and where only sums over intervals do, with the newest interval: what
+    was predicted since then has nothing yet to be compared with.
     """
 
     def __init__(self) -> None:
         # Kind (realised, predicted), side (long, short), bin.
         self._bins = np.zeros((2, 2, _N_BINS))
         self._newest = 0
+        # The end of the newest interval, and its length (ns).
+        self._through = 0
+        self._span = 0
         self._usual = TrailingDistribution(_REALISED_MEMORY_HOURS)
 
     def add_realised(self, side: int, notional: float, ts_from: int, ts_to: int) -> None:
@@ -59,6 +66,8 @@ class LiquidationBalance:
 
         """
         self._advance(ts_to)
+        if ts_to > max(ts_from, self._through):
+            self._through, self._span = ts_to, min(ts_to - ts_from, _LONGEST_HOLD_NS)
         last = max(ts_to - 1, ts_from) // _BIN_NS
         begin = ts_from // _BIN_NS
         first = max(begin, self._newest - _N_BINS + 1)
@@ -72,9 +81,11 @@ class LiquidationBalance:
         self._bins[1, :, ((ts - 1) // _BIN_NS) % _N_BINS] += notional
 
     def hour(self, ts: int) -> tuple[FloatArray, FloatArray]:
-        """Return realised and predicted notional of the last hour, each of shape (2,)."""
+        """Return realised and predicted notional of the hour known best, each of shape (2,)."""
         self._advance(ts)
-        newest = self._newest if ts % _BIN_NS else self._newest - 1
+        # An interval that should have come and did not: nothing is known of the time since.
+        end = self._through if ts - self._through <= self._span else ts
+        newest = (end - 1) // _BIN_NS
         index = np.arange(newest - _WINDOW + 1, newest + 1) % _N_BINS
         sums = self._bins[:, :, index].sum(axis=2)
         return sums[0], sums[1]
@@ -87,12 +98,20 @@ class LiquidationBalance:
 
     def state(self) -> dict[str, Any]:
         """Return everything that changes."""
-        return {"bins": self._bins.copy(), "newest": self._newest, "usual": self._usual.state()}
+        return {
+            "bins": self._bins.copy(),
+            "newest": self._newest,
+            "through": self._through,
+            "span": self._span,
+            "usual": self._usual.state(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `state` returned."""
         self._bins[:] = state["bins"]
         self._newest = int(state["newest"])
+        self._through = int(state["through"])
+        self._span = int(state["span"])
         self._usual.restore(state["usual"])
 
     def _advance(self, ts: int) -> None:

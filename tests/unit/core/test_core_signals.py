@@ -156,7 +156,7 @@ def test_touch_probability_agrees_with_simulated_walks(distance):
 
 def test_hour_holds_realised_and_predicted():
     balance = LiquidationBalance()
-    balance.add_realised(1, 100.0, T, T + BIN)
+    balance.add_realised(1, 100.0, T + BIN - 1, T + BIN - 1)
     balance.add_realised(-1, 40.0, T + BIN, T + BIN)
     balance.add_predicted(np.array([7.0, 3.0]), T + BIN)
     realised, predicted = balance.hour(T + BIN + 1)
@@ -165,6 +165,29 @@ def test_hour_holds_realised_and_predicted():
     realised, predicted = balance.hour(T + 14 * BIN)
     assert not realised.any()
     assert not predicted.any()
+
+
+def test_sums_over_an_interval_are_compared_with_what_was_predicted_for_it():
+    balance = LiquidationBalance()
+    balance.add_predicted(np.array([90.0, 0.0]), T + BIN)
+    balance.add_realised(1, 80.0, T, T + HOUR)
+    # The cascade came in the first five minutes, which a while later are no part of the last hour.
+    for later in (0, 1, HOUR // 2, HOUR):
+        balance.add_predicted(np.array([1.0, 0.0]), T + HOUR + max(later, 1))
+        realised, predicted = balance.hour(T + HOUR + later)
+        assert realised[0] == pytest.approx(80.0)
+        assert predicted[0] == 90.0
+    # The next interval should have come: of the time since then nothing is known.
+    realised, predicted = balance.hour(T + 2 * HOUR + 1)
+    assert realised[0] == 0.0
+    assert predicted[0] == 2.0
+
+
+def test_a_long_interval_holds_no_longer_than_memory():
+    balance = LiquidationBalance()
+    balance.add_realised(1, 1_200.0, T - 24 * HOUR, T)
+    assert balance.hour(T + 2 * HOUR)[0][0] == pytest.approx(50.0)
+    assert balance.hour(T + 3 * HOUR)[0][0] == 0.0
 
 
 def test_interval_is_spread_evenly():
