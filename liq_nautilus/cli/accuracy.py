@@ -138,14 +138,28 @@ def _print_summary(document: dict[str, Any]) -> None:
         sides = [row[side] for side in ("long", "short") if row[side] is not None]
         shown = "  ".join(f"{one['spearman']:.3f} ({one['difference']:+.3f})" for one in sides)
         typer.echo(f"{row['name']:60} {shown or row['reason']}")
+    for action, entry in document["reliability"]["actions"].items():
+        typer.echo(_signal_line(action, entry))
     params = document["params"]
     typer.echo(f"parameters: {params['source']} ({params['relation']})")
     typer.echo(document["verdict"])
+
+
+def _signal_line(action: str, entry: dict[str, Any]) -> str:
+    found = entry["signals"]
+    if not found or not found["n"]:
+        return f"{action:20} {entry['n']:6} signals, {entry.get('reason', 'none judged')}"
+    return (
+        f"{action:20} {entry['n']:6} signals, stated {found['mean_confidence']:.3f}, came true "
+        f"{found['observed']:.3f} ({_interval(found['interval'], '.3f') or 'interval unknown'}), "
+        f"calibration error {found['calibration_error']:.3f}, "
+        f"{entry['episodes']['n']} episodes: {_number(entry['episodes']['observed'])}"
+    )
 
 
 def _number(value: float | None, form: str = ".3f") -> str:
     return "n/a" if value is None else format(value, form)
 
 
-def _interval(values: list[float] | None) -> str:
-    return "" if values is None else f"{values[0]:+.3f}..{values[1]:+.3f}"
+def _interval(values: list[float] | None, form: str = "+.3f") -> str:
+    return "" if values is None else f"{values[0]:{form}}..{values[1]:{form}}"

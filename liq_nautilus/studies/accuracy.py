@@ -22,6 +22,7 @@ from liq_nautilus.studies.fitting import PATH_REGRESSION
 from liq_nautilus.studies.fitting import REFRESH
 from liq_nautilus.studies.fitting import SIDE_NAMES
 from liq_nautilus.studies.location import LocationStudy
+from liq_nautilus.studies.reliability import measure_signals
 from liq_nautilus.studies.times import iso
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def measure_accuracy(
         "windows": entries,
         "pooled": pooled,
         "verdict": verdict(pooled),
+        "reliability": measure_signals(windows, [fit.parameters for fit in fits]),
     }
 
 

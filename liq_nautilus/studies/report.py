@@ -91,9 +91,52 @@ def _sections(document: dict[str, Any]) -> list[tuple[str, _Rows]]:
             f"{entry['start']} to {entry['end']}, {entry['side']}: {entry['intervals']} intervals"
         )
         sections.append((title, _entry_rows(entry)))
+    sections.append(("Reliability of the signals' confidence", _reliability(document)))
     if "ablations" in document:
         sections.append(("Ablations, leaving one window out", [_ablation_table(document)]))
     return sections
+
+
+def _reliability(document: dict[str, Any]) -> _Rows:
+    found = document["reliability"]
+    head = [
+        "action",
+        "judged",
+        "stated",
+        "came true",
+        "95 %",
+        "Brier",
+        "skill",
+        "calibration error",
+    ]
+    table, bins = [head], [["action and confidence", "signals", "stated", "came true", "95 %"]]
+    follow = [["action", "signals", "followed by unusually large liquidations", "95 %"]]
+    words = [f"Claims about the {found['horizon_hours']:g} hours after a signal."]
+    for action, entry in found["actions"].items():
+        words.append(f"{action}: {entry['claim'] or entry['reason']}.")
+        after = entry["unusual_liquidations"]
+        follow.append([action, str(after["n"]), _number(after["observed"]), _range(after)])
+        table += [
+            [f"{action}, {key}", *_reliability_cells(entry[key])]
+            for key in ("signals", "episodes")
+            if entry[key]
+        ]
+        for one in entry["signals"]["bins"] if entry["signals"] else []:
+            name = f"{action} {one['from_confidence']:.1f} to {one['to_confidence']:.1f}"
+            shown = [_number(one["mean_confidence"]), _number(one["observed"]), _range(one)]
+            bins.append([name, str(one["n"]), *shown])
+    return [" ".join(words), table, bins, follow]
+
+
+def _reliability_cells(found: dict[str, Any]) -> list[str]:
+    stated = [_number(found[key]) for key in ("mean_confidence", "observed")]
+    scores = [_number(found[key]) for key in ("brier", "skill", "calibration_error")]
+    return [str(found["n"]), *stated, _range(found), *scores]
+
+
+def _range(found: dict[str, Any]) -> str:
+    interval = found["interval"]
+    return "" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
 
 
 def _ablation_table(document: dict[str, Any]) -> list[list[str]]:

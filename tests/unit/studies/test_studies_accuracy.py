@@ -222,6 +222,9 @@ def test_progress_is_told(windows):
 
 def test_reports_hold_the_figures_and_stand_alone(document):
     text, page = markdown_report(document), html_report(document)
+    clear = document["reliability"]["actions"]["CLEAR"]["signals"]
+    assert f"| CLEAR, signals | {clear['n']} | {clear['mean_confidence']:.3f} |" in text
+    assert f"<td>CLEAR, signals</td><td>{clear['n']}</td>" in page
     shown = f"{document['pooled'][0]['gain']:+.3f}"
 
     assert text.startswith("# Accuracy against realised liquidations")

@@ -105,6 +105,9 @@ def test_calibrated_parameters_score_and_say_overlapping(catalog, tmp_path):
     text = run("accuracy", "--catalog", catalog, "--params", out)
     assert "(overlapping)" in text
     assert "pooled" in text
+    lines = {line.split()[0]: line for line in text.splitlines()}
+    assert "came true" in lines["CLEAR"]
+    assert "too little is known" in lines["WAIT"]
 
 
 def test_calibrate_takes_several_windows(catalog, tmp_path):
