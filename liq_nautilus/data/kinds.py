@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from liq_nautilus.data.intervals import interval_ns
+from liq_nautilus.data.values import NO_FORM
 from liq_nautilus.data.values import NOISE_PLACES
 from liq_nautilus.data.values import Value
 from liq_nautilus.data.values import choice
@@ -66,6 +67,14 @@ class Kind:
     checks: tuple[Check, ...] = ()
     has_interval: bool = False
     is_period_closed: bool = True
+
+    @property
+    def is_plain(self) -> bool:
+        """Return whether the values are numbers that plain reading knows."""
+        return all(
+            value.form != NO_FORM if value.column else "raw_" not in value.derivation
+            for value in self.values
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +153,11 @@ _KLINES: Final = Kind(
         *_KLINE_TIMES,
         *(decimal(name, name, "{price_decimals}") for name in ("open", "high", "low", "close")),
         decimal("volume", "volume", "{size_decimals}", default="0"),
-        derived("volume_float", "coalesce(TRY_CAST(raw_volume AS DOUBLE), 0)"),
+        derived(
+            "volume_float",
+            "coalesce(TRY_CAST(raw_volume AS DOUBLE), 0)",
+            "volume / pow(10, {size_decimals})",
+        ),
         optional_number("quote_volume", "quote_volume", default="0"),
         whole("n_trades", "count", default="0"),
         optional_number("taker_buy_volume", "taker_buy_volume", default="0"),

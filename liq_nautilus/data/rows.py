@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 from liq_nautilus.data.cleaning import SEPARATOR
 from liq_nautilus.data.cleaning import write_clean_lines
 from liq_nautilus.data.intervals import DAY_NS
+from liq_nautilus.data.source import scan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,6 +84,11 @@ class FileReport:
             self.n_good += len(time)
             self.n_out_of_order += int(np.count_nonzero(np.diff(time, prepend=self.last_ns) < 0))
             self.last_ns = int(time[-1])
+
+    def forget(self) -> None:
+        """Start anew: another way reads the file."""
+        self.n_good = self.n_rejected = self.n_out_of_order = self.last_ns = 0
+        self.issues.clear()
 
     def add_rejected(self, source: Any, line: int, what: str) -> None:  # noqa: ANN401 - a file, named as is
         """Count a rejected row, and list it as long as the list is readable."""
@@ -147,8 +153,9 @@ def read_fast(
 
     """
     n_rows, n_stray = 0, 0
+    n_lines, odd_signs = scan(file)
     try:
-        relation = connection.sql(_fast_query(file, rules))
+        relation = connection.sql(_fast_query(file, rules, odd_signs))
         for batch in relation.to_arrow_reader(ROWS_PER_CHUNK):
             table = pa.Table.from_batches([batch])
             if pc.any(table.column("is_bad")).as_py():
@@ -156,12 +163,12 @@ def read_fast(
             first = n_rows + 1 + file.has_header
             n_rows += table.num_rows
             chunk = Chunk(table.drop_columns("is_bad"), np.arange(first, first + table.num_rows))
-            n_stray += _count_stray(file, chunk.time)
+            n_stray += count_stray(file, chunk.time)
             yield chunk
     except (duckdb.Error, pa.ArrowException, OSError) as e:  # of the parser, through Arrow
         raise NeedsCareError from e
     # An independent count: no line was skipped, none was joined with the next.
-    if n_rows + file.has_header != file.n_lines or _are_few(n_stray, n_rows):
+    if n_rows != n_lines or are_few(n_stray, n_rows):
         raise NeedsCareError
 
 
@@ -185,7 +192,7 @@ def read_careful(
             return
         query = _careful_query(file, rules, clean)
         ((good, stray),) = connection.sql(_stray_query(file, query)).fetchall()
-        if _are_few(stray, good):
+        if are_few(stray, good):
             query = _without_strays(file, query)
         for batch in connection.sql(query).to_arrow_reader(ROWS_PER_CHUNK):
             table = pa.Table.from_batches([batch])
@@ -199,14 +206,16 @@ def read_careful(
                 yield Chunk(kept.drop_columns(["line", "reason"]), lines)
 
 
-def _count_stray(file: OpenedFile, time: npt.NDArray[np.int64]) -> int:
+def count_stray(file: OpenedFile, time: npt.NDArray[np.int64]) -> int:
+    """Return how many rows lie more than a day outside the dates in the file's name."""
     if file.source.period is None:
         return 0
     start, end = file.source.period
     return int(np.count_nonzero((time < start - DAY_NS) | (time >= end + DAY_NS)))
 
 
-def _are_few(n_stray: int, n_rows: int) -> bool:
+def are_few(n_stray: int, n_rows: int) -> bool:
+    """Return whether rows outside those dates are so few that they must be garbled times."""
     return 0 < n_stray <= max(1.0, _STRAY_SHARE * n_rows) and n_stray < n_rows
 
 
@@ -234,10 +243,10 @@ def _without_strays(file: OpenedFile, query: str) -> str:
     )
 
 
-def _fast_query(file: OpenedFile, rules: Rules) -> str:
+def _fast_query(file: OpenedFile, rules: Rules, odd_signs: str) -> str:
     values = ", ".join(f"{value.sql} AS {value.name}" for value in file.kind.values)
     conditions = [value.exact for value in file.kind.values if value.exact]
-    conditions += [c for value in file.kind.values for c in value.without_signs(file.odd_signs)]
+    conditions += [c for value in file.kind.values for c in value.without_signs(odd_signs)]
     conditions += [check.sql for check in file.kind.checks]
     is_bad = f"NOT coalesce(({') AND ('.join(conditions)}), false)"
     reader = _reader(file, file.path, ",", has_header=file.has_header)

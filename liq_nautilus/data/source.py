@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 from typing import TYPE_CHECKING
-from typing import BinaryIO
 from typing import Final
 from typing import cast
 
@@ -23,6 +22,7 @@ from liq_nautilus.errors import SchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import BufferedReader
 
     from liq_nautilus.data.files import SourceFile
 
@@ -48,12 +48,8 @@ class OpenedFile:
         The canonical column names in the file's order; empty for a column that is not needed.
     has_header : bool
         Whether the first line is a header.
-    n_lines : int
-        All lines of the file.
     n_bytes : int
         Its size.
-    odd_signs : str
-        Which of `ODD_SIGNS` stand anywhere below the header.
 
     """
 
@@ -62,9 +58,17 @@ class OpenedFile:
     path: Path
     columns: tuple[str, ...]
     has_header: bool
-    n_lines: int
     n_bytes: int
-    odd_signs: str
+
+    @contextmanager
+    def body(self) -> Iterator[BufferedReader]:
+        """Open the file at its first row."""
+        with self.path.open("rb") as file:
+            if self.has_header:
+                file.readline(LONGEST_LINE)
+            elif file.read(len(_BOM)) != _BOM:
+                file.seek(0)
+            yield file
 
 
 @contextmanager
@@ -134,12 +138,7 @@ def _describe(source: SourceFile, path: Path) -> OpenedFile:
         lengths = {line.count(b",") + 1 for line in head.split(b"\n")}
         names = [_clean(name) for name in text.split(",")]
         columns, has_header = _layout(source, kind, names, lengths)
-        file.seek(len(first) if has_header else 0)
-        n_lines, odd_signs = _scan(file)
-    n_bytes = path.stat().st_size
-    return OpenedFile(
-        source, kind, path, columns, has_header, n_lines + has_header, n_bytes, odd_signs
-    )
+    return OpenedFile(source, kind, path, columns, has_header, path.stat().st_size)
 
 
 def _clean(name: str) -> str:
@@ -173,11 +172,12 @@ def _layout(
     raise SchemaError(msg, path=source.path, row=1)
 
 
-def _scan(file: BinaryIO) -> tuple[int, str]:
-    # The lines from here on, and which of the odd signs stand in them.
+def scan(file: OpenedFile) -> tuple[int, str]:
+    """Return how many lines the body of a file has, and which of `ODD_SIGNS` stand in it."""
     n_lines, last, found = 0, b"\n", ""
-    while block := file.read(_BLOCK):
-        n_lines += block.count(b"\n")
-        found += "".join(sign for sign in ODD_SIGNS if sign not in found and sign.encode() in block)
-        last = block[-1:]
+    with file.body() as body:
+        while block := body.read(_BLOCK):
+            n_lines += block.count(b"\n")
+            found += "".join(s for s in ODD_SIGNS if s not in found and s.encode() in block)
+            last = block[-1:]
     return n_lines + (last != b"\n"), found

@@ -97,8 +97,16 @@ class Target:
 
     def open_file(self, path: Path) -> pq.ParquetWriter:
         """Return a writer of a file of the series."""
-        use_dictionary = True if self.repetitive is None else list(self.repetitive)
-        return pq.ParquetWriter(path, self.file_schema, use_dictionary=use_dictionary)
+        if self.repetitive is None:
+            return pq.ParquetWriter(path, self.file_schema)
+        # Times and counts rise by steady steps: their differences take half the time and space.
+        steady = [field.name for field in self.file_schema if pa.types.is_integer(field.type)]
+        return pq.ParquetWriter(
+            path,
+            self.file_schema,
+            use_dictionary=list(self.repetitive),
+            column_encoding=dict.fromkeys(steady, "DELTA_BINARY_PACKED"),
+        )
 
     @property
     def flat_schema(self) -> pa.Schema:
@@ -135,9 +143,16 @@ def trade_target(instrument: CryptoPerpetual) -> Target:
     row = row.append_column("aggressor_side", pa.array([2], pa.int8()))
     row = row.append_column("trade_id", pa.array([11], pa.int64()))
     columns = ("price", "size", "aggressor_side", "trade_id", "ts_event", "ts_event")
-    encode = _encoder(schema, columns)
-    if not _agrees(encode, row, sample):
-        encode = _supported_trades(instrument)
+    # The texts of trade ids are numbers as long as rows are compared.
+    at = schema.get_field_index("trade_id")
+    flat_schema = schema.set(at, schema.field(at).with_type(pa.int64()))
+    encode = _encoder(flat_schema, columns)
+    if not _agrees(lambda rows: encode(rows).cast(schema), row, sample):
+        supported = _supported_trades(instrument)
+
+        def encode(table: pa.Table) -> pa.Table:
+            return supported(table).cast(flat_schema)
+
     return Target(
         TradeTick,
         str(instrument.id),
@@ -146,6 +161,8 @@ def trade_target(instrument: CryptoPerpetual) -> Target:
         keys=("trade_id",),
         unique="trade_id",
         is_daily=True,
+        to_file=lambda rows: rows.cast(schema),
+        from_file=lambda rows: rows.cast(flat_schema),
     )
 
 

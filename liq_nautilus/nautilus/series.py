@@ -28,6 +28,7 @@ from liq_nautilus.nautilus.store import SAME
 from liq_nautilus.nautilus.store import SeriesStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -39,8 +40,9 @@ if TYPE_CHECKING:
     from liq_nautilus.nautilus.encoding import Target
     from liq_nautilus.nautilus.summary import IngestSummary
 
-# Files from this size on are streamed; smaller ones are gathered up to it and written together.
-_STREAM_BYTES: Final = 48 << 20
+# Files from this size on are streamed, smaller ones are gathered and written together.
+_STREAM_BYTES: Final = 24 << 20
+_GATHERED_BYTES: Final = 48 << 20
 _CONTRADICTION: Final = "a row must not contradict one taken before with the same time and number"
 
 
@@ -122,29 +124,40 @@ class SeriesIngestion:
             if inside.table.num_rows:
                 self._gathered.append((file.source, inside))
         self._n_gathered_bytes += file.n_bytes
-        if self._n_gathered_bytes >= _STREAM_BYTES:
+        if self._n_gathered_bytes >= _GATHERED_BYTES:
             self.finish()
 
     def _stream(self, file: OpenedFile) -> None:
-        # Nothing counts before the last row was read: the fast way may find damage late.
-        outcomes: list[tuple[Chunk, npt.NDArray[np.uint8]]] = []
+        # Nothing counts before the last row was read: the fast ways may find damage late.
         report = FileReport()
-        try:
-            for chunk in _ahead(read_fast(file, self._rules, self._connection)):
-                report.add_times(chunk.time)
-                self._take_chunk(self._inside(chunk), outcomes)
-        except NeedsCareError:
-            for store in self._stores:
-                store.rollback()
-            outcomes.clear()
-            report = FileReport()
-            for chunk in self._read_careful(file, report):
-                report.add_times(chunk.time)
-                self._take_chunk(self._inside(chunk), outcomes)
+        for read in self._ways(file, report):
+            outcomes: list[tuple[Chunk, npt.NDArray[np.uint8]]] = []
+            try:
+                for chunk in _ahead(read()):
+                    report.add_times(chunk.time)
+                    self._take_chunk(self._inside(chunk), outcomes)
+            except NeedsCareError:
+                for store in self._stores:
+                    store.rollback()
+                report.forget()
+                continue
+            break
         self._note(file.source, report)
         for chunk, codes in outcomes:
             self._account([(file.source, chunk)], codes)
         self._commit()
+
+    def _ways(
+        self, file: OpenedFile, report: FileReport
+    ) -> Iterator[Callable[[], Iterator[Chunk]]]:
+        # From the fastest to the one that takes everything.
+        if file.kind.is_plain:
+            # The compiled loop takes half a second to load: small files do without.
+            from liq_nautilus.data.plain import read_plain  # noqa: PLC0415
+
+            yield lambda: read_plain(file, self._rules, self._connection)
+        yield lambda: read_fast(file, self._rules, self._connection)
+        yield lambda: self._read_careful(file, report)
 
     def _take_chunk(
         self, chunk: Chunk, outcomes: list[tuple[Chunk, npt.NDArray[np.uint8]]]

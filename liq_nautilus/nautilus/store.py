@@ -256,7 +256,7 @@ class SeriesStore:
         n_whole = (
             table.num_rows if at_least == 0 else table.num_rows // ROWS_PER_GROUP * ROWS_PER_GROUP
         )
-        whole = table.slice(0, n_whole).combine_chunks()
+        whole = self._target.to_file(table.slice(0, n_whole)).combine_chunks()
         stream.writer.write_table(whole, row_group_size=ROWS_PER_GROUP)
         stream.waiting = [table.slice(n_whole)]
         stream.n_waiting = table.num_rows - n_whole

@@ -15,7 +15,9 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from liq_nautilus.data import plain
 from liq_nautilus.errors import DataGapError
+from liq_nautilus.nautilus import series
 from liq_nautilus.nautilus.ingest import IngestSummary
 from liq_nautilus.nautilus.ingest import ingest
 
@@ -26,6 +28,12 @@ ODD_TIMES = [
     "-173577600000",
     "9999999999999999",
     "9223372036854775",
+    "0x1941F297C00",
+]
+ODD_NUMBERS = [
+    *("", '""', "0", "-1", "nan", "inf", "1e400", "1e-7", "abc", "9" * 30, "0.1234567890123456789"),
+    *("0x1F", "0b11", "+5", "5.", ".5", "1_000", " 7", "007", "1.5", "true", "NaN", "9" * 18),
+    *("90071992547409.93", "170141183460469231731687303715884105728", "1e5", "-0.0", "1E-400"),
 ]
 CHARACTERS = '0123456789.,-+eE_ "xT:\t\x00\r\n\xff'
 
@@ -76,20 +84,7 @@ def insert_characters(lines, draw):
 def replace_field(lines, draw):
     i = draw(st.integers(0, len(lines) - 1))
     fields = lines[i].split(",")
-    odd = [
-        "",
-        '""',
-        "0",
-        "-1",
-        "nan",
-        "inf",
-        "1e400",
-        "1e-7",
-        "abc",
-        "9" * 30,
-        "0.1234567890123456789",
-        *ODD_TIMES,
-    ]
+    odd = [*ODD_NUMBERS, *ODD_TIMES]
     fields[draw(st.integers(0, len(fields) - 1))] = draw(st.sampled_from(odd))
     lines[i] = ",".join(fields)
     return lines
@@ -143,6 +138,7 @@ MUTATIONS = [
 
 @st.composite
 def damaged_files(draw) -> tuple[FileKind, bytes, bool]:
+    """Return a kind of file, its bytes, and whether it is read as a stream."""
     kind = KINDS[draw(st.sampled_from(sorted(KINDS)))]
     lines = kind.lines(draw(st.integers(1, 24)))
     for mutation in draw(st.lists(st.sampled_from(MUTATIONS), max_size=4)):
@@ -156,7 +152,7 @@ def damaged_files(draw) -> tuple[FileKind, bytes, bool]:
     ending = draw(st.sampled_from(["\n", "\r\n"]))
     text = ending.join(lines) + draw(st.sampled_from(["", ending, ending * 2]))
     start = b"\xef\xbb\xbf" if draw(st.booleans()) else b""
-    return kind, start + text.encode("latin-1"), has_header
+    return kind, start + text.encode("latin-1"), draw(st.booleans())
 
 
 def rows_of(text: bytes, kind: FileKind) -> tuple[list[str], list[str]]:
@@ -180,8 +176,11 @@ def is_header(line: bytes, kind: FileKind) -> bool:
     return sum(field in names for field in fields) * 2 >= len(fields)
 
 
-def check_damaged(kind: FileKind, text: bytes) -> None:
-    with tempfile.TemporaryDirectory() as folder:
+def check_damaged(kind: FileKind, text: bytes, *, streams: bool) -> None:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        if streams:
+            patch.setattr(series, "_STREAM_BYTES", 0)
+            patch.setattr(plain, "_BLOCK_BYTES", 500)
         source, catalog = Path(folder) / "source", Path(folder) / "catalog"
         write_bytes(source / kind.kind, kind.name, text)
         try:
@@ -220,32 +219,35 @@ def check_again(summary: IngestSummary, source: Path, catalog: Path) -> None:
     before = digest(catalog)
     again = ingest(source, catalog)
     assert digest(catalog) == before
-    for series, symbols in again.kinds.items():
-        counts, first = symbols["BTCUSDT"], summary.kinds[series]["BTCUSDT"]
+    for name, symbols in again.kinds.items():
+        counts, first = symbols["BTCUSDT"], summary.kinds[name]["BTCUSDT"]
         assert (counts.kept, counts.rejected, counts.read) == (0, first.rejected, first.read)
 
 
+@pytest.mark.parametrize("streams", [False, True])
 @pytest.mark.parametrize("name", sorted(KINDS))
-def test_number_beyond_64_bits_is_accounted_for(name):
+def test_number_beyond_64_bits_is_accounted_for(name, streams):
     kind = KINDS[name]
     lines = kind.lines(24)
     first = lines[0].split(",")
     for odd in [*ODD_TIMES, "9" * 22 + ".99", "9" * 19]:
         lines += [",".join([*first[:i], odd, *first[i + 1 :]]) for i in range(len(first))]
-    check_damaged(kind, "\n".join([kind.header, *lines]).encode())
+    check_damaged(kind, "\n".join([kind.header, *lines]).encode(), streams=streams)
 
 
 @given(damaged_files())
 @settings(max_examples=100)
 def test_damaged_file_is_accounted_for(case):
-    check_damaged(case[0], case[1])
+    kind, text, streams = case
+    check_damaged(kind, text, streams=streams)
 
 
 @pytest.mark.slow
 @given(damaged_files())
 @settings(max_examples=3000)
 def test_many_damaged_files_are_accounted_for(case):
-    check_damaged(case[0], case[1])
+    kind, text, streams = case
+    check_damaged(kind, text, streams=streams)
 
 
 @pytest.mark.slow
@@ -253,4 +255,5 @@ def test_many_damaged_files_are_accounted_for(case):
 @settings(max_examples=500)
 def test_any_bytes_are_accounted_for(name, junk, has_header):
     kind = KINDS[name]
-    check_damaged(kind, (kind.header.encode() + b"\n" if has_header else b"") + junk)
+    text = (kind.header.encode() + b"\n" if has_header else b"") + junk
+    check_damaged(kind, text, streams=len(junk) % 2 == 0)
