@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from typing import Final
 
 from liq_nautilus.data.source import LONGEST_LINE
+from liq_nautilus.data.source import readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from typing import BinaryIO
 
     from liq_nautilus.data.source import OpenedFile
 
@@ -36,8 +36,8 @@ def write_clean_lines(file: OpenedFile, target: Path) -> Iterator[tuple[int, str
         The line, counted from 1, and why it is no row.
 
     """
-    with file.path.open("rb") as lines, target.open("w", encoding="utf-8", newline="") as clean:
-        for number, line in enumerate(_lines(lines), start=1):
+    with target.open("w", encoding="utf-8", newline="") as clean:
+        for number, line in enumerate(_lines(file), start=1):
             raw = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
             if (number == 1 and file.has_header) or not raw.strip():
                 continue
@@ -48,13 +48,14 @@ def write_clean_lines(file: OpenedFile, target: Path) -> Iterator[tuple[int, str
                 clean.write(f"{number}{SEPARATOR}{SEPARATOR.join(fields)}\n")
 
 
-def _lines(file: BinaryIO) -> Iterator[bytes]:
+def _lines(file: OpenedFile) -> Iterator[bytes]:
     # A line without end is cut, so that no binary file fills the memory.
-    while line := file.readline(LONGEST_LINE):
-        rest = line
-        while len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):
-            rest = file.readline(LONGEST_LINE)
-        yield line
+    with readable(file.source), file.path.open("rb") as lines:
+        while line := lines.readline(LONGEST_LINE):
+            rest = line
+            while len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):
+                rest = lines.readline(LONGEST_LINE)
+            yield line
 
 
 def _fields(raw: bytes, file: OpenedFile) -> list[str] | str:

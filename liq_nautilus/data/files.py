@@ -112,7 +112,7 @@ def find_files(root: Path) -> Found:
     files: list[SourceFile] = []
     refused: list[Unusable] = []
     ignored: list[str] = []
-    for path in _walk(root):
+    for path in _walk(root, refused):
         recognised = recognise(path, root)
         if isinstance(recognised, SourceFile):
             files.append(recognised)
@@ -156,9 +156,19 @@ def _checked(
         period = _period(match)
     except ValueError:
         return Unusable(name, kind, "the name must hold a date of the calendar")
+    if not _is_text(path.absolute()):
+        return Unusable(name, kind, "the path must be UTF-8 text; rename the file or its folder")
     if not KINDS[kind].is_period_closed and period is not None:
         period = None
     return SourceFile(path, name, kind, match["symbol"], interval, period)
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _period(match: re.Match[str]) -> tuple[int, int] | None:
@@ -174,15 +184,33 @@ def _period(match: re.Match[str]) -> tuple[int, int] | None:
     return start_ns, int(end.timestamp()) * SECOND_NS
 
 
-def _walk(root: Path) -> Iterator[Path]:
-    if root.is_file():
+def _walk(root: Path, refused: list[Unusable]) -> Iterator[Path]:
+    if not root.is_dir():
         yield root
         return
-    for folder, subfolders, names in os.walk(root):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+
+    def refuse(error: OSError) -> None:
+        name = _relative(root.__class__(error.filename), root)
+        what = f"must be a folder that can be read, {error.strerror}; check its rights"
+        refused.append(Unusable(name, "folder", what))
+
+    # Links to folders are followed, each folder once: a link may lead to one above it.
+    known = {_identity(root)}
+    for text, subfolders, names in os.walk(root, onerror=refuse, followlinks=True):
+        folder = root.__class__(text)
+        found = [(name, _identity(folder / name)) for name in sorted(subfolders) if name[0] != "."]
+        subfolders[:] = [name for name, identity in found if identity not in known]
+        known.update(identity for _, identity in found)
         for name in sorted(names):
-            yield root.__class__(folder) / name
+            yield folder / name
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
 
 
 def _relative(path: Path, root: Path) -> str:
-    return path.name if path == root else path.relative_to(root).as_posix()
+    text = path.name if path == root else path.relative_to(root).as_posix()
+    # Names that are no text would fail wherever they are printed.
+    return text.encode("utf-8", "replace").decode()

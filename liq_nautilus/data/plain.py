@@ -22,6 +22,7 @@ from liq_nautilus.data.rows import NeedsCareError
 from liq_nautilus.data.rows import are_few
 from liq_nautilus.data.rows import count_stray
 from liq_nautilus.data.source import LONGEST_LINE
+from liq_nautilus.data.source import readable
 from liq_nautilus.data.values import DECIMAL_FORM
 from liq_nautilus.data.values import DECIMAL_PLACES
 from liq_nautilus.data.values import FLOAT_FORM
@@ -154,7 +155,7 @@ def _whole_lines(file: OpenedFile) -> Iterator[npt.NDArray[np.uint8]]:
     buffer = bytearray(LONGEST_LINE + _BLOCK_BYTES)
     text = np.frombuffer(buffer, dtype=np.uint8)
     n_rest = 0
-    with file.body() as body, memoryview(buffer) as view:
+    with readable(file.source), file.body() as body, memoryview(buffer) as view:
         while n_read := body.readinto(view[n_rest : n_rest + _BLOCK_BYTES]):
             n_bytes = n_rest + n_read
             end = buffer.rfind(b"\n", 0, n_bytes) + 1

@@ -7,6 +7,7 @@ damage; the careful one numbers the lines, sets aside what is no row, and says w
 
 from __future__ import annotations
 
+import glob
 import tempfile
 from dataclasses import dataclass
 from dataclasses import field
@@ -24,6 +25,7 @@ from liq_nautilus.data.cleaning import SEPARATOR
 from liq_nautilus.data.cleaning import write_clean_lines
 from liq_nautilus.data.intervals import DAY_NS
 from liq_nautilus.data.source import scan
+from liq_nautilus.errors import SchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,7 +138,7 @@ def connect(scratch: Path, *, threads: int = 2, memory_mb: int = 400) -> duckdb.
     connection.execute("SET enable_progress_bar = false")
     connection.execute(f"SET threads = {threads}")
     connection.execute(f"SET memory_limit = '{memory_mb}MB'")
-    connection.execute(f"SET temp_directory = {_quoted(scratch / 'spill')}")
+    connection.execute(f"SET temp_directory = {_text(str(scratch.absolute() / 'spill'))}")
     return connection
 
 
@@ -183,6 +185,12 @@ def read_careful(
     Stream the good rows of a damaged file; the others are counted and listed in `report`.
 
     Rows that DuckDB sets aside are listed after those that are no rows at all.
+
+    Raises
+    ------
+    SchemaError
+        If the file cannot be read.
+
     """
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         clean = Path(folder) / "clean.csv"
@@ -190,20 +198,30 @@ def read_careful(
             report.add_rejected(file.source, line, what)
         if clean.stat().st_size == 0:
             return
-        query = _careful_query(file, rules, clean)
-        ((good, stray),) = connection.sql(_stray_query(file, query)).fetchall()
-        if are_few(stray, good):
-            query = _without_strays(file, query)
-        for batch in connection.sql(query).to_arrow_reader(ROWS_PER_CHUNK):
-            table = pa.Table.from_batches([batch])
-            is_good = pc.is_null(table.column("reason"))
-            bad = table.filter(pc.invert(is_good)).select(["line", "reason"])
-            for row in bad.to_pylist():
-                report.add_rejected(file.source, row["line"], row["reason"])
-            kept = table.filter(is_good)
-            if kept.num_rows:
-                lines = kept.column("line").to_numpy()
-                yield Chunk(kept.drop_columns(["line", "reason"]), lines)
+        try:
+            yield from _judged(file, _careful_query(file, rules, clean), connection, report)
+        except (duckdb.Error, pa.ArrowException) as e:
+            what = str(e).partition("\n")[0]
+            msg = f"{file.source.name} must be read by DuckDB, {what}; report this file"
+            raise SchemaError(msg, path=file.source.path) from e
+
+
+def _judged(
+    file: OpenedFile, query: str, connection: duckdb.DuckDBPyConnection, report: FileReport
+) -> Iterator[Chunk]:
+    ((good, stray),) = connection.sql(_stray_query(file, query)).fetchall()
+    if are_few(stray, good):
+        query = _without_strays(file, query)
+    for batch in connection.sql(query).to_arrow_reader(ROWS_PER_CHUNK):
+        table = pa.Table.from_batches([batch])
+        is_good = pc.is_null(table.column("reason"))
+        bad = table.filter(pc.invert(is_good)).select(["line", "reason"])
+        for row in bad.to_pylist():
+            report.add_rejected(file.source, row["line"], row["reason"])
+        kept = table.filter(is_good)
+        if kept.num_rows:
+            lines = kept.column("line").to_numpy()
+            yield Chunk(kept.drop_columns(["line", "reason"]), lines)
 
 
 def count_stray(file: OpenedFile, time: npt.NDArray[np.int64]) -> int:
@@ -291,16 +309,14 @@ def _reader(
         if column.name not in file.columns
     ]
     selected = ", ".join(["*", *missing])
+    # DuckDB takes signs such as [ in a path for a pattern.
+    name = _text(glob.escape(str(path.absolute())))
     quote = "" if line else '"'
     return (
-        f"SELECT {selected} FROM read_csv({_quoted(path)}, columns = {{{columns}}},"  # noqa: S608
+        f"SELECT {selected} FROM read_csv({name}, columns = {{{columns}}},"  # noqa: S608
         f" header = {has_header}, auto_detect = false, delim = '{separator}',"
-        f" quote = '{quote}', escape = '{quote}', nullstr = '')"
+        f" quote = '{quote}', escape = '{quote}', nullstr = '', hive_partitioning = false)"
     )
-
-
-def _quoted(path: Path) -> str:
-    return _text(str(path.absolute()))
 
 
 def _text(text: str) -> str:

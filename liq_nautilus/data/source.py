@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
-import shutil
+import stat
 import tempfile
-import zipfile
-import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 from typing import TYPE_CHECKING
 from typing import Final
-from typing import cast
 
+from liq_nautilus.data.archives import unpack
 from liq_nautilus.data.kinds import KINDS
 from liq_nautilus.data.kinds import Kind
 from liq_nautilus.data.values import ODD_SIGNS
@@ -79,56 +75,44 @@ def opened(source: SourceFile, scratch: Path) -> Iterator[OpenedFile]:
     Raises
     ------
     SchemaError
-        If the archive is broken, the file is empty or its columns are not those of its kind.
+        If the file cannot be read, is empty, or its columns are not those of its kind.
 
     """
-    is_plain = source.path.suffix.lower() == ".csv"
-    if is_plain:
+    with readable(source):
+        is_regular = stat.S_ISREG(source.path.stat().st_mode)
+    if not is_regular:  # to open a pipe would wait for a writer
+        msg = f"{source.name} must be a regular file, was none; leave it out"
+        raise SchemaError(msg, path=source.path)
+    if source.path.suffix.lower() == ".csv":
         yield _describe(source, source.path)
         return
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         plain = Path(folder) / "plain.csv"
-        _unpack(source, plain)
+        unpack(source, plain)
         yield _describe(source, plain)
 
 
-def _unpack(source: SourceFile, target: Path) -> None:
+@contextmanager
+def readable(source: SourceFile) -> Iterator[None]:
+    """
+    Say of a failure to read a source file that it is one.
+
+    Raises
+    ------
+    SchemaError
+        If there was such a failure.
+
+    """
     try:
-        with target.open("wb") as file:
-            if source.path.suffix.lower() == ".gz":
-                with gzip.open(source.path) as packed:
-                    shutil.copyfileobj(cast("IO[bytes]", packed), file, _BLOCK)
-                return
-            with (
-                zipfile.ZipFile(source.path) as archive,
-                archive.open(_member(source, archive)) as packed,
-            ):
-                shutil.copyfileobj(packed, file, _BLOCK)
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        OSError,
-        NotImplementedError,
-        RuntimeError,
-    ) as e:
-        msg = f"{source.name} must be a sound archive, {e}; download it again"
+        yield
+    except OSError as e:
+        msg = f"{source.name} must be readable, {e.strerror or e}; check its rights and the disk"
         raise SchemaError(msg, path=source.path) from e
-
-
-def _member(source: SourceFile, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    members = [member for member in archive.infolist() if member.filename.lower().endswith(".csv")]
-    if len(members) != 1:
-        msg = (
-            f"{source.name} must hold exactly one CSV file, held {len(members)}; unpack it yourself"
-        )
-        raise SchemaError(msg, path=source.path)
-    return members[0]
 
 
 def _describe(source: SourceFile, path: Path) -> OpenedFile:
     kind = KINDS[source.kind]
-    with path.open("rb") as file:
+    with readable(source), path.open("rb") as file:
         first = file.readline(LONGEST_LINE)
         if not first.strip():
             msg = f"{source.name} must begin with a row or header, was empty; download it again"
@@ -175,7 +159,7 @@ def _layout(
 def scan(file: OpenedFile) -> tuple[int, str]:
     """Return how many lines the body of a file has, and which of `ODD_SIGNS` stand in it."""
     n_lines, last, found = 0, b"\n", ""
-    with file.body() as body:
+    with readable(file.source), file.body() as body:
         while block := body.read(_BLOCK):
             n_lines += block.count(b"\n")
             found += "".join(s for s in ODD_SIGNS if s not in found and s.encode() in block)

@@ -137,15 +137,21 @@ class SeriesIngestion:
                     report.add_times(chunk.time)
                     self._take_chunk(self._inside(chunk), outcomes)
             except NeedsCareError:
-                for store in self._stores:
-                    store.rollback()
+                self._rollback()
                 report.forget()
                 continue
+            except SchemaError:
+                self._rollback()
+                raise
             break
         self._note(file.source, report)
         for chunk, codes in outcomes:
             self._account([(file.source, chunk)], codes)
         self._commit()
+
+    def _rollback(self) -> None:
+        for store in self._stores:
+            store.rollback()
 
     def _ways(
         self, file: OpenedFile, report: FileReport
