@@ -193,48 +193,46 @@ def _price_klines(*checks: Check) -> Kind:
     )
 
 
-_TRADE_CHECKS: Final = (
-    Check("price > 0", "price must be above zero"),
-    Check("size > 0", "quantity must be above zero"),
+def _trades_of(identity: str, size: str, time: str, *columns: str) -> Kind:
+    return Kind(
+        columns=_columns(*columns),
+        values=(
+            identifier("trade_id", identity),
+            moment("ts_event", time),
+            decimal("price", "price", "{price_decimals}"),
+            decimal("size", size, "{size_decimals}"),
+            # The buyer is the maker: the taker, who is the aggressor, sold (2, else 1).
+            choice("aggressor_side", "is_buyer_maker", {"true": 2, "false": 1}),
+        ),
+        checks=(
+            Check("price > 0", "price must be above zero"),
+            Check("size > 0", "quantity must be above zero"),
+        ),
+    )
+
+
+_AGG_TRADES: Final = _trades_of(
+    "agg_trade_id",
+    "quantity",
+    "transact_time",
+    "agg_trade_id|aggregate_trade_id|a|id",
+    "price|p",
+    "quantity|qty|q",
+    "?first_trade_id|f",
+    "?last_trade_id|l",
+    "transact_time|timestamp|time|t",
+    "is_buyer_maker|m",
 )
-# The buyer is the maker of a trade: the taker, who is the aggressor, sold (2, else 1).
-_TAKER_SIDE: Final = choice("aggressor_side", "is_buyer_maker", {"true": 2, "false": 1})
-_AGG_TRADES: Final = Kind(
-    columns=_columns(
-        "agg_trade_id|aggregate_trade_id|a|id",
-        "price|p",
-        "quantity|qty|q",
-        "?first_trade_id|f",
-        "?last_trade_id|l",
-        "transact_time|timestamp|time|t",
-        "is_buyer_maker|m",
-    ),
-    values=(
-        identifier("trade_id", "agg_trade_id"),
-        moment("ts_event", "transact_time"),
-        decimal("price", "price", "{price_decimals}"),
-        decimal("size", "quantity", "{size_decimals}"),
-        _TAKER_SIDE,
-    ),
-    checks=_TRADE_CHECKS,
-)
-_TRADES: Final = Kind(
-    columns=_columns(
-        "id|trade_id",
-        "price",
-        "qty|quantity",
-        "?quote_qty|base_qty|quote_quantity",
-        "time|timestamp|transact_time",
-        "is_buyer_maker",
-    ),
-    values=(
-        identifier("trade_id", "id"),
-        moment("ts_event", "time"),
-        decimal("price", "price", "{price_decimals}"),
-        decimal("size", "qty", "{size_decimals}"),
-        _TAKER_SIDE,
-    ),
-    checks=_TRADE_CHECKS,
+_TRADES: Final = _trades_of(
+    "id",
+    "qty",
+    "time",
+    "id|trade_id",
+    "price",
+    "qty|quantity",
+    "?quote_qty|base_qty|quote_quantity",
+    "time|timestamp|transact_time",
+    "is_buyer_maker",
 )
 _METRICS: Final = Kind(
     columns=_columns(

@@ -7,6 +7,7 @@ that lie in it whole. Every read makes sure that rows came back.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Final
@@ -37,10 +38,14 @@ from liq_nautilus.nautilus.types import OpenInterest
 from liq_nautilus.nautilus.types import TakerVolume
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import numpy.typing as npt
 
+    type Columns = Callable[[pa.Table], dict[str, Any]]
+
+_PRICES: Final = ("open", "high", "low", "close")
 _RATIOS: Final = (
     "top_trader_account_ratio",
     "top_trader_position_ratio",
@@ -49,196 +54,166 @@ _RATIOS: Final = (
 )
 
 
-def read_bars(
-    catalog: Path,
-    symbol: str,
-    interval: str,
-    start_ns: int | None = None,
-    end_ns: int | None = None,
-    *,
-    required: bool = True,
-) -> pd.DataFrame:
+@dataclass(frozen=True, slots=True)
+class Reader:
     """
-    Return bars of last prices.
+    Reads one kind of series as a frame, in time order.
 
-    Parameters
+    Attributes
     ----------
-    catalog : Path
-        The catalog's folder.
-    symbol : str
-        Binance's symbol.
-    interval : str
-        Such as "5m".
-    start_ns, end_ns : int, optional
-        The window in UTC nanoseconds, end exclusive.
-    required : bool
-        Whether it is an error when there are no rows; else the frame is empty.
-
-    Returns
-    -------
-    pd.DataFrame
-        Columns ts_open, ts_close (the last millisecond), open, high, low, close (quote currency),
-        volume (base units), in time order.
-
-    Raises
-    ------
-    DataGapError
-        If rows are required and there are none.
+    what : str
+        Its name in messages.
+    data_cls : type
+        The class of its data.
+    columns : callable
+        Turns a table of the catalog into the frame's columns.
 
     """
-    identifier = str(bar_type(symbol, interval))
-    table = _read(catalog, Bar, identifier, start_ns, end_ns)
-    ts_close = _times(table, "ts_event")
-    columns: dict[str, Any] = {
-        "ts_open": ts_close + MILLISECOND_NS - interval_ns(interval),
-        "ts_close": ts_close,
-    }
-    if interval_ns(interval) == 0:
-        opens = [opened_at(int(ts) + MILLISECOND_NS, interval) for ts in ts_close]
-        columns["ts_open"] = np.asarray(opens, dtype=np.int64)
-    for name in ("open", "high", "low", "close"):
-        columns[name] = _raw_floats(table, name, b"price_precision")
-    columns["volume"] = _raw_floats(table, "volume", b"size_precision")
-    frame = _inside(pd.DataFrame(columns), "ts_open", start_ns)
-    return _checked(frame, f"bars of {interval}", catalog, symbol, required=required)
+
+    what: str
+    data_cls: type
+    columns: Columns
+
+    def __call__(
+        self,
+        catalog: Path,
+        symbol: str,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        *,
+        required: bool = True,
+    ) -> pd.DataFrame:
+        """
+        Return the rows of a window.
+
+        Parameters
+        ----------
+        catalog : Path
+            The catalog's folder.
+        symbol : str
+            Binance's symbol.
+        start_ns, end_ns : int, optional
+            The window in UTC nanoseconds, end exclusive.
+        required : bool
+            Whether it is an error when there are no rows; else the frame is empty.
+
+        Raises
+        ------
+        DataGapError
+            If rows are required and there are none.
+
+        """
+        table = _read(catalog, self.data_cls, identifier_of(symbol), start_ns, end_ns)
+        frame = pd.DataFrame(self.columns(table))
+        return _checked(frame, self.what, catalog, symbol, required=required)
 
 
-def read_mark_bars(
-    catalog: Path,
-    symbol: str,
-    interval: str,
-    start_ns: int | None = None,
-    end_ns: int | None = None,
-    *,
-    required: bool = True,
-) -> pd.DataFrame:
-    """Return bars of mark prices: the columns of `read_bars` but for the volume."""
-    table = _read(catalog, MarkPriceBar, identifier_of(symbol), start_ns, end_ns)
-    table = table.filter(pc.equal(table["interval"], interval))
-    ts_close = _times(table, "ts_event")
-    columns: dict[str, Any] = {
-        "ts_open": ts_close + MILLISECOND_NS - interval_ns(interval),
-        "ts_close": ts_close,
-    }
-    columns |= {name: _floats(table, name) for name in ("open", "high", "low", "close")}
-    frame = _inside(pd.DataFrame(columns), "ts_open", start_ns)
-    return _checked(frame, f"mark price bars of {interval}", catalog, symbol, required=required)
+@dataclass(frozen=True, slots=True)
+class IntervalReader:
+    """Reads one kind of series of bars: as `Reader`, with columns ts_open and ts_close in front."""
+
+    what: str
+    data_cls: type
+    columns: Columns
+
+    def __call__(
+        self,
+        catalog: Path,
+        symbol: str,
+        interval: str,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        *,
+        required: bool = True,
+    ) -> pd.DataFrame:
+        """
+        Return the bars that lie in a window whole.
+
+        The arguments are those of `Reader`, and `interval` such as "5m". A bar closes at its last
+        millisecond.
+        """
+        is_own_type = self.data_cls is not Bar
+        identifier = identifier_of(symbol) if is_own_type else str(bar_type(symbol, interval))
+        table = _read(catalog, self.data_cls, identifier, start_ns, end_ns)
+        if is_own_type:
+            table = table.filter(pc.equal(table["interval"], interval))
+        ts_close = _times(table, "ts_event")
+        times = {"ts_open": _opens(ts_close + MILLISECOND_NS, interval), "ts_close": ts_close}
+        frame = _inside(pd.DataFrame({**times, **self.columns(table)}), "ts_open", start_ns)
+        what = f"{self.what} of {interval}"
+        return _checked(frame, what, catalog, symbol, required=required)
 
 
-def read_taker_volume(
-    catalog: Path,
-    symbol: str,
-    interval: str,
-    start_ns: int | None = None,
-    end_ns: int | None = None,
-    *,
-    required: bool = True,
-) -> pd.DataFrame:
-    """
-    Return what takers bought and sold in each bar that traded.
-
-    Columns ts_open, ts_close, buy_volume, sell_volume (base units), quote_volume, n_trades.
-    """
-    table = _read(catalog, TakerVolume, identifier_of(symbol), start_ns, end_ns)
-    table = table.filter(pc.equal(table["interval"], interval))
-    ts_close = _times(table, "ts_event")
-    columns: dict[str, Any] = {
-        "ts_open": ts_close + MILLISECOND_NS - interval_ns(interval),
-        "ts_close": ts_close,
-    }
-    columns |= {
-        name: _floats(table, name) for name in ("buy_volume", "sell_volume", "quote_volume")
-    }
-    columns["n_trades"] = _times(table, "n_trades")
-    frame = _inside(pd.DataFrame(columns), "ts_open", start_ns)
-    return _checked(frame, f"taker volumes of {interval}", catalog, symbol, required=required)
+def _opens(ends: npt.NDArray[np.int64], interval: str) -> npt.NDArray[np.int64]:
+    if interval_ns(interval):
+        return ends - interval_ns(interval)
+    return np.asarray([opened_at(int(end), interval) for end in ends], dtype=np.int64)
 
 
-def read_open_interest(
-    catalog: Path,
-    symbol: str,
-    start_ns: int | None = None,
-    end_ns: int | None = None,
-    *,
-    required: bool = True,
-) -> pd.DataFrame:
-    """
-    Return the snapshots of open interest.
-
-    Columns ts, open_interest (base units), open_interest_notional (quote currency) and the four
-    ratios top_trader_account_ratio, top_trader_position_ratio, account_ratio, taker_volume_ratio
-    (NaN where Binance gave none).
-    """
-    table = _read(catalog, OpenInterest, identifier_of(symbol), start_ns, end_ns)
-    names = ("open_interest", "open_interest_notional", *_RATIOS)
-    columns = {"ts": _times(table, "ts_event"), **{name: _floats(table, name) for name in names}}
-    frame = pd.DataFrame(columns)
-    return _checked(frame, "open interest (metrics)", catalog, symbol, required=required)
+def _columns(*names: str) -> Columns:
+    return lambda table: {name: _floats(table, name) for name in names}
 
 
-def read_funding(
-    catalog: Path,
-    symbol: str,
-    start_ns: int | None = None,
-    end_ns: int | None = None,
-    *,
-    required: bool = True,
-) -> pd.DataFrame:
-    """Return the settled funding rates: columns ts, rate (a fraction)."""
-    table = _read(catalog, FundingRateUpdate, identifier_of(symbol), start_ns, end_ns)
+def _with_time(
+    columns: Columns,
+) -> Columns:
+    return lambda table: {"ts": _times(table, "ts_event"), **columns(table)}
+
+
+def _bar_columns(table: pa.Table) -> dict[str, Any]:
+    prices = {name: _raw_floats(table, name, b"price_precision") for name in _PRICES}
+    return {**prices, "volume": _raw_floats(table, "volume", b"size_precision")}
+
+
+def _taker_columns(table: pa.Table) -> dict[str, Any]:
+    volumes = _columns("buy_volume", "sell_volume", "quote_volume")(table)
+    return {**volumes, "n_trades": _times(table, "n_trades")}
+
+
+def _funding_columns(table: pa.Table) -> dict[str, Any]:
     texts = pc.utf8_trim(pc.cast(table["rate"], pa.string()), characters='"')
-    rate = np.asarray(pc.cast(texts, pa.float64()).to_numpy())
-    frame = pd.DataFrame({"ts": _times(table, "ts_event"), "rate": rate})
-    return _checked(frame, "funding rates", catalog, symbol, required=required)
+    return {"rate": np.asarray(pc.cast(texts, pa.float64()).to_numpy())}
 
 
-def read_trades(
-    catalog: Path,
-    symbol: str,
-    start_ns: int | None = None,
-    end_ns: int | None = None,
-    *,
-    required: bool = True,
-) -> pd.DataFrame:
-    """
-    Return trades.
-
-    Columns ts, price (quote currency), quantity (base units), taker_side (int8: +1 the taker
-    bought, -1 sold). A window of some days at a time keeps the memory bounded.
-    """
-    table = _read(catalog, TradeTick, identifier_of(symbol), start_ns, end_ns)
+def _trade_columns(table: pa.Table) -> dict[str, Any]:
     side = np.asarray(table["aggressor_side"].to_numpy())
-    columns = {
-        "ts": _times(table, "ts_event"),
+    return {
         "price": _raw_floats(table, "price", b"price_precision"),
         "quantity": _raw_floats(table, "size", b"size_precision"),
         "taker_side": np.where(side == 1, 1, -1).astype(np.int8),
     }
-    return _checked(pd.DataFrame(columns), "trades", catalog, symbol, required=required)
 
 
-def read_liquidation_orders(
-    catalog: Path,
-    symbol: str,
-    start_ns: int | None = None,
-    end_ns: int | None = None,
-    *,
-    required: bool = True,
-) -> pd.DataFrame:
-    """
-    Return forced orders.
+def _order_columns(table: pa.Table) -> dict[str, Any]:
+    side = _times(table, "position_side").astype(np.int8)
+    values = _columns("quantity", "bankruptcy_price", "average_price")(table)
+    return {"position_side": side, **values}
 
-    Columns ts, position_side (int8: +1 a long was liquidated, -1 a short), quantity (base units),
-    bankruptcy_price, average_price.
-    """
-    table = _read(catalog, LiquidationOrder, identifier_of(symbol), start_ns, end_ns)
-    names = ("quantity", "bankruptcy_price", "average_price")
-    columns = {
-        "ts": _times(table, "ts_event"),
-        "position_side": _times(table, "position_side").astype(np.int8),
-        **{name: _floats(table, name) for name in names},
-    }
-    return _checked(pd.DataFrame(columns), "forced orders", catalog, symbol, required=required)
+
+# Bars of last prices: open, high, low, close (quote currency), volume (base units).
+read_bars: Final = IntervalReader("bars", Bar, _bar_columns)
+# Bars of mark prices: open, high, low, close.
+read_mark_bars: Final = IntervalReader("mark price bars", MarkPriceBar, _columns(*_PRICES))
+# What takers bought and sold in each bar that traded: buy_volume, sell_volume (base units),
+# quote_volume, n_trades.
+read_taker_volume: Final = IntervalReader("taker volumes", TakerVolume, _taker_columns)
+# Snapshots of open interest: ts, open_interest (base units), open_interest_notional (quote
+# currency) and four ratios (NaN where Binance gave none).
+read_open_interest: Final = Reader(
+    "open interest (metrics)",
+    OpenInterest,
+    _with_time(_columns("open_interest", "open_interest_notional", *_RATIOS)),
+)
+# Settled funding: ts, rate (a fraction).
+read_funding: Final = Reader("funding rates", FundingRateUpdate, _with_time(_funding_columns))
+# Trades: ts, price (quote currency), quantity (base units), taker_side (int8: +1 the taker bought,
+# -1 sold). A window of some days at a time keeps the memory bounded.
+read_trades: Final = Reader("trades", TradeTick, _with_time(_trade_columns))
+# Forced orders: ts, position_side (int8: +1 a long was liquidated, -1 a short), quantity (base
+# units), bankruptcy_price, average_price.
+read_liquidation_orders: Final = Reader(
+    "forced orders", LiquidationOrder, _with_time(_order_columns)
+)
 
 
 def read_liquidation_volume(
