@@ -73,7 +73,7 @@ def test_ignorance_comes_before_everything(confidence):
 def test_reversal_comes_before_avoid_and_names_the_liquidated_side():
     signal = decide(**CASCADE)
     assert signal.action == "REVERSAL_OPPORTUNITY"
-    assert signal.confidence == 0.85
+    assert signal.confidence == PARAMETERS.reversal_confidence == 0.5
     assert signal.position_side == 1
     assert signal.reason == "Liquidated longs of $5,000,000 in an hour, predicted $2,000,000"
     assert signal.cluster_price == 65_500.0
