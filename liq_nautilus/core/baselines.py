@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 # The specification's leverages, their mix of FACTS' sources and its maintenance rates.
 _SPECIFICATION = ((5, 0.15, 0.004), (10, 0.3, 0.005), (25, 0.25, 0.01), (50, 0.2, 0.02),
                   (100, 0.1, 0.05))  # fmt: skip
-_DISTANCES = (0.0, 0.001, 0.002, 0.003, 0.005, 0.008, 0.012, 0.02, 0.03, 0.05, 0.1)
+# Bands of distance from the price (fractions of it) that the distance kernel weighs.
+DISTANCES = (0.0, 0.001, 0.002, 0.003, 0.005, 0.008, 0.012, 0.02, 0.03, 0.05, 0.1)
 _MEMORY_NS = 7 * DAY_NS
 # A swing is the extreme of this many hours on both sides.
 _SWING_HOURS = 2.0
@@ -126,7 +127,7 @@ def distance_steps(adverse: FloatArray) -> FloatArray:
         In [0, 1]; weighted, they are any density of levels over distance.
 
     """
-    low, high = np.array(_DISTANCES[:-1]), np.array(_DISTANCES[1:])
+    low, high = np.array(DISTANCES[:-1]), np.array(DISTANCES[1:])
     steps: FloatArray = np.clip((adverse[:, None] - low) / (high - low), 0.0, 1.0)
     return steps
 

@@ -29,6 +29,9 @@ class TrackerParameters:
     leverage_weights_long, leverage_weights_short : tuple of float
         The share of open interest held at each tier, per side; normalised to sum 1. Leverage
         cannot be observed: this is a prior, to be fitted.
+    leverage_weight_errors : tuple of float
+        Standard deviation of the logarithm of each share (of both sides), for the uncertainty
+        bands; empty: 1 each, which says that a share is known to a factor of e.
     formula : {"exact", "simplified"}
         Binance's liquidation price or the specification's.
     position_notional : float
@@ -64,10 +67,11 @@ class TrackerParameters:
         py_liquidation_map removes levels the path crossed, or, as the original, only those beyond
         the last price.
     band_unit_notional : float
-        Variance of a bucket's notional per notional (quote): the size of single positions.
+        Variance of realised liquidated notional per notional (quote): the size of single positions;
+        fitted.
     band_dispersion : float
-        Relative standard deviation of a bucket's notional that stays however large it is: the
-        uncertainty of the leverage mix and of the closing hazard.
+        Relative standard deviation that stays however much lies in a bucket, besides that of the
+        leverage shares: the uncertainty of openings and of the closing hazard; fitted.
     cluster_range : float
         Clusters are looked for within this fraction of the price.
     cluster_smoothing_bps : float
@@ -141,6 +145,7 @@ class TrackerParameters:
         0.0457599,
         0.0143657,
     )
+    leverage_weight_errors: tuple[float, ...] = ()
     formula: Literal["exact", "simplified"] = "exact"
     position_notional: float = 10_000.0
     grid_bps: float = 5.0
@@ -266,6 +271,14 @@ def _check_tiers(parameters: TrackerParameters) -> None:
         weights = getattr(parameters, name)
         is_right = len(weights) == len(tiers) and min(weights) >= 0 and sum(weights) > 0
         _require(parameters, name, is_right=is_right, rule="one share >= 0 per leverage")
+    errors = parameters.leverage_weight_errors
+    is_right = not errors or (len(errors) == len(tiers) and min(errors) >= 0)
+    _require(
+        parameters,
+        "leverage_weight_errors",
+        is_right=is_right,
+        rule="empty, or one error >= 0 per leverage",
+    )
     weights = parameters.model_weights
     is_right = len(weights) == 3 and min(weights) >= 0 and sum(weights) > 0
     _require(parameters, "model_weights", is_right=is_right, rule="three shares >= 0")

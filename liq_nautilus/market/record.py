@@ -25,6 +25,8 @@ from liq_nautilus.market.trades import Trades
 from liq_nautilus.market.trades import draw_trades
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from liq_nautilus.core.margin import BracketTable
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.records import SideArray
@@ -76,6 +78,9 @@ class Positions:
         Base units.
     margin : ndarray
         Isolated margin (quote), funding settled.
+    stop_price : ndarray
+        Of the stop-loss order (quote per base unit); minus infinity for a long, infinity for a
+        short without one.
 
     """
 
@@ -85,6 +90,12 @@ class Positions:
     quantity: FloatArray
     liquidation_price: FloatArray
     margin: FloatArray
+    stop_price: FloatArray
+
+    @property
+    def is_liquidated_first(self) -> npt.NDArray[np.bool_]:
+        """Whether the liquidation price is reached before any stop-loss order."""
+        return self.side * (self.liquidation_price - self.stop_price) >= 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,7 +268,8 @@ class SimulatedMarket:
         paid = side * quantity * funding
         price = isolated_liquidation_price(entry, leverage, side, quantity, self.table, paid)
         margin = entry * quantity / leverage - paid
-        return Positions(entry, leverage, side, quantity, price, margin)
+        stop = known["stop_price"]
+        return Positions(entry, leverage, side, quantity, price, margin, stop)
 
     # Sum of rate times mark price over the settlements up to the start of each step.
     def _funding_until(self, step: StepArray) -> FloatArray:

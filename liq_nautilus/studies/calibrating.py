@@ -17,6 +17,8 @@ from liq_nautilus.core.calibration import fit_reported_share
 from liq_nautilus.core.parameters import TrackerParameters
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
+from liq_nautilus.core.shares import ShareFit
+from liq_nautilus.core.shares import fit_shares
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.studies.evidence import gather
 from liq_nautilus.studies.fitting import FROZEN
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
 
 # What is searched, and the values that are tried.
 CANDIDATES: dict[str, tuple[float, ...]] = {
-    "turnover_rate": (0.5, 1.0, 2.0, 4.0),
+    "turnover_rate": (0.25, 0.5, 1.0, 2.0, 4.0),
     "turnover_per_hour": (0.03, 0.067, 0.15, 0.3),
     "turnover_leverage_exponent": (0.0, 0.5, 1.0, 1.5),
     "loser_closing_ratio": (0.4, 0.67, 1.0),
@@ -63,6 +65,30 @@ PRIOR = TrackerParameters(
     prior_spread=0.03,
 )  # fmt: skip
 PRIOR_OPENINGS_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """
+    What a search came to.
+
+    Attributes
+    ----------
+    parameters : TrackerParameters
+        With the fitted leverage mix.
+    openings_share : float
+        See `liq_nautilus.studies.fitting.Fit`.
+    log_likelihood : float
+        Per interval (nats).
+    n_tried : int
+        Settings tried.
+
+    """
+
+    parameters: TrackerParameters
+    openings_share: float
+    log_likelihood: float
+    n_tried: int
 
 
 @dataclass(eq=False)
@@ -109,6 +135,38 @@ class Calibrator:
         """
         if not windows:
             return prior_fit(self.base, PRIOR_OPENINGS_SHARE)
+        found = self.search(windows)
+        self._say("replaying with the fitted mix")
+        evidence = [gather(window, found.parameters, refresh=self.refresh) for window in windows]
+        sides = {side: fit_side(evidence, side, found.openings_share) for side in SIDE_NAMES}
+        provenance = {
+            "source": "fitted by `liq-nautilus calibrate`",
+            "created": created,
+            "windows": [window_provenance(window) for window in windows],
+            "data_sha256": data_hash(windows),
+            "log_likelihood": found.log_likelihood,
+            "likelihood": "log-normal per interval, both sides; leverage shares: quasi-Poisson",
+            "settings_tried": found.n_tried,
+        }
+        best = best_model_of(evidence, sides, found.openings_share)
+        mode = REFRESH if self.refresh else FROZEN
+        return Fit(found.parameters, found.openings_share, best, sides, provenance, mode)
+
+    def search(self, windows: Sequence[Window]) -> Found:
+        """
+        Fit the tracker's parameters on training windows, without scales of models and baselines.
+
+        Parameters
+        ----------
+        windows : sequence of Window
+            At least one.
+
+        Raises
+        ------
+        DataGapError
+            If nothing was liquidated in the windows.
+
+        """
         for side, name in SIDE_NAMES.items():
             if not sum(float(one.labels.of(side).sum()) for one in windows) > 0.0:
                 msg = (
@@ -120,7 +178,13 @@ class Calibrator:
             lambda settings: self._likelihood(windows, settings), self.candidates, self._start()
         )
         self._say(f"searched {len(tried)} settings, log likelihood {best.score:.4f} per interval")
-        return self._fit_at(windows, best.settings, best.score, len(tried), created)
+        parameters = self._settings_parameters(best.settings)
+        parameters = replace(parameters, **_fitted_map(self.fit_shares(windows, parameters)))
+        reported = reported_share(windows)
+        if reported is not None:
+            parameters = replace(parameters, reported_share=reported)
+        share = best.settings.get("openings_share", PRIOR_OPENINGS_SHARE)
+        return Found(parameters, share, best.score, len(tried))
 
     def _start(self) -> dict[str, float]:
         return {
@@ -157,64 +221,38 @@ class Calibrator:
             total += fit_mix(design[:, index], realised).log_likelihood
         return 0.5 * total
 
-    def _fit_at(
-        self,
-        windows: Sequence[Window],
-        settings: dict[str, float],
-        score: float,
-        n_tried: int,
-        created: str,
-    ) -> Fit:
-        parameters = self._settings_parameters(settings)
-        share = settings.get("openings_share", PRIOR_OPENINGS_SHARE)
-        design = np.concatenate(
-            [self.readings(window, parameters).design(share) for window in windows]
-        )
-        weights = [
-            fit_mix(design[:, i], np.concatenate([w.labels.of(side) for w in windows])).weights[:-1]
-            for i, side in enumerate((LONG, SHORT))
-        ]
-        parameters = replace(
-            parameters,
-            leverage_weights_long=tuple(float(value) for value in weights[0] / weights[0].sum()),
-            leverage_weights_short=tuple(float(value) for value in weights[1] / weights[1].sum()),
-        )
-        parameters = replace(parameters, **self._scales(windows, parameters))
-        self._say("replaying with the fitted mix")
-        evidence = [gather(window, parameters, refresh=self.refresh) for window in windows]
-        sides = {side: fit_side(evidence, side, share) for side in SIDE_NAMES}
-        provenance = {
-            "source": "fitted by `liq-nautilus calibrate`",
-            "created": created,
-            "windows": [window_provenance(window) for window in windows],
-            "data_sha256": data_hash(windows),
-            "log_likelihood": score,
-            "likelihood": "log-normal per interval, both sides",
-            "settings_tried": n_tried,
-        }
-        best = best_model_of(evidence, sides, share)
-        mode = REFRESH if self.refresh else FROZEN
-        return Fit(parameters, share, best, sides, provenance, mode)
-
-    def _scales(self, windows: Sequence[Window], parameters: TrackerParameters) -> dict[str, Any]:
-        # Realised notional per notional swept bar by bar, and what the thinned feed shows of it.
-        swept, realised = np.zeros(2), np.zeros(2)
-        mix = np.array([parameters.leverage_weights_long, parameters.leverage_weights_short])
+    def fit_shares(self, windows: Sequence[Window], parameters: TrackerParameters) -> ShareFit:
+        """Fit the share of open interest at each leverage to what the path swept bar by bar."""
+        swept, realised = [], []
         for window in windows:
-            fine, _ = bar_by_bar(window)
-            swept += (replay(fine, parameters).tiers.sum(axis=0) * mix).sum(axis=1)
-            realised += [window.labels.of(side).sum() for side in SIDE_NAMES]
-        scale = np.where(swept > 0.0, realised / np.maximum(swept, 1e-9), 1.0)
-        found: dict[str, Any] = {
-            "liquidation_scale_long": max(float(scale[0]), 1e-9),
-            "liquidation_scale_short": max(float(scale[1]), 1e-9),
-        }
-        share = reported_share(windows)
-        return found if share is None else found | {"reported_share": share}
+            fine, firsts = bar_by_bar(window)
+            swept.append(replay(fine, parameters).summed(firsts).tiers)
+            realised.append(np.column_stack([window.labels.of(side) for side in SIDE_NAMES]))
+        mix = np.array(self.base.leverage_weights_long) + np.array(self.base.leverage_weights_short)
+        return fit_shares(np.concatenate(swept), np.concatenate(realised), mix)
 
     def _say(self, text: str) -> None:
         if self.progress is not None:
             self.progress(text)
+
+
+def _fitted_map(fit: ShareFit) -> dict[str, Any]:
+    # Levels hold all open interest; what part of it is liquidated is the scale.
+    total = fit.shares.sum(axis=1)
+    weights = fit.shares / total[:, None]
+    return {
+        "leverage_weights_long": _rounded(weights[0]),
+        "leverage_weights_short": _rounded(weights[1]),
+        "leverage_weight_errors": _rounded(fit.errors.mean(axis=0)),
+        "liquidation_scale_long": float(total[0]),
+        "liquidation_scale_short": float(total[1]),
+        "band_unit_notional": fit.lump,
+        "band_dispersion": fit.dispersion,
+    }
+
+
+def _rounded(values: FloatArray) -> tuple[float, ...]:
+    return tuple(float(f"{value:.6g}") for value in values)
 
 
 def reported_share(windows: Sequence[Window]) -> float | None:

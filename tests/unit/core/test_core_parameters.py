@@ -51,6 +51,8 @@ def test_values_of_another_type_are_refused():
         ({"leverage_weights_long": (1.0,)}, "leverage_weights_long must be one share >= 0 per"),
         ({"leverage_weights_short": (0.0,) * 12}, "leverage_weights_short must be one share"),
         ({"leverage_weights_short": (-1.0, *(1.0,) * 11)}, "leverage_weights_short must be one"),
+        ({"leverage_weight_errors": (1.0,)}, "leverage_weight_errors must be empty, or one error"),
+        ({"leverage_weight_errors": (-1.0, *(1.0,) * 11)}, "leverage_weight_errors must be empty"),
         ({"model_weights": (1.0, 1.0)}, "model_weights must be three shares >= 0"),
         ({"model_weights": (0.0, 0.0, 0.0)}, "model_weights must be three shares >= 0"),
         ({"model_weights": (2.0, -1.0, 0.0)}, "model_weights must be three shares >= 0"),
@@ -73,7 +75,7 @@ def test_values_out_of_range_are_named(changes, rule):
 def test_every_number_has_its_range_checked():
     skipped = {
         "leverages", "leverage_weights_long", "leverage_weights_short", "model_weights", "formula",
-        "consume", "bucket_size",
+        "consume", "bucket_size", "leverage_weight_errors",
     }  # fmt: skip
     for field in fields(TrackerParameters):
         if field.name not in skipped | _WITHOUT_A_RANGE:
