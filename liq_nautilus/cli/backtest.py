@@ -50,6 +50,7 @@ def backtest(
 ) -> None:
     """Run a strategy with signals off and on over the same data, and write a report."""
     from liq_nautilus.nautilus.backtest import run_paired
+    from liq_nautilus.nautilus.results import read_run
     from liq_nautilus.reports.pages import write_report
 
     given = {
@@ -63,7 +64,8 @@ def backtest(
     }
     options = _options(_document(config), given)
     result = run_paired(options, progress=say)
-    write_report(result, options.out / "report.html")
+    others = [read_run(options.out, symbol=name) for name in result.symbols[1:]]
+    write_report(result, options.out / "report.html", others=others)
     if as_json:
         print_json(result.summary)
     else:

@@ -83,7 +83,7 @@ for (const [name, figure] of Object.entries(page.figures)) {
   const place = document.getElementById(name);
   const { data, layout } = fitted(figure);
   Plotly.newPlot(place, data, layout, config).then(() => {
-    if (name === "heatmap" && page.fine) refineOnZoom(place, page.fine);
+    if (page.fine[name]) refineOnZoom(place, page.fine[name]);
     place.dataset.drawn = "yes";
   });
 }

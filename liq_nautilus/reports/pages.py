@@ -32,6 +32,7 @@ from liq_nautilus.reports.style import empty_figure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Sequence
     from pathlib import Path
 
     import plotly.graph_objects as go
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 _COARSE_COLUMNS: Final = 500
 _COARSE_ROWS: Final = 250
 _NO_VALUE: Final = 65_535
+# Figures of one symbol that stand at the end.
+_PER_SYMBOL: Final = ("map", "comparison")
 _CAPTIONS: Final = {
     "heatmap": (
         "Liquidation levels over time",
@@ -116,7 +119,12 @@ class PairedRun(Protocol):
 
 
 def write_report(
-    result: PairedRun, path: Path, *, model: str = "ensemble", note: str | None = None
+    result: PairedRun,
+    path: Path,
+    *,
+    others: Sequence[PairedRun] = (),
+    model: str = "ensemble",
+    note: str | None = None,
 ) -> None:
     """
     Write the report of a paired run.
@@ -127,19 +135,37 @@ def write_report(
         The run, such as `liq_nautilus.nautilus.results.read_run` returns.
     path : Path
         The HTML file to write; replaced as a whole, or not at all.
+    others : sequence of PairedRun, optional
+        The same run's other symbols, shown below the first.
     model : str, default "ensemble"
         The model whose levels are drawn.
     note : str, optional
         A sentence to add to the reading, in plain text.
 
     """
-    grid = report_grid(result, model)
-    figures = report_figures(result, grid, model)
-    body = _body(result, figures, note)
-    coarse = _coarse(grid) if grid is not None else None
-    fine = fine_cells(grid) if grid is not None and coarse is not grid else None
-    title = f"{result.symbol} liquidation report"
-    _replace_file(path, render_page(title, body, figures, fine))
+    figures: dict[str, go.Figure] = {}
+    fine: dict[str, Any] = {}
+    runs = [result, *others]
+    for run in runs:
+        grid = report_grid(run, model)
+        drawn = report_figures(run, grid, model)
+        if run is not result:
+            # Equity is the account's.
+            del drawn["equity"]
+        figures |= {_place(name, run, result): figure for name, figure in drawn.items()}
+        if grid is not None and _coarse(grid) is not grid:
+            fine[_place("heatmap", run, result)] = fine_cells(grid)
+    title = f"{_symbols(runs)} liquidation report"
+    _replace_file(path, render_page(title, _body(runs, figures, note), figures, fine))
+
+
+def _place(name: str, run: PairedRun, first: PairedRun) -> str:
+    # The id of a figure's element.
+    return name if run is first else f"{name}-{run.symbol}"
+
+
+def _symbols(runs: Sequence[PairedRun]) -> str:
+    return ", ".join(run.symbol for run in runs)
 
 
 def report_grid(result: PairedRun, model: str = "ensemble") -> HeatmapGrid | None:
@@ -222,42 +248,70 @@ def fine_cells(grid: HeatmapGrid) -> dict[str, Any]:
     }
 
 
-def _body(result: PairedRun, figures: Mapping[str, go.Figure], note: str | None) -> str:
+def _body(runs: Sequence[PairedRun], figures: Mapping[str, go.Figure], note: str | None) -> str:
+    result, *others = runs
     summary = result.summary
     text = tables.reading(summary) + (f" {note}" if note else "")
     period = f"{_day(summary['start'])} to {_day(summary['end'])} UTC, {summary['bar']} bars"
-    heading = f"<h1>{escape(result.symbol)} liquidation report</h1>"
+    heading = f"<h1>{escape(_symbols(runs))} liquidation report</h1>"
+    of = result.symbol if others else None
+    in_force = _titled("Signals in force", "mean over the symbols" if others else None)
     parts = [
         f'<header>{heading}<span class="when">{escape(period)}</span></header>',
         f'<p class="reading">{escape(text)}</p>',
         tables.cards(summary),
-        _section("heatmap", figures),
+        _section("heatmap", figures, of),
         _section("equity", figures),
         '<div class="columns">',
         f"<section><h2>Statistics</h2>\n{tables.statistics_table(summary)}</section>",
-        f"<section><h2>Signals in force</h2>\n{tables.duty_table(summary)}</section>",
+        f"<section><h2>{in_force}</h2>\n{tables.duty_table(summary)}</section>",
         "</div>",
-        _evidence(result),
-        _section("map", figures),
-        _section("comparison", figures),
+        _evidence(result, of),
+        _section("map", figures, of),
+        _section("comparison", figures, of),
+        *(part for run in others for part in _other_symbol(run, figures)),
         tables.provenance(summary, metadata.version("liq-nautilus")),
     ]
     return "\n".join(parts)
 
 
-def _evidence(result: PairedRun) -> str:
+def _other_symbol(run: PairedRun, figures: Mapping[str, go.Figure]) -> list[str]:
+    # What is said of a symbol and not of the account.
+    duty = {"duty": run.summary.get("duty_by_symbol", {}).get(run.symbol, {})}
+    in_force = _titled("Signals in force", run.symbol)
+    return [
+        _section(f"heatmap-{run.symbol}", figures, run.symbol),
+        '<div class="columns even">',
+        f"<section><h2>{escape(in_force)}</h2>\n{tables.duty_table(duty)}</section>",
+        "" if run.events.empty else _followed(run, run.symbol),
+        "</div>",
+        *(_section(f"{name}-{run.symbol}", figures, run.symbol) for name in _PER_SYMBOL),
+    ]
+
+
+def _evidence(result: PairedRun, of: str | None) -> str:
     if not evidence.has_evidence(result.summary, result.events):
         return ""
     return (
-        '<div class="columns even">\n<section><h2>What followed the signals</h2>\n'
-        '<p class="caption">After AVOID the size of the move, after REVERSAL the return of the '
-        "trade it argues for; beside it the same after moments of like volatility. The map is "
-        "worth something where the 95\u00a0% interval of the difference leaves out zero.</p>\n"
-        f"{evidence.events_table(result.events)}</section>\n"
+        f'<div class="columns even">\n{_followed(result, of)}\n'
         '<section><h2>Against rivals</h2>\n<p class="caption">The same strategy with signals '
         "that know nothing of the map; P&amp;L against the run without signals.</p>\n"
         f"{evidence.rivals_table(result.summary)}</section>\n</div>"
     )
+
+
+def _followed(run: PairedRun, of: str | None) -> str:
+    return (
+        f"<section><h2>{escape(_titled('What followed the signals', of))}</h2>\n"
+        '<p class="caption">After AVOID the size of the move, after REVERSAL the return of the '
+        "trade it argues for; beside it the same after moments of like volatility or move. The map "
+        "is worth something where the 95\u00a0% interval of the difference leaves out zero.</p>\n"
+        f"{evidence.events_table(run.events)}</section>"
+    )
+
+
+def _titled(heading: str, of: str | None) -> str:
+    return heading if of is None else f"{heading}, {of}"
 
 
 def _day(moment: str) -> str:
@@ -267,12 +321,14 @@ def _day(moment: str) -> str:
     return text.removesuffix(" 00:00")
 
 
-def _section(name: str, figures: Mapping[str, go.Figure]) -> str:
-    heading, caption = _CAPTIONS[name]
-    height = figures[name].layout.height
+def _section(place: str, figures: Mapping[str, go.Figure], of: str | None = None) -> str:
+    heading, caption = _CAPTIONS[place.partition("-")[0]]
+    height = figures[place].layout.height
     return (
-        f'<section><h2>{escape(heading)}</h2>\n<p class="caption">{escape(caption)}</p>\n'
-        f'<div class="figure" id="{name}" style="min-height:{height // 2}px"></div></section>'
+        f"<section><h2>{escape(_titled(heading, of))}</h2>\n"
+        f'<p class="caption">{escape(caption)}</p>\n'
+        f'<div class="figure" id="{escape(place)}" style="min-height:{height // 2}px"></div>'
+        "</section>"
     )
 
 
@@ -294,7 +350,7 @@ def render_page(
     figures : mapping of str to Figure
         The figures; on the page their titles are dropped, since headings stand above.
     fine : mapping, optional
-        The finer grid of the figure named heatmap (see `fine_cells`).
+        The finer grids of heatmaps, by the figure's name (see `fine_cells`).
 
     Returns
     -------
@@ -308,7 +364,7 @@ def render_page(
         "style": here.joinpath("page.css").read_text(encoding="utf-8"),
         "body": body,
         "plotly": get_plotlyjs(),
-        "data": _script_json({"figures": _untitled(figures), "fine": fine}),
+        "data": _script_json({"figures": _untitled(figures), "fine": fine or {}}),
         "script": here.joinpath("page.js").read_text(encoding="utf-8"),
     }
     page = here.joinpath("page.html").read_text(encoding="utf-8")

@@ -54,6 +54,25 @@ def test_page_is_the_same_twice(made_up_run, page, tmp_path):
     assert (tmp_path / "again.html").read_text(encoding="utf-8") == page
 
 
+def test_every_symbol_of_a_run_is_on_the_page(made_up_run, tmp_path):
+    other = SimpleNamespace(**vars(made_up_run))
+    other.symbol = "SOLUSDT"
+    other.summary = summary_with(other, duty_by_symbol={"SOLUSDT": {"AVOID": 0.125}})
+    write_report(made_up_run, tmp_path / "report.html", others=[other])
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<title>BTCUSDT, SOLUSDT liquidation report</title>" in page
+    document = json.loads(re.search(r'id="data">(.*?)</script>', page).group(1))
+    assert list(document["figures"]) == [
+        "heatmap", "equity", "map", "comparison",
+        "heatmap-SOLUSDT", "map-SOLUSDT", "comparison-SOLUSDT",
+    ]  # fmt: skip
+    for name in document["figures"]:
+        assert page.count(f'id="{name}"') == 1
+    assert "Liquidation levels over time, BTCUSDT" in page
+    assert "What followed the signals, SOLUSDT" in page
+    assert "12.5" in page.partition("Signals in force, SOLUSDT")[2][:2_000]
+
+
 def test_own_script_stays_short():
     from importlib import resources
 
@@ -100,7 +119,7 @@ def test_fine_cells_decode_to_the_grid(made_up_run):
 
 def test_a_page_of_one_figure_needs_no_fine_grid():
     text = render_page("T", '<div id="one"></div>', {"one": empty_figure("nothing")})
-    assert '"fine":null' in text
+    assert '"fine":{}' in text
 
 
 def test_reading_calls_an_interval_around_zero_indistinguishable(made_up_run):
