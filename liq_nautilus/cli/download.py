@@ -52,7 +52,12 @@ def download(
     log_format: LogFormatOption = "text",
     as_json: JsonOption = False,
 ) -> None:
-    """Fetch Binance's dump files of a window; what is there already is not fetched again."""
+    """
+    Fetch Binance's dump files of a window, whole months as one file where there is one.
+
+    Each file is verified by its sha256. What is there already is not fetched again, what broke off
+    goes on where it ended, what fails is tried four times; days that are missing are listed.
+    """
     from liq_nautilus.data.download import BASE_URL
     from liq_nautilus.data.download import Transfer
     from liq_nautilus.data.download import download as fetch

@@ -42,9 +42,19 @@ def quality(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show gaps, duplicates, outliers and frozen stretches per kind and day, and a score."""
+    """
+    Show what is wrong with each kind of data, day by day, and a score.
+
+    Days without a fault are not listed. Missing rows are those the interval asks for; an outlier is
+    a step 40 robust standard deviations from the series' usual one; frozen rows repeat their value
+    for two hours or longer (open interest, mark and index prices, depth). Rows that were rejected,
+    of another symbol or out of order when files were ingested are listed by file. A score is the
+    share of rows that are there and without fault; a bar of zero volume is a quarter of a fault.
+    """
+    from liq_nautilus.nautilus.quality import QUALITY_WEIGHTS
     from liq_nautilus.nautilus.quality import assess_catalog
     from liq_nautilus.nautilus.quality import data_quality_score
+    from liq_nautilus.nautilus.quality import quality_parts
 
     reports = assess_catalog(catalog, symbols=symbol, kinds=kind)
     names = sorted({report.series.symbol for report in reports})
@@ -55,7 +65,11 @@ def quality(
     for report in reports:
         _print_report(report)
     for name, score in scores.items():
-        typer.echo(f"data quality of {name}: {score:.3f} (bars 0.4, metrics 0.4, fundingRate 0.2)")
+        parts = quality_parts(catalog, name)
+        terms = " + ".join(
+            f"{QUALITY_WEIGHTS[part]} x {parts[part]:.3f} ({part})" for part in parts
+        )
+        typer.echo(f"data quality of {name}: {score:.3f} = {' + '.join(terms)}")
 
 
 def _document(report: SeriesReport) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from typing import Protocol
 
 import httpx
 
+from liq_nautilus.data.intervals import INTERVALS
 from liq_nautilus.data.kinds import KINDS
 from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError
@@ -218,7 +219,6 @@ class _Fetch:
     async def _outcome(self) -> Outcome:
         if self._target.exists():
             return Outcome(self._file, PRESENT, self._target.stat().st_size)
-        self._target.parent.mkdir(parents=True, exist_ok=True)
         what = ""
         for wait in (0.0, *self._transfer.retry_seconds):
             if wait:
@@ -238,6 +238,7 @@ class _Fetch:
 
     async def _try(self) -> Outcome:
         wanted = await self._checksum()
+        self._target.parent.mkdir(parents=True, exist_ok=True)
         await self._fetch_rest()
         found = await asyncio.to_thread(_sha256, self._part)
         if found != wanted:
@@ -295,6 +296,9 @@ def _check_kind(name: str, interval: str) -> None:
         msg = (
             f"--kind must be written like {example}, was {name}{'-' if interval else ''}{interval}"
         )
+        raise SettingError(msg)
+    if interval and interval not in INTERVALS:
+        msg = f"--kind {name} must have one of the intervals {', '.join(INTERVALS)}, was {interval}"
         raise SettingError(msg)
 
 

@@ -196,9 +196,8 @@ def _frozen(samples: Samples) -> Mask:
     starts = np.flatnonzero(np.append(True, values[1:] != values[:-1]))
     ends = np.append(starts[1:], len(values))
     spans = samples.ts[ends - 1] - samples.ts[starts]
-    for first, last in zip(starts, ends, strict=True):
-        if last - first >= _FROZEN_ROWS and spans[np.searchsorted(starts, first)] >= FROZEN_NS:
-            is_frozen[first:last] = True
+    for i in np.flatnonzero((ends - starts >= _FROZEN_ROWS) & (spans >= FROZEN_NS)):
+        is_frozen[starts[i] : ends[i]] = True
     return is_frozen
 
 

@@ -154,9 +154,7 @@ def _columns(*names: str) -> Columns:
     return lambda table: {name: _floats(table, name) for name in names}
 
 
-def _with_time(
-    columns: Columns,
-) -> Columns:
+def _with_time(columns: Columns) -> Columns:
     return lambda table: {"ts": _times(table, "ts_event"), **columns(table)}
 
 

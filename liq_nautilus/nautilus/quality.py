@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 # Trades come as they come, yet a liquid perpetual does not pause so long.
 TRADE_GAP_NS: Final = 600_000_000_000
-_WEIGHTS: Final = {"bars": 0.4, "metrics": 0.4, "fundingRate": 0.2}
+QUALITY_WEIGHTS: Final = {"bars": 0.4, "metrics": 0.4, "fundingRate": 0.2}
 _BAR_CLASSES: Final[dict[str, type]] = {
     "markPriceKlines": MarkPriceBar,
     "indexPriceKlines": IndexPriceBar,
@@ -113,16 +113,28 @@ def data_quality_score(
         The window in UTC nanoseconds, end exclusive; the span of each series by default.
 
     """
-    score = 0.0
-    for name, weight in _WEIGHTS.items():
-        try:
-            interval = finest_bar_interval(catalog, symbol, start_ns, end_ns)
-        except DataGapError:
-            return 0.0
-        kind = f"klines-{interval}" if name == "bars" else name
-        samples = _samples(catalog, symbol, kind, start_ns, end_ns)
-        score += weight * assess(samples, start_ns, end_ns).score
-    return min(score, 1.0)
+    parts = quality_parts(catalog, symbol, start_ns, end_ns)
+    return min(sum(QUALITY_WEIGHTS[name] * score for name, score in parts.items()), 1.0)
+
+
+def quality_parts(
+    catalog: Path, symbol: str, start_ns: int | None = None, end_ns: int | None = None
+) -> dict[str, float]:
+    """
+    Return the scores that make up `data_quality_score`, by the names of `QUALITY_WEIGHTS`.
+
+    Without bars there is no map: then all are 0.
+    """
+    window = (start_ns, end_ns)
+    try:
+        interval = finest_bar_interval(catalog, symbol, *window)
+    except DataGapError:
+        return dict.fromkeys(QUALITY_WEIGHTS, 0.0)
+    kinds = {name: f"klines-{interval}" if name == "bars" else name for name in QUALITY_WEIGHTS}
+    return {
+        name: assess(_samples(catalog, symbol, kind, *window), *window).score
+        for name, kind in kinds.items()
+    }
 
 
 def _samples(
@@ -141,7 +153,9 @@ def _samples(
     if name == "metrics":
         frame = read_open_interest(catalog, symbol, *window, required=False)
         value = frame["open_interest"].to_numpy()
-        return Samples(frame["ts"].to_numpy(), -1, value, can_freeze=True, is_impossible=value < 0)
+        return Samples(
+            frame["ts"].to_numpy(), -1, value, can_freeze=True, is_impossible=~(value >= 0)
+        )
     if name == "fundingRate":
         frame = read_funding(catalog, symbol, *window, required=False)
         return Samples(frame["ts"].to_numpy(), -1, is_impossible=np.abs(frame["rate"]) >= 1)
@@ -176,13 +190,20 @@ def _computed_samples(
 ) -> Samples:
     # The premium has any sign: only its times are judged.
     data_cls = _BAR_CLASSES[name]
-    table = _columns(catalog, symbol, data_cls, ["ts_init", "interval", "close"], window)
+    prices = ("open", "high", "low", "close")
+    table = _columns(catalog, symbol, data_cls, ["ts_init", "interval", *prices], window)
     table = table.filter(pc.equal(table["interval"], interval))
     ts = np.asarray(table["ts_init"].to_numpy()).astype(np.int64)
-    close = np.asarray(table["close"].to_numpy(), dtype=np.float64)
     if data_cls is PremiumIndexBar:
         return Samples(ts, interval_ns(interval))
-    return Samples(ts, interval_ns(interval), close, can_freeze=True)
+    values = [np.asarray(table[name].to_numpy(), dtype=np.float64) for name in prices]
+    return Samples(
+        ts,
+        interval_ns(interval),
+        values[3],
+        can_freeze=True,
+        is_impossible=impossible_bars(*values),
+    )
 
 
 def _depth_samples(catalog: Path, symbol: str, window: tuple[int | None, int | None]) -> Samples:

@@ -126,7 +126,8 @@ def test_quality_prints_and_scores(source, tmp_path):
     assert "BTCUSDT klines-1m: 29 rows" in text
     assert "gap 2025-01-01T00:03:00Z .. 2025-01-01T00:04:00Z: 1 rows" in text
     assert "file BTCUSDT-1m-2025-01-01.csv: 1 of 30 rows rejected" in text
-    assert "data quality of BTCUSDT" in text
+    assert "data quality of BTCUSDT: 0." in text
+    assert "(metrics) + 0.2 x 0.000 (fundingRate)" in text
     document = json.loads(call("quality", "--catalog", tmp_path / "catalog", "--json").stdout)
     klines, metrics = document["series"]
     assert (klines["kind"], klines["missing"]) == ("klines-1m", 1)

@@ -300,6 +300,7 @@ def test_window_decides_the_files(symbol, kind, start, end, addresses):
         ("liquidations-1h", "--kind must be one of"),
         ("klines", "written like klines-5m"),
         ("metrics-5m", "written like metrics"),
+        ("klines-7m", "one of the intervals 1s, 1m, .*, was 7m"),
     ],
 )
 def test_unknown_kind_is_refused(kind, match):

@@ -5,6 +5,7 @@ from data_files import START_MS
 from data_files import parsed
 from data_files import write_bytes
 from data_files import write_file
+from nautilus_trader.persistence.catalog import ParquetDataCatalog
 
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SchemaError
@@ -14,12 +15,14 @@ from liq_nautilus.nautilus import reading
 from liq_nautilus.nautilus.catalog import open_catalog
 from liq_nautilus.nautilus.frames import read_table
 from liq_nautilus.nautilus.ingest import ingest
+from liq_nautilus.nautilus.instruments import instrument_id
 from liq_nautilus.nautilus.quality import assess_catalog
 from liq_nautilus.nautilus.quality import data_quality_score
 from liq_nautilus.nautilus.records import FileRecord
 from liq_nautilus.nautilus.records import read_records
 from liq_nautilus.nautilus.records import update_records
 from liq_nautilus.nautilus.targets import bar_type
+from liq_nautilus.nautilus.types import MarkPriceBar
 
 START = START_MS * 1_000_000
 MINUTE = 60_000_000_000
@@ -159,6 +162,17 @@ def test_score_falls_with_what_is_missing(catalog, tmp_path):
     write_file(tmp_path / "s", KINDS["klines"], KINDS["klines"].lines(1440))
     ingest(tmp_path / "s", tmp_path / "c")
     assert 0 < data_quality_score(tmp_path / "c", "BTCUSDT") <= 0.4
+
+
+def test_impossible_mark_bar_of_another_writer_is_found(tmp_path):
+    ends = [START + i * MINUTE - 1_000_000 for i in range(1, 4)]
+    bars = [
+        MarkPriceBar(instrument_id("BTCUSDT"), 9.0, high, 8.0, 9.5, "1m", end, end)
+        for high, end in zip([10.0, 7.0, float("nan")], ends, strict=True)
+    ]
+    ParquetDataCatalog(tmp_path).write_data(bars)
+    (report,) = assess_catalog(tmp_path)
+    assert report.quality.total("n_impossible") == 2
 
 
 def test_records_keep_faulty_files_only(tmp_path):
