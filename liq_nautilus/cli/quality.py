@@ -69,7 +69,7 @@ def quality(
         terms = " + ".join(
             f"{QUALITY_WEIGHTS[part]} x {parts[part]:.3f} ({part})" for part in parts
         )
-        typer.echo(f"data quality of {name}: {score:.3f} = {' + '.join(terms)}")
+        typer.echo(f"data quality of {name}: {score:.3f} = {terms}")
 
 
 def _document(report: SeriesReport) -> dict[str, Any]:
