@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     type IntArray = npt.NDArray[np.int64]
 
 DAY_NS = 86_400_000_000_000
+# Fewer days are not resampled.
+_FEWEST_DAYS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +261,8 @@ def day_block_interval(
     The expanded percentile interval (Hesterberg 2015, What Teachers Should Know About the
     Bootstrap, section 4.3): of few days a bootstrap draws too narrow a distribution, by
     ``sqrt((n - 1) / n)``, and normal quantiles stand where Student's belong. Percentiles farther
-    out make up for both.
+    out make up for both. Means of fewer than five days cannot reach beyond their extremes often
+    enough, wherever they are cut off: there Student's interval stands in.
 
     Examples
     --------
@@ -272,6 +275,8 @@ def day_block_interval(
         return float("nan"), float("nan")
     sums = np.bincount(index, weights=values)
     counts = np.bincount(index).astype(float)
+    if days.size < _FEWEST_DAYS:
+        return _student_interval(sums, counts if statistic == "mean" else None, level)
     rng = np.random.default_rng(seed)
     picks = rng.integers(0, days.size, size=(n_resamples, days.size))
     drawn: Any = sums[picks].sum(axis=1)
@@ -286,3 +291,16 @@ def _expanded_tail(tail: float, n: int) -> float:
     # The share to cut off at either end so that n values give the coverage wanted.
     quantile = stdtrit(n - 1, tail)
     return float(ndtr(np.sqrt(n / (n - 1)) * quantile))
+
+
+def _student_interval(
+    sums: FloatArray, counts: FloatArray | None, level: float
+) -> tuple[float, float]:
+    # Of the sum, or with counts of the mean: a ratio, whose deviations are linearised.
+    n = sums.size
+    total = 1.0 if counts is None else counts.sum()
+    usual = sums.mean() if counts is None else sums.sum() / total * counts
+    error = np.sqrt(n / (n - 1) * np.sum((sums - usual) ** 2)) / total
+    reach = -stdtrit(n - 1, 0.5 * (1.0 - level)) * error
+    centre = sums.sum() / total
+    return float(centre - reach), float(centre + reach)

@@ -119,7 +119,7 @@ def measure_reliability(
     observed = float(outcome.mean())
     brier = float(np.mean((stated - outcome) ** 2))
     spread = observed * (1.0 - observed)
-    low, high = day_block_interval(ts, outcome, statistic="mean")
+    low, high = share_interval(ts, outcome)
     return Reliability(
         n=int(stated.size),
         mean_confidence=float(stated.mean()),
@@ -134,10 +134,26 @@ def measure_reliability(
     )
 
 
+def share_interval(times: npt.NDArray[np.int64], came_true: FloatArray) -> tuple[float, float]:
+    """
+    Return the 95 % interval of the share that came true, resampling whole days.
+
+    Parameters
+    ----------
+    times : ndarray of shape (n,)
+        UTC ns.
+    came_true : ndarray of shape (n,)
+        1 or 0.
+
+    """
+    low, high = np.clip(day_block_interval(times, came_true, statistic="mean"), 0.0, 1.0)
+    return float(low), float(high)
+
+
 def _bin(
     number: int, ts: npt.NDArray[np.int64], stated: FloatArray, outcome: FloatArray
 ) -> ReliabilityBin:
-    low, high = day_block_interval(ts, outcome, statistic="mean")
+    low, high = share_interval(ts, outcome)
     return ReliabilityBin(
         from_confidence=number / N_BINS,
         to_confidence=(number + 1) / N_BINS,

@@ -31,7 +31,6 @@ from typing import Final
 
 import numpy as np
 
-from liq_nautilus.core.event_study import day_block_interval
 from liq_nautilus.core.feed import Feed
 from liq_nautilus.core.feed import liquidation_event
 from liq_nautilus.core.paths import DAY_NS
@@ -43,6 +42,7 @@ from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import REVERSAL_OPPORTUNITY
 from liq_nautilus.core.records import WAIT
 from liq_nautilus.core.reliability import measure_reliability
+from liq_nautilus.core.reliability import share_interval
 from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.studies.fitting import SIDE_NAMES
 from liq_nautilus.studies.windows import ORDERS_SOURCE
@@ -204,7 +204,7 @@ def _share(times: TimeArray, followed: FloatArray) -> dict[str, Any]:
     known = np.isfinite(followed)
     if not known.any():
         return {"n": 0, "observed": None, "interval": None}
-    low, high = day_block_interval(times[known], followed[known], statistic="mean")
+    low, high = share_interval(times[known], followed[known])
     values = {"n": int(known.sum()), "observed": float(followed[known].mean())}
     return _plain(values | {"low": low, "high": high})
 

@@ -101,10 +101,26 @@ def test_the_interval_resamples_whole_days():
     assert low < narrow[0] < narrow[1] < high
 
 
-def test_the_interval_of_a_week_covers_as_often_as_it_says():
-    # Plain percentiles cover 86 % of the time here.
-    days = np.arange(7) * DAY_NS
-    draws = np.random.default_rng(5).standard_normal((1_000, 7))
-    intervals = [day_block_interval(days, values, n_resamples=500) for values in draws]
+@pytest.mark.parametrize("n_days", [2, 4, 7])
+@pytest.mark.parametrize("statistic", ["sum", "mean"])
+def test_the_interval_of_few_days_covers_as_often_as_it_says(n_days: int, statistic: str):
+    # Plain percentiles cover 50, 78 and 86 % of the time here.
+    days = np.arange(n_days) * DAY_NS
+    draws = np.random.default_rng(5).standard_normal((1_000, n_days))
+    intervals = [
+        day_block_interval(days, values, statistic=statistic, n_resamples=500) for values in draws
+    ]
     covers = np.mean([low <= 0.0 <= high for low, high in intervals])
     assert 0.91 <= covers <= 0.97
+
+
+def test_the_mean_of_few_days_weighs_values_alike():
+    times = np.array([0, 0, 0, 1, 2]) * DAY_NS
+    values = np.array([1.0, 1.0, 1.0, 4.0, 2.0])
+    low, high = day_block_interval(times, values, statistic="mean")
+    assert low + high == pytest.approx(2.0 * values.mean())
+    deviations = np.array([3.0, 4.0, 2.0]) - values.mean() * np.array([3.0, 1.0, 1.0])
+    error = np.sqrt(1.5 * np.sum(deviations**2)) / 5.0
+    assert high - low == pytest.approx(2.0 * 4.302653 * error)
+    total = day_block_interval(times, values)
+    assert sum(total) == pytest.approx(2.0 * values.sum())

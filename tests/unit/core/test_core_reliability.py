@@ -63,3 +63,8 @@ def test_nothing_and_the_certain_have_no_skill():
     assert math.isnan(certain.skill)
     assert certain.brier == pytest.approx(0.01)
     assert (certain.low, certain.high) == (1.0, 1.0)
+
+
+def test_the_interval_of_a_share_stays_a_share():
+    found = measure_reliability(np.arange(2) * DAY_NS, np.full(2, 0.5), np.array([0.0, 1.0]))
+    assert (found.low, found.high) == (0.0, 1.0)
