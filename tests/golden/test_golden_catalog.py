@@ -19,6 +19,8 @@ from nautilus_trader.persistence.catalog import ParquetDataCatalog
 from nautilus_trader.persistence.wranglers import BarDataWrangler
 from nautilus_trader.persistence.wranglers import TradeTickDataWrangler
 
+from liq_nautilus.data import plain
+from liq_nautilus.nautilus import series
 from liq_nautilus.nautilus.catalog import partition_file_name
 from liq_nautilus.nautilus.catalog import partitions_of
 from liq_nautilus.nautilus.ingest import ingest
@@ -84,6 +86,15 @@ def content(catalog: Path, folder: str) -> dict[str, tuple]:
     return found
 
 
+@pytest.fixture(params=["gathered", "streamed"])
+def way(request, monkeypatch):
+    """Read small files as the large ones are, too: by the compiled loop, block by block."""
+    if request.param == "streamed":
+        monkeypatch.setattr(series, "_STREAM_BYTES", 0)
+        monkeypatch.setattr(plain, "_BLOCK_BYTES", 1 << 20)
+
+
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("n_rows", [7, 5 * DAY_ROWS, 40 * DAY_ROWS])
 def test_bars_are_byte_identical(tmp_path, n_rows):
     kind = KINDS["klines"]
@@ -96,6 +107,7 @@ def test_bars_are_byte_identical(tmp_path, n_rows):
     )
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("n_rows", [3, 12_345, 400_000])
 def test_trades_are_byte_identical(tmp_path, n_rows):
     kind = KINDS["aggTrades"]
@@ -105,6 +117,7 @@ def test_trades_are_byte_identical(tmp_path, n_rows):
     assert only(tmp_path / "ours", "trade_tick") == only(tmp_path / "theirs", "trade_tick")
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize(
     ("kind", "cls", "folder"),
     [
