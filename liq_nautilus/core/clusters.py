@@ -42,32 +42,8 @@ def find_clusters(notional: FloatArray, edges: FloatArray, smoothing: float) -> 
         (`scipy.signal.peak_widths`); its notional is what lies inside.
 
     """
-    from scipy.signal import find_peaks  # noqa: PLC0415 - keeps importing core light
-
-    kernel = _gaussian(smoothing)
-    n = notional.shape[1]
-    # Both sides in one row, apart enough for the smoothing not to mix them; the empty buckets also
-    # let a peak stand at the border.
-    starts = (kernel.size, 2 * kernel.size + n)
-    row = np.zeros(2 * n + 3 * kernel.size)
-    row[starts[0] : starts[0] + n] = notional[0]
-    row[starts[1] : starts[1] + n] = notional[1]
-    smooth = np.convolve(row, kernel, mode="same")
-    peaks, found = find_peaks(smooth, prominence=np.finfo(float).tiny, width=0, rel_height=0.5)
-    out = np.empty((5, peaks.size))
-    count = kernels.cluster_extents(
-        notional,
-        edges,
-        peaks,
-        smooth[peaks],
-        found["prominences"],
-        found["left_ips"],
-        found["right_ips"],
-        starts,
-        _PROMINENCE,
-        out,
-    )
-    low, high, middle, inside, sides = out[:, :count]
+    out, count = kernels.find_clusters(notional, edges, _gaussian(smoothing), _PROMINENCE)
+    low, high, middle, inside, sides = out[:, :count].copy()
     return low, high, middle, inside, sides.astype(np.int8)
 
 

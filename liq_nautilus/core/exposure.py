@@ -45,8 +45,6 @@ class Exposure:
 
     Attributes
     ----------
-    mass : ndarray of shape (2, n_tiers, n_buckets)
-        Base quantity by liquidation price.
     ledger : ndarray of shape (4, 2, n_tiers)
         Base quantity opened, closed, consumed and let go (out of the window or dust) since the
         start: ``mass = opened - closed - consumed - expired``.
@@ -67,11 +65,14 @@ class Exposure:
         self._log_ratio = np.log(ratio) / width
         self._width = width
         self._loser_ratio = loser_ratio
-        self.mass = np.zeros((2, n_tiers, n_buckets))
+        self._mass = np.zeros((2, n_tiers, n_buckets))
         self.ledger = np.zeros((4, 2, n_tiers))
+        self._running = np.zeros((2, 2, n_tiers))
+        self._running[kernels.SCALE] = 1.0
         self._bounds = np.zeros((2, n_tiers, 2), dtype=np.int64)
         self._offset = np.zeros((2, n_tiers))
         self._pending = np.zeros(n_buckets)
+        self._pending_span = np.zeros(2, dtype=np.int64)
         self._swept = np.zeros((2, n_tiers))
         self._origin: int | None = None
         self._position = 0.0
@@ -83,16 +84,50 @@ class Exposure:
         return 0 if self._origin is None else self._origin
 
     @property
+    def n_buckets(self) -> int:
+        """The buckets in the window."""
+        return self._pending.size
+
+    @property
+    def mass(self) -> FloatArray:
+        """Return the base quantity by liquidation price, shape (2, n_tiers, n_buckets): a copy."""
+        mass: FloatArray = self._mass * self._running[kernels.SCALE][:, :, None]
+        return mass
+
+    @property
     def total(self) -> FloatArray:
         """Return the base quantity of each row, shape (2, n_tiers)."""
-        total: FloatArray = self.mass.sum(axis=2)
+        total: FloatArray = self._mass.sum(axis=2) * self._running[kernels.SCALE]
         return total
 
     @property
     def held(self) -> FloatArray:
-        """Return `total` by the ledger, which is cheaper and agrees but for rounding."""
-        held: FloatArray = self.ledger[kernels.OPENED] - self.ledger[kernels.CLOSED :].sum(axis=0)
+        """Return `total` as it is kept up to date, which is cheaper and agrees but for rounding."""
+        held: FloatArray = self._running[kernels.HELD]
         return held
+
+    @property
+    def book(self) -> tuple[Any, ...]:
+        """The arrays that the kernels work on, always the same ones; see `kernels.sweep_all`."""
+        return (
+            self._mass,
+            self._bounds,
+            self.ledger,
+            self._running,
+            self._offset,
+            self._swept,
+            self._log_ratio,
+        )
+
+    @property
+    def pending(self) -> tuple[Any, Any]:
+        """Where was traded since the last open interest; see `kernels.add_pending`."""
+        return self._pending, self._pending_span
+
+    @property
+    def dust(self) -> float:
+        """Less than this (base quantity) in a bucket is nothing; 0 without open interest."""
+        return _DUST * self._level
 
     @property
     def position(self) -> float:
@@ -112,12 +147,16 @@ class Exposure:
     def set_price(self, price: float) -> None:
         """Move the current price (quote per base unit, > 0), and the window with it if need be."""
         absolute = math.log(price) / self._width
-        n_buckets = self.mass.shape[2]
+        n_buckets = self.n_buckets
         if self._origin is None:
             self._origin = math.floor(absolute) - n_buckets // 2
         elif not 0.25 * n_buckets <= absolute - self._origin < 0.75 * n_buckets:
             self._recentre(math.floor(absolute) - n_buckets // 2)
         self._position = absolute - self._origin
+
+    def note_position(self, position: float) -> None:
+        """Take over where a kernel left the current price, in buckets from the origin."""
+        self._position = position
 
     def sweep(self, low: float, high: float) -> None:
         """
@@ -125,9 +164,7 @@ class Exposure:
 
         What was removed is in `swept`.
         """
-        low_edge = self._edge(low) - self._offset[0]
-        high_edge = self._edge(high) - self._offset[1]
-        kernels.consume(self.mass, self._bounds, self.ledger, low_edge, high_edge, self._swept)
+        self._consume(self._edge(low), self._edge(high))
 
     def turn_over(self, first: int, weights: FloatArray, turnover: FloatArray) -> None:
         """
@@ -147,10 +184,7 @@ class Exposure:
 
     def add_pending(self, first: int, weights: FloatArray) -> None:
         """Note where trading happened since the last open interest (any unit)."""
-        # What lies beyond the window is left out.
-        n_buckets = self._pending.size
-        begin, end = min(max(first, 0), n_buckets), max(min(first + weights.size, n_buckets), 0)
-        self._pending[begin:end] += weights[begin - first : end - first]
+        kernels.add_pending(self._pending, self._pending_span, first, weights, 1.0)
 
     def set_open_interest(self, contracts: float, prior_spread: float) -> None:
         """
@@ -166,23 +200,22 @@ class Exposure:
             there.
 
         """
+        first, weights = kernels.take_pending(self._pending, self._pending_span, self._position)
         if self.is_empty:
             first, weights = self._prior(prior_spread)
             self._level = contracts
             self._open_prior(first, weights, contracts)
         else:
             self._level = contracts
-            first, weights = self._pending_weights()
-            self._trade(first, weights, contracts, np.zeros(self.mass.shape[1]))
-        self._pending[:] = 0.0
+            self._trade(first, weights, contracts, np.zeros(self._swept.shape[1]))
+
+    def note_level(self, contracts: float) -> None:
+        """Take over the open interest (base quantity) that a kernel made each row hold."""
+        self._level = contracts
 
     def open_at(self, price: float, amounts: FloatArray) -> None:
         """Open `amounts` (shape (2, n_tiers), base quantity) at one price."""
-        first = math.floor(self._edge(price))
-        weights = np.ones(1)
-        kernels.deposit(
-            self.mass, self._bounds, self.ledger, self._shift(), first, weights, amounts
-        )
+        self._deposit(math.floor(self._edge(price)), np.ones(1), amounts)
 
     def settle_funding(self, rate: float) -> None:
         """
@@ -230,7 +263,15 @@ class Exposure:
 
         """
         out = np.zeros((2, n_out))
-        kernels.density(self.mass, self._bounds, self._offset, weights, first - self.origin, out)
+        kernels.density(
+            self._mass,
+            self._bounds,
+            self._running,
+            self._offset,
+            weights,
+            first - self.origin,
+            out,
+        )
         return out
 
     def notional_by_tier(self, side: int, price_low: float, price_high: float) -> FloatArray:
@@ -251,11 +292,11 @@ class Exposure:
 
         """
         low, high = self._edge(price_low), self._edge(price_high)
-        out = np.zeros(self.mass.shape[1])
+        out = np.zeros(self._swept.shape[1])
         for tier in range(out.size):
             offset = self._offset[side, tier]
-            out[tier] = kernels.quantity_between(
-                self.mass[side, tier],
+            out[tier] = self._running[kernels.SCALE, side, tier] * kernels.quantity_between(
+                self._mass[side, tier],
                 self._bounds[side, tier],
                 low - offset,
                 high - offset,
@@ -267,11 +308,13 @@ class Exposure:
     def state(self) -> dict[str, Any]:
         """Return everything that changes, as arrays and plain numbers."""
         return {
-            "mass": self.mass.copy(),
+            "mass": self._mass.copy(),
             "ledger": self.ledger.copy(),
+            "running": self._running.copy(),
             "bounds": self._bounds.copy(),
             "offset": self._offset.copy(),
             "pending": self._pending.copy(),
+            "pending_span": self._pending_span.copy(),
             "swept": self._swept.copy(),
             "origin": self._origin,
             "position": self._position,
@@ -280,11 +323,13 @@ class Exposure:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `state` returned."""
-        self.mass[:] = state["mass"]
+        self._mass[:] = state["mass"]
         self.ledger[:] = state["ledger"]
+        self._running[:] = state["running"]
         self._bounds[:] = state["bounds"]
         self._offset[:] = state["offset"]
         self._pending[:] = state["pending"]
+        self._pending_span[:] = state["pending_span"]
         self._swept[:] = state["swept"]
         self._origin = state["origin"]
         self._position = float(state["position"])
@@ -293,71 +338,85 @@ class Exposure:
     def _edge(self, price: float) -> float:
         return math.log(price) / self._width - self.origin
 
-    def _shift(self) -> FloatArray:
-        return self._log_ratio - self._offset
-
-    def _trade(self, first: int, weights: FloatArray, target: float, turnover: FloatArray) -> None:
-        shift = self._shift()
-        kernels.trade(
-            self.mass,
+    def _consume(self, low: float, high: float) -> None:
+        kernels.consume(
+            self._mass,
             self._bounds,
             self.ledger,
-            self._position + shift,
-            shift,
+            self._running,
+            self._offset,
+            low,
+            high,
+            self._swept,
+        )
+
+    def _deposit(self, first: int, weights: FloatArray, amounts: FloatArray) -> None:
+        kernels.deposit(
+            self._mass,
+            self._bounds,
+            self.ledger,
+            self._running,
+            self._offset,
+            self._log_ratio,
+            first,
+            weights,
+            amounts,
+        )
+
+    def _trade(self, first: int, weights: FloatArray, target: float, turnover: FloatArray) -> None:
+        kernels.trade(
+            self._mass,
+            self._bounds,
+            self.ledger,
+            self._running,
+            self._offset,
+            self._log_ratio,
+            self._position,
             first,
             weights,
             target,
             turnover,
             self._loser_ratio,
-            _DUST * self._level,
+            self.dust,
         )
 
     def _prior(self, spread: float) -> tuple[int, FloatArray]:
         # A normal distribution of log entry prices around the current one.
         reach = math.ceil(_PRIOR_REACH * spread / self._width)
-        reach = min(reach, self.mass.shape[2] // 4)
+        reach = min(reach, self.n_buckets // 4)
         distance = np.arange(-reach, reach + 1) * self._width / spread
         weights = np.exp(-0.5 * distance**2)
         return math.floor(self._position) - reach, weights / weights.sum()
 
     def _open_prior(self, first: int, weights: FloatArray, contracts: float) -> None:
-        n_tiers = self.mass.shape[1]
-        amounts = np.full((2, n_tiers), contracts)
-        kernels.deposit(
-            self.mass, self._bounds, self.ledger, self._shift(), first, weights, amounts
-        )
-        edges = self._position - self._offset
-        kernels.consume(self.mass, self._bounds, self.ledger, edges[0], edges[1], self._swept)
+        self._deposit(first, weights, np.full(self._swept.shape, contracts))
+        self._consume(self._position, self._position)
         # Those liquidated before the story begins were never there: the rest is all there is.
         total = self.total
         scale = np.divide(contracts, total, out=np.ones_like(total), where=total > 0.0)
-        self.mass *= scale[:, :, None]
+        self._mass *= (scale * self._running[kernels.SCALE])[:, :, None]
+        self._running[kernels.SCALE] = 1.0
+        self._running[kernels.HELD] = self.total
         self.ledger[:] = 0.0
         self.ledger[kernels.OPENED] = self.total
         self._swept[:] = 0.0
 
-    def _pending_weights(self) -> tuple[int, FloatArray]:
-        total = self._pending.sum()
-        if total <= 0.0:
-            return math.floor(self._position), np.ones(1)
-        occupied = np.flatnonzero(self._pending)
-        first, last = int(occupied[0]), int(occupied[-1]) + 1
-        return first, self._pending[first:last] / total
-
     def _recentre(self, origin: int) -> None:
         # The price left the middle half of the window: what falls out of it is let go.
         move = origin - self.origin
-        n_buckets = self.mass.shape[2]
+        n_buckets = self.n_buckets
         before = self.total
-        moved = np.zeros_like(self.mass)
+        moved = np.zeros_like(self._mass)
         pending = np.zeros_like(self._pending)
         if abs(move) < n_buckets:
             source = slice(max(move, 0), n_buckets + min(move, 0))
             target = slice(max(-move, 0), n_buckets + min(-move, 0))
-            moved[:, :, target] = self.mass[:, :, source]
+            moved[:, :, target] = self._mass[:, :, source]
             pending[target] = self._pending[source]
-        self.mass[:] = moved
+        self._mass[:] = moved
         self._pending[:] = pending
         self._bounds[:] = np.clip(self._bounds - move, 0, n_buckets)
+        self._pending_span[:] = np.clip(self._pending_span - move, 0, n_buckets)
+        self._running[kernels.HELD] = self.total
         self.ledger[kernels.EXPIRED] += before - self.total
         self._origin = origin

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import heapq
 import math
-from dataclasses import dataclass
-from dataclasses import field
+from bisect import bisect_right
+from operator import itemgetter
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from collections.abc import Iterable
     from collections.abc import Iterator
 
@@ -30,8 +29,11 @@ _RANKS = {
 }
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class Event:
+# Marks and bars: what comes before trades.
+_LAST_BAR_RANK = 1
+
+
+class Event(NamedTuple):
     """
     One input and the time from which it could be known.
 
@@ -53,13 +55,27 @@ class Event:
     ts_known: int
     rank: int
     key: tuple[Any, ...]
-    kind: str = field(compare=False)
-    payload: tuple[Any, ...] = field(compare=False)
+    kind: str
+    payload: tuple[Any, ...]
 
     @property
     def is_update(self) -> bool:
         """Whether levels, clusters and signal are computed anew after it."""
-        return self.kind in {"open_interest", "funding"}
+        return self.kind in _UPDATES
+
+
+# By which events are ordered: time, rank and content.
+event_order = itemgetter(0, 1, 2)
+_UPDATES = frozenset({"open_interest", "funding"})
+_METHODS = {
+    "mark": "on_bar",
+    "bar": "on_bar",
+    "trades": "on_trades",
+    "liquidation": "on_liquidation",
+    "funding": "on_funding",
+    "open_interest": "on_open_interest",
+    "time": "on_time",
+}
 
 
 def _orderable(value: float) -> float:
@@ -82,9 +98,14 @@ def bar_event(
     volume: float = math.nan,
 ) -> Event:
     """Return a bar (arguments as `LiquidationTracker.on_bar`), known at its close."""
-    payload = (open_, high, low, close, ts_open, ts_close, kind, volume)
     name = "mark" if kind == "mark" else "bar"
-    return _event(name, ts_close, payload, (ts_open, open_, high, low, close, _orderable(volume)))
+    return Event(
+        ts_close,
+        _RANKS[name],
+        (ts_open, open_, high, low, close, _orderable(volume)),
+        name,
+        (open_, high, low, close, ts_open, ts_close, kind, volume),
+    )
 
 
 def trades_event(
@@ -122,21 +143,12 @@ def time_event(ts: int) -> Event:
 
 def apply_event(tracker: LiquidationTracker, event: Event) -> None:
     """Hand one event to the tracker."""
-    methods: dict[str, Callable[..., None]] = {
-        "mark": tracker.on_bar,
-        "bar": tracker.on_bar,
-        "trades": tracker.on_trades,
-        "liquidation": tracker.on_liquidation,
-        "funding": tracker.on_funding,
-        "open_interest": tracker.on_open_interest,
-        "time": tracker.on_time,
-    }
-    methods[event.kind](*event.payload)
+    getattr(tracker, _METHODS[event.kind])(*event.payload)
 
 
 def in_time_order(events: Iterable[Event]) -> Iterator[Event]:
     """Yield events by the time they could be known, whatever order they came in."""
-    yield from sorted(events)
+    yield from sorted(events, key=event_order)
 
 
 class Feed:
@@ -152,20 +164,29 @@ class Feed:
 
     def __init__(self, tracker: LiquidationTracker) -> None:
         self.tracker = tracker
+        # From `_start` on; in order but for what was pushed since the last look.
         self._pending: list[Event] = []
+        self._start = 0
+        self._is_sorted = True
 
     @property
     def next_ts(self) -> int | None:
         """When the next pending event becomes known (UTC ns)."""
-        return self._pending[0].ts_known if self._pending else None
+        self._sort()
+        return self._pending[self._start].ts_known if self._start < len(self._pending) else None
 
     def push(self, event: Event) -> None:
         """Take in an event, in any order."""
-        heapq.heappush(self._pending, event)
+        pending = self._pending
+        if self._is_sorted and pending and not event[0] > pending[-1][0]:
+            self._is_sorted = False
+        pending.append(event)
 
     def release(self, ts: int) -> list[Event]:
         """
         Apply all events known at or before a time, in order, and return them.
+
+        One that the tracker refuses is gone, those after it are still pending.
 
         Parameters
         ----------
@@ -173,9 +194,40 @@ class Feed:
             UTC ns.
 
         """
-        released: list[Event] = []
-        while self._pending and self._pending[0].ts_known <= ts:
-            event = heapq.heappop(self._pending)
-            apply_event(self.tracker, event)
-            released.append(event)
+        self._sort()
+        pending = self._pending
+        end = bisect_right(pending, ts, lo=self._start, key=_ts_known)
+        released = pending[self._start : end]
+        while self._start < end:
+            if not self._apply_bars(end):
+                self._start += 1
+                apply_event(self.tracker, pending[self._start - 1])
         return released
+
+    def _apply_bars(self, end: int) -> bool:
+        # Bars that follow each other in one go, which is quicker and gives the same.
+        pending, stop = self._pending, self._start
+        while stop < end and pending[stop].rank <= _LAST_BAR_RANK:
+            stop += 1
+        if stop - self._start < 2:
+            return False
+        try:
+            self.tracker.on_bars([event.payload for event in pending[self._start : stop]])
+        except ValueError:
+            # One of them is wrong, none was taken: each by itself.
+            return False
+        self._start = stop
+        return True
+
+    def _sort(self) -> None:
+        if self._start > _LARGE and 2 * self._start > len(self._pending):
+            del self._pending[: self._start]
+            self._start = 0
+        if not self._is_sorted:
+            self._pending[self._start :] = sorted(self._pending[self._start :], key=event_order)
+            self._is_sorted = True
+
+
+_ts_known = itemgetter(0)
+# So many events that are done are forgotten at once.
+_LARGE = 256

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from liq_nautilus.core import kernels
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
 
@@ -20,6 +21,7 @@ _SHOWN_BUCKET = {"BTCUSDT": 100.0}
 # The band holds 90 % of the probability.
 _BAND = (0.05, 0.95)
 _SHAPES = np.logspace(-4.0, 4.0, 257)
+_LOG_SHAPES = np.log(_SHAPES)
 
 
 def shown_bucket_size(symbol: str, price: float) -> float:
@@ -116,21 +118,16 @@ def uncertainty_band(
     interpolated in the logarithm of the shape.
 
     """
-    variance_ratio = unit_notional + dispersion**2 * notional
-    shape = np.divide(
-        notional, variance_ratio, out=np.full_like(notional, _SHAPES[-1]), where=variance_ratio > 0
+    bands = np.empty((2, notional.size))
+    kernels.interpolate_shapes(
+        notional, unit_notional, dispersion, _LOG_SHAPES, _gamma_table(), bands
     )
-    low, high = _gamma_table()
-    at = np.log(np.clip(shape, _SHAPES[0], _SHAPES[-1]))
-    grid = np.log(_SHAPES)
-    return notional * np.interp(at, grid, low), notional * np.interp(at, grid, high)
+    return bands[0], bands[1]
 
 
 @functools.cache
-def _gamma_table() -> tuple[FloatArray, FloatArray]:
+def _gamma_table() -> FloatArray:
     # Quantiles over the mean, by shape; scipy is loaded when first needed.
     from scipy.special import gammaincinv  # noqa: PLC0415 - keeps importing core light
 
-    low: FloatArray = gammaincinv(_SHAPES, _BAND[0]) / _SHAPES
-    high: FloatArray = gammaincinv(_SHAPES, _BAND[1]) / _SHAPES
-    return low, high
+    return np.stack([gammaincinv(_SHAPES, share) / _SHAPES for share in _BAND])

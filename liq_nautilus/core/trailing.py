@@ -11,14 +11,17 @@ import numpy as np
 from liq_nautilus.core import kernels
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from liq_nautilus.core.records import FloatArray
 
 HOUR_NS = 3_600_000_000_000
 # Ten bins per decade from 1 to 10^14 of whatever is counted.
-_BINS_PER_DECADE = 10
+BINS_PER_DECADE = 10
 _N_BINS = 140
 # Fewer observations than this say nothing about what is usual.
 _FEWEST = 30.0
+_NOTHING = np.zeros(_N_BINS)
 
 
 class TrailingDistribution:
@@ -42,7 +45,7 @@ class TrailingDistribution:
         """Take in values (shape (n,)) seen at a time (ns)."""
         decay = 0.5 ** ((ts - self._ts) / self._half_life_ns) if self._count else 1.0
         self._ts = ts
-        self._count += kernels.add_to_histogram(self._weights, decay, values, _BINS_PER_DECADE)
+        self._count += kernels.add_to_histogram(self._weights, decay, values, BINS_PER_DECADE)
 
     def rank(self, values: FloatArray) -> FloatArray:
         """
@@ -50,10 +53,14 @@ class TrailingDistribution:
 
         Within a bin of a tenth of a decade, ties count half.
         """
-        ranks = np.zeros(values.shape)
-        if self._count >= _FEWEST:
-            kernels.rank_in_histogram(self._weights, values, _BINS_PER_DECADE, ranks)
+        ranks = np.empty(values.shape)
+        kernels.rank_in_histogram(self.usual, values, BINS_PER_DECADE, ranks)
         return ranks
+
+    @property
+    def usual(self) -> FloatArray:
+        """The histogram that values are ranked in; all 0 with too little seen."""
+        return self._weights if self._count >= _FEWEST else _NOTHING
 
     def state(self) -> dict[str, Any]:
         """Return everything that changes."""
@@ -79,28 +86,26 @@ class TrailingRate:
 
     def __init__(self, half_life_hours: float) -> None:
         self._half_life_ns = half_life_hours * HOUR_NS
-        self._amount = 0.0
-        self._time = 0.0
+        # For `kernels.accrue`: what accrued and the time it took (ns), weighted.
+        self.sums = np.zeros(2)
 
     def add(self, amount: float, duration_ns: int) -> None:
         """Take in what accrued over a stretch of time (ns)."""
-        decay = 0.5 ** (duration_ns / self._half_life_ns)
-        self._amount = self._amount * decay + amount
-        self._time = self._time * decay + duration_ns
+        kernels.accrue(self.sums, amount, float(duration_ns), self._half_life_ns)
 
     @property
     def per_hour(self) -> float:
         """The rate; NaN before anything came."""
-        return self._amount / self._time * HOUR_NS if self._time > 0.0 else math.nan
+        amount, time = self.sums.tolist()
+        return amount / time * HOUR_NS if time > 0.0 else math.nan
 
     def state(self) -> dict[str, Any]:
         """Return everything that changes."""
-        return {"amount": self._amount, "time": self._time}
+        return {"sums": self.sums.copy()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `state` returned."""
-        self._amount = float(state["amount"])
-        self._time = float(state["time"])
+        self.sums[:] = state["sums"]
 
 
 class Volatility:
@@ -112,6 +117,11 @@ class Volatility:
 
     def __init__(self, half_life_hours: float) -> None:
         self._variance = TrailingRate(half_life_hours)
+
+    @property
+    def sums(self) -> FloatArray:
+        """The variance and the time it took, for `kernels.advance`."""
+        return self._variance.sums
 
     def add(self, high: float, low: float, duration_ns: int) -> None:
         """Take in a bar's range (quote) and its length (ns)."""
@@ -160,6 +170,20 @@ class Freshness:
         if value != self._value or self._changed is None:
             self._changed = ts
             self._value = value
+
+    def add_all(self, times: Iterable[int]) -> None:
+        """Take in updates (ns) without values."""
+        newest, interval = self._ts, self._interval
+        for ts in times:
+            if newest is None:
+                newest = ts
+            elif ts > newest:
+                # A gap is no new rhythm.
+                step = min(float(ts - newest), 2.0 * interval)
+                interval += 0.2 * (step - interval)
+                newest = ts
+            self._changed = ts
+        self._ts, self._interval = newest, interval
 
     def score(self, ts: int, frozen_ns: float = math.inf) -> float:
         """Return 1 while fresh, falling to 0 when stale, or frozen for longer than `frozen_ns`."""

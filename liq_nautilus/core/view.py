@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,16 +14,20 @@ from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from liq_nautilus.core.models.base import ExposureModel
     from liq_nautilus.core.models.base import LevelArrays
     from liq_nautilus.core.models.ensemble import Ensemble
     from liq_nautilus.core.records import FloatArray
+    from liq_nautilus.core.records import SideArray
 
 _ROUNDING = 1e-12
+# Edges are kept in blocks of so many native buckets.
+_BLOCK = 4096
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Grid:
+class Grid(NamedTuple):
     """
     Native price buckets around the current price.
 
@@ -31,9 +37,10 @@ class Grid:
         The first bucket, counted from a log price of 0.
     edges : ndarray of shape (n + 1,)
         Quote per base unit, ascending.
-    price : ndarray of shape (2, n)
-        The price that stands for a bucket, for longs and for shorts: its middle, or in the bucket
-        of the current price the middle of the part on the right side of it.
+    middle : ndarray of shape (n,)
+        The middle of each bucket.
+    below, above : float
+        In the bucket of the current price, the middle of the part below and of that above it.
     reference_price : float
         The current price.
 
@@ -41,13 +48,25 @@ class Grid:
 
     first: int
     edges: FloatArray
-    price: FloatArray
+    middle: FloatArray
+    below: float
+    above: float
     reference_price: float
 
     @property
     def n(self) -> int:
         """The number of buckets."""
-        return self.edges.size - 1
+        return self.middle.size
+
+    @property
+    def price(self) -> FloatArray:
+        """
+        The price that stands for a bucket, for longs and for shorts, shape (2, n).
+
+        Its middle, but on the right side of the current price: interpolation may leave a hair of a
+        row on the wrong side, which belongs to the border bucket.
+        """
+        return np.stack([np.minimum(self.middle, self.below), np.maximum(self.middle, self.above)])
 
 
 def grid_around(reference_price: float, price_range: float, width: float) -> Grid:
@@ -75,41 +94,103 @@ def grid_around(reference_price: float, price_range: float, width: float) -> Gri
     centre = math.log(reference_price) / width
     first = math.floor(centre + math.log1p(-price_range) / width)
     last = math.floor(centre + math.log1p(price_range) / width) + 1
+    edges, middle = _edges(first, last, width)
+    # The border bucket lies before a price that is an edge itself (to rounding).
+    low = math.floor(centre - _ROUNDING / width)
+    high = math.floor(centre + _ROUNDING / width) + 1
+    below = 0.5 * (math.exp(low * width) + reference_price)
+    above = 0.5 * (math.exp(high * width) + reference_price)
+    return Grid(first, edges, middle, below, above, reference_price)
+
+
+def _edges(first: int, last: int, width: float) -> tuple[FloatArray, FloatArray]:
+    # A bucket's edges are a function of its number: what was computed once is only cut out.
+    block = first // _BLOCK
+    if last - first >= _BLOCK:
+        return _computed_edges(first, last, width)
+    edges, middle = _edge_block(block, width)
+    begin, end = first - block * _BLOCK, last - block * _BLOCK
+    return edges[begin : end + 1], middle[begin:end]
+
+
+@functools.lru_cache(maxsize=16)
+def _edge_block(block: int, width: float) -> tuple[FloatArray, FloatArray]:
+    return _computed_edges(block * _BLOCK, (block + 2) * _BLOCK, width)
+
+
+def _computed_edges(first: int, last: int, width: float) -> tuple[FloatArray, FloatArray]:
     edges = np.exp(np.arange(first, last + 1) * width)
-    middle = 0.5 * (edges[:-1] + edges[1:])
-    price = np.stack([middle, middle])
-    # Interpolation may leave a hair of a row on the wrong side: it belongs to the border bucket,
-    # which lies before a price that is an edge itself (to rounding).
-    below = np.searchsorted(edges, reference_price * (1.0 - _ROUNDING)) - 1
-    above = np.searchsorted(edges, reference_price * (1.0 + _ROUNDING))
-    price[0] = np.minimum(price[0], 0.5 * (edges[below] + reference_price))
-    price[1] = np.maximum(price[1], 0.5 * (edges[above] + reference_price))
-    return Grid(first, edges, price, reference_price)
-
-
-def model_notional(model: ExposureModel, grid: Grid) -> FloatArray:
-    """Return a model's notional per native bucket, shape (2, n), quote."""
-    notional: FloatArray = model.density(grid.first, grid.n) * grid.price
-    return notional
+    return edges, 0.5 * (edges[:-1] + edges[1:])
 
 
 def ensemble_notional(ensemble: Ensemble, grid: Grid) -> FloatArray:
     """Return the ensemble's notional per native bucket, shape (2, n), and note disagreement."""
-    shares = ensemble.shares()
-    parts = [
-        model_notional(model, grid) if share > 0.0 else np.zeros((2, grid.n))
-        for model, share in zip(ensemble.models, shares, strict=True)
-    ]
-    ensemble.set_mean_levels(
-        [_mean_level(part, grid) for part, share in zip(parts, shares, strict=True) if share > 0.0],
-        grid.reference_price,
-    )
-    return ensemble.combine(parts)
+    notional, difference = ensemble.books.notional(grid, ensemble.weighing().scales)
+    ensemble.note_difference(difference)
+    return notional
 
 
-def native_levels(model: ExposureModel, grid: Grid, *, by_leverage: bool) -> LevelArrays:
+@dataclass(frozen=True, slots=True, eq=False)
+class ShownLevels:
     """
-    Return a model's native levels: price, notional, side and leverage.
+    The levels of several models one after another, in shown buckets.
+
+    Attributes
+    ----------
+    slices : dict of str to slice
+        Where each model's are.
+    columns : ndarray of shape (4, n_levels)
+        Price, notional, leverage and confidence.
+    side : ndarray of shape (n_levels,)
+        +1 long, -1 short.
+    confidences : dict of str to float
+        Of each model.
+
+    """
+
+    slices: dict[str, slice]
+    columns: FloatArray
+    side: SideArray
+    confidences: dict[str, float]
+
+
+def shown_levels(
+    ensemble: Ensemble, grid: Grid, names: Sequence[str], bucket_size: float
+) -> ShownLevels:
+    """
+    Return the levels of models and of the ensemble, all in one pass.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        The models.
+    grid : Grid
+        Where.
+    names : sequence of str
+        The models (or the ensemble) that are wanted.
+    bucket_size : float
+        Width of a shown bucket (quote).
+
+    """
+    names_known = ensemble.all_names
+    confidences = ensemble.all_confidences()
+    columns, side, counts = ensemble.books.shown_levels(
+        grid,
+        ensemble.weighing().scales,
+        [name in names for name in names_known],
+        confidences,
+        bucket_size,
+    )
+    slices, begin = {}, 0
+    for name, count in zip(names_known, counts, strict=True):
+        slices[name] = slice(begin, begin + count)
+        begin += count
+    return ShownLevels(slices, columns, side, dict(zip(names_known, confidences, strict=True)))
+
+
+def native_levels(model: ExposureModel, grid: Grid) -> LevelArrays:
+    """
+    Return a model's native levels, one per bucket and tier: price, notional, side and leverage.
 
     Parameters
     ----------
@@ -117,38 +198,32 @@ def native_levels(model: ExposureModel, grid: Grid, *, by_leverage: bool) -> Lev
         The model.
     grid : Grid
         Where.
-    by_leverage : bool
-        One level per tier, or one per bucket with the notional-weighted mean leverage.
 
     """
-    if by_leverage:
-        parts = []
-        for tier in range(model.leverages.size):
-            weights = np.zeros_like(model.weights)
-            weights[:, tier] = model.weights[:, tier]
-            notional = model.density(grid.first, grid.n, weights) * grid.price
-            parts.append(_flat(notional, grid, np.full((2, grid.n), model.leverages[tier])))
-        price, notional, side, leverage = (
-            np.concatenate(column) for column in zip(*parts, strict=True)
-        )
-        return price, notional, side, leverage
-    notional = model_notional(model, grid)
-    weighted = model.density(grid.first, grid.n, model.weights * model.leverages) * grid.price
-    mean = np.divide(weighted, notional, out=np.ones_like(notional), where=notional > 0.0)
-    return _flat(notional, grid, mean)
+    parts = []
+    for tier in range(model.leverages.size):
+        weights = np.zeros_like(model.weights)
+        weights[:, tier] = model.weights[:, tier]
+        notional = model.density(grid.first, grid.n, weights) * grid.price
+        parts.append(_flat(notional, grid, np.full((2, grid.n), model.leverages[tier])))
+    return _joined(parts)
 
 
-def ensemble_levels(ensemble: Ensemble, grid: Grid, *, by_leverage: bool) -> LevelArrays:
+def ensemble_levels(ensemble: Ensemble, grid: Grid) -> LevelArrays:
     """Return the ensemble's native levels; arguments as `native_levels`."""
     parts = []
     for model, scale in zip(ensemble.models, ensemble.scales(), strict=True):
         if scale == 0.0:
             continue
-        price, notional, side, leverage = native_levels(model, grid, by_leverage=by_leverage)
+        price, notional, side, leverage = native_levels(model, grid)
         parts.append((price, notional * scale, side, leverage))
     if not parts:
         empty = np.zeros(0)
         return empty, empty, np.zeros(0, dtype=np.int8), empty
+    return _joined(parts)
+
+
+def _joined(parts: list[LevelArrays]) -> LevelArrays:
     price, notional, side, leverage = (
         np.concatenate(column) for column in zip(*parts, strict=True)
     )
@@ -158,12 +233,3 @@ def ensemble_levels(ensemble: Ensemble, grid: Grid, *, by_leverage: bool) -> Lev
 def _flat(notional: FloatArray, grid: Grid, leverage: FloatArray) -> LevelArrays:
     sides = np.repeat(np.array([LONG, SHORT], dtype=np.int8), grid.n)
     return grid.price.ravel(), notional.ravel(), sides, leverage.ravel()
-
-
-def _mean_level(notional: FloatArray, grid: Grid) -> tuple[float, float]:
-    # Dot products of rows: a fifth of the time of sums over an axis.
-    totals = (float(notional[0].sum()), float(notional[1].sum()))
-    return (
-        float(notional[0] @ grid.price[0]) / totals[0] if totals[0] > 0.0 else math.nan,
-        float(notional[1] @ grid.price[1]) / totals[1] if totals[1] > 0.0 else math.nan,
-    )

@@ -8,21 +8,24 @@ from typing import Any
 
 import numpy as np
 
+from liq_nautilus.core import kernels
 from liq_nautilus.core import view
 from liq_nautilus.core.clusters import find_clusters
-from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import WAIT
 from liq_nautilus.core.records import Clusters
 from liq_nautilus.core.records import Signal
 from liq_nautilus.core.signals import LiquidationBalance
 from liq_nautilus.core.signals import SignalInputs
 from liq_nautilus.core.signals import decide_signal
+from liq_nautilus.core.trailing import BINS_PER_DECADE
 from liq_nautilus.core.trailing import HOUR_NS
 from liq_nautilus.core.trailing import Freshness
 from liq_nautilus.core.trailing import TrailingDistribution
 from liq_nautilus.core.trailing import Volatility
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from liq_nautilus.core.clusters import ClusterArrays
     from liq_nautilus.core.models.ensemble import Ensemble
     from liq_nautilus.core.parameters import TrackerParameters
@@ -61,10 +64,14 @@ class Watch:
         self._bars = Freshness(HOUR_NS, p.stale_intervals)
         self._first_update: int | None = None
 
-    def note_bar(self, high: float, low: float, duration: int, ts: int) -> None:
-        """Take in a last-price bar: its range (quote), length (ns) and close (UTC ns)."""
-        self._bars.add(ts)
-        self._volatility.add(high, low, duration)
+    @property
+    def variance(self) -> FloatArray:
+        """The log price's trailing variance, for `kernels.advance`."""
+        return self._volatility.sums
+
+    def note_bars(self, times: Iterable[int]) -> None:
+        """Take in when last-price bars closed (UTC ns)."""
+        self._bars.add_all(times)
 
     def note_open_interest(self, contracts: float, ts: int, *, is_used: bool) -> None:
         """Take in that open interest (base quantity) arrived, and whether the map used it."""
@@ -154,14 +161,21 @@ class Watch:
     def _significance(self, found: ClusterArrays, price: float, ts: int) -> FloatArray:
         # Near clusters, which AVOID is about, are compared with near ones: far ones, of low
         # leverage, are always larger. Unusual means larger than a side's largest usually is.
-        peak, notional, side = found[2:]
-        is_near = np.abs(peak / price - 1.0) <= self._parameters.avoid_distance
         near, far = self._usual
-        significance = np.where(is_near, near.rank(notional), far.rank(notional))
-        largest = np.zeros((2, 2))
-        for value, which, where in zip(notional, side.tolist(), is_near.tolist(), strict=True):
-            index = (0 if where else 1, 0 if which == LONG else 1)
-            largest[index] = max(largest[index], value)
+        peak, notional, side = found[2:]
+        significance, largest = np.empty(peak.size), np.empty((2, 2))
+        kernels.judge_clusters(
+            peak,
+            notional,
+            side,
+            price,
+            self._parameters.avoid_distance,
+            near.usual,
+            far.usual,
+            BINS_PER_DECADE,
+            significance,
+            largest,
+        )
         near.add(largest[0], ts)
         far.add(largest[1], ts)
         return significance

@@ -82,8 +82,10 @@ class LiquidationActor(Actor):
     def __init__(self, config: LiquidationActorConfig) -> None:
         super().__init__(config)
         self._settings = config
-        self.tracker = LiquidationTracker(read_parameters(config), brackets=_brackets(config))
-        self._feed = Feed(self.tracker)
+        tracker = LiquidationTracker(read_parameters(config), brackets=_brackets(config))
+        self._feed = Feed(tracker)
+        # Everything known until then has come (UTC ns).
+        self._complete_ns = -1
         self._models = _models(config)
         self._delay_ns = round(config.open_interest_delay_secs * SECOND_NS)
         self._store = PublishedStore(config.store_path) if config.store_path else None
@@ -98,6 +100,12 @@ class LiquidationActor(Actor):
         self.n_levels = 0
         self.n_signals = 0
         self.n_updates = 0
+
+    @property
+    def tracker(self) -> LiquidationTracker:
+        """The map, with all that is complete taken in."""
+        self._release(self._complete_ns)
+        return self._feed.tracker
 
     def on_start(self) -> None:
         """Subscribe to what the map is made of."""
@@ -130,8 +138,9 @@ class LiquidationActor(Actor):
         )
 
     def on_stop(self) -> None:
-        """Write what is still buffered."""
+        """Take in and write what is still buffered."""
         self.clock.cancel_timers()
+        self._release(self._complete_ns)
         if self._store is not None:
             self._store.flush()
 
@@ -144,10 +153,9 @@ class LiquidationActor(Actor):
         if _STATE not in state:
             return
         tracker = LiquidationTracker.from_state(bytes_to_state(state[_STATE]))
-        if tracker.parameters != self.tracker.parameters:
+        if tracker.parameters != self._feed.tracker.parameters:
             self.log.warning("The saved map has other parameters and is left aside")
             return
-        self.tracker = tracker
         self._feed = Feed(tracker)
 
     # -- Data comes in ----------------------------------------------------------------------------
@@ -217,9 +225,14 @@ class LiquidationActor(Actor):
             )
 
     def _push(self, event: Event, ts_init: int) -> None:
-        # What was known before this moment is complete; the moment itself is not yet.
+        # What was known before this moment is complete; the moment itself is not yet. The map takes
+        # it in when it is next looked at, many bars at once.
+        complete_ns = ts_init - 1
+        if self._trades:
+            self._push_trades(complete_ns)
+        if complete_ns > self._complete_ns:
+            self._complete_ns = complete_ns
         self._feed.push(event)
-        self._release(ts_init - 1)
 
     def _await(self, ts_known: int) -> None:
         # Time alerts of a moment come after all its data.
@@ -281,7 +294,7 @@ class LiquidationActor(Actor):
         before = self.tracker.signal().action
         self._feed.push(time_event(ts))
         self._release(ts)
-        if self.tracker.signal().action != before:
+        if self._feed.tracker.signal().action != before:
             self._publish_signal(ts)
 
     def _publish_map(self, ts: int) -> None:
@@ -293,15 +306,14 @@ class LiquidationActor(Actor):
         if self._keeps_levels:
             interval_ns = max(round(config.store_interval_secs * SECOND_NS), 1)
             self._keep_after_ns = (ts // interval_ns + 1) * interval_ns
-        instrument_id = config.instrument_id
-        for model in self._models:
-            record = self.tracker.levels(model, price_range=config.publish_range)
+        instrument_id, tracker = config.instrument_id, self._feed.tracker
+        for record in tracker.levels_of(self._models, price_range=config.publish_range):
             self.n_levels += 1
             if config.publish:
                 levels = LiquidationLevels.from_record(record, instrument_id, ts)
                 self._publish(self._levels_type, levels)
         if config.publish and config.publish_clusters:
-            clusters = self.tracker.clusters()
+            clusters = tracker.clusters()
             self._publish(
                 self._clusters_type, LiquidationClusters.from_record(clusters, instrument_id, ts)
             )
@@ -313,7 +325,7 @@ class LiquidationActor(Actor):
             return
         self.n_signals += 1
         if config.publish:
-            record = self.tracker.signal()
+            record = self._feed.tracker.signal()
             signal = LiquidationSignal.from_record(record, config.instrument_id, ts)
             self._publish(self._signal_type, signal)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from liq_nautilus.core.feed import Event
 from liq_nautilus.core.feed import bar_event
+from liq_nautilus.core.feed import event_order
 from liq_nautilus.core.feed import funding_event
 from liq_nautilus.core.feed import in_time_order
 from liq_nautilus.core.feed import liquidation_event
@@ -86,7 +87,7 @@ def read_events(
     if has_liquidations:
         events += _liquidations(catalog, symbol, start_ns, end_ns)
     trades = _trades(catalog, symbol, start_ns, end_ns, events) if has_trades else ()
-    return heapq.merge(in_time_order(events), trades)
+    return heapq.merge(in_time_order(events), trades, key=event_order)
 
 
 def finest_mark_bars(catalog: Path, symbol: str, start_ns: int, end_ns: int) -> pd.DataFrame | None:

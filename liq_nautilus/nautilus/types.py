@@ -10,7 +10,6 @@ module registers the types with Nautilus.
 from dataclasses import dataclass
 from dataclasses import fields
 from decimal import Decimal
-from typing import Any
 from typing import Final
 from typing import Self
 
@@ -210,7 +209,22 @@ class LiquidationLevels(CustomRecord):
     @classmethod
     def from_record(cls, record: Levels, instrument_id: InstrumentId, ts_init: int) -> Self:
         """Return the core's levels as a datum of `instrument_id`."""
-        return cls(instrument_id=instrument_id, ts_init=ts_init, **_values(record))
+        return cls(
+            instrument_id,
+            record.model,
+            record.reference_price,
+            record.price,
+            record.notional,
+            record.notional_low,
+            record.notional_high,
+            record.side,
+            record.leverage,
+            record.confidence,
+            record.is_valid,
+            record.params_hash,
+            record.ts_event,
+            ts_init,
+        )
 
     def to_record(self) -> Levels:
         """Return the core's record."""
@@ -237,7 +251,19 @@ class LiquidationClusters(CustomRecord):
     @classmethod
     def from_record(cls, record: Clusters, instrument_id: InstrumentId, ts_init: int) -> Self:
         """Return the core's clusters as a datum of `instrument_id`."""
-        return cls(instrument_id=instrument_id, ts_init=ts_init, **_values(record))
+        return cls(
+            instrument_id,
+            record.reference_price,
+            record.price_low,
+            record.price_high,
+            record.price_peak,
+            record.notional,
+            record.side,
+            record.significance,
+            record.confidence,
+            record.ts_event,
+            ts_init,
+        )
 
     def to_record(self) -> Clusters:
         """Return the core's record."""
@@ -262,7 +288,17 @@ class LiquidationSignal(CustomRecord):
     @classmethod
     def from_record(cls, record: Signal, instrument_id: InstrumentId, ts_init: int) -> Self:
         """Return the core's signal as a datum of `instrument_id`."""
-        return cls(instrument_id=instrument_id, ts_init=ts_init, **_values(record))
+        return cls(
+            instrument_id,
+            record.action,
+            record.reason,
+            record.confidence,
+            record.position_side,
+            record.cluster_price,
+            record.cluster_notional,
+            record.ts_event,
+            ts_init,
+        )
 
     def to_record(self) -> Signal:
         """Return the core's record."""
@@ -282,10 +318,6 @@ CUSTOM_TYPES: Final[tuple[type[CustomRecord], ...]] = (
     LiquidationClusters,
     LiquidationSignal,
 )
-
-
-def _values(record: Any) -> dict[str, Any]:  # noqa: ANN401 - any record of the core
-    return {field.name: getattr(record, field.name) for field in fields(record)}
 
 
 def _decode_funding(table: pa.Table | pa.RecordBatch) -> list[FundingRateUpdate]:

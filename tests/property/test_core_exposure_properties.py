@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from liq_nautilus.core import kernels
 from liq_nautilus.core.exposure import Exposure
+from liq_nautilus.core.kernels import positions
 
 WIDTH = 0.002
 N_BUCKETS = 1024
@@ -181,7 +182,7 @@ def test_path_weights_equal_the_time_in_each_bucket(corners):
 @given(st.floats(0.0, 1e6), st.floats(0.0, 1e6), st.floats(0.0, 1.0), st.floats(0.0, 5.0))
 def test_closing_rates_always_close_the_amount(winners, losers, share, ratio):
     closing = share * (winners + losers)
-    win_rate, lose_rate = kernels._closing_rates.py_func(winners, losers, closing, ratio)
+    win_rate, lose_rate = positions._closing_rates.py_func(winners, losers, closing, ratio)
     assert 0.0 <= win_rate <= 1.0
     assert 0.0 <= lose_rate <= 1.0
     closed = winners * win_rate + losers * lose_rate

@@ -125,8 +125,14 @@ class ExposureModel(AbstractLiquidationModel):
         The tiers.
     weights : ndarray of shape (2, n_tiers)
         The tiers' shares of open interest, longs then shorts.
+    turnover_multiple : ndarray of shape (n_tiers,)
+        The turnover of each tier relative to 25x.
+    trades : bool
+        Whether open interest and traded volume move its positions.
 
     """
+
+    trades = True
 
     def __init__(
         self, parameters: TrackerParameters | None = None, brackets: BracketTable | None = None
@@ -145,8 +151,9 @@ class ExposureModel(AbstractLiquidationModel):
             self.parameters.n_buckets,
             self.parameters.loser_closing_ratio,
         )
-        multiple = (self.leverages / 25.0) ** self.parameters.turnover_leverage_exponent
-        self._turnover_multiple = multiple
+        self.turnover_multiple = (
+            self.leverages / 25.0
+        ) ** self.parameters.turnover_leverage_exponent
 
     @property
     def held(self) -> float:
@@ -154,32 +161,19 @@ class ExposureModel(AbstractLiquidationModel):
         return float((self.exposure.held * self.weights).sum())
 
     @property
+    def is_swept(self) -> bool:
+        """Whether paths remove what they cross."""
+        return True
+
+    @property
+    def hides_beyond(self) -> bool:
+        """Whether levels beyond the last price are hidden until the price comes back."""
+        return False
+
+    @property
     def has_map(self) -> bool:
         """Whether there is anything to show."""
         return not self.exposure.is_empty
-
-    def on_trading(
-        self, first: int, weights: FloatArray, amount: float, turned_over: float
-    ) -> None:
-        """
-        Take in where and how much was traded.
-
-        Parameters
-        ----------
-        first : int
-            The window bucket of the first weight.
-        weights : ndarray of shape (n,)
-            Where, summing to 1.
-        amount : float
-            How much, in any unit, relative to the rest since the last open interest.
-        turned_over : float
-            The fraction of open interest opened and closed (at 25x).
-
-        """
-        self.exposure.add_pending(first, weights * amount)
-        if not self.exposure.is_empty and turned_over > 0.0:
-            turnover = 1.0 - np.exp(-turned_over * self._turnover_multiple)
-            self.exposure.turn_over(first, weights, turnover)
 
     def on_open_interest(self, contracts: float) -> None:
         """Take in the open interest (base quantity)."""
@@ -212,11 +206,6 @@ class ExposureModel(AbstractLiquidationModel):
     def notional_by_tier(self, side: int, price_low: float, price_high: float) -> FloatArray:
         """Return each tier's notional at weight 1; see `Exposure.notional_by_tier`."""
         return self.exposure.notional_by_tier(0 if side == LONG else 1, price_low, price_high)
-
-    def swept_quantity(self) -> FloatArray:
-        """Return what the last sweep consumed (base quantity), shape (2,)."""
-        swept: FloatArray = (self.exposure.swept * self.weights).sum(axis=1)
-        return swept
 
     def state(self) -> dict[str, Any]:
         """Return everything that changes."""

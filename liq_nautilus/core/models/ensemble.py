@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +13,7 @@ from liq_nautilus.core.levels import bucket_levels
 from liq_nautilus.core.levels import shown_bucket_size
 from liq_nautilus.core.models.base import AbstractLiquidationModel
 from liq_nautilus.core.models.base import ExposureModel
+from liq_nautilus.core.models.books import ModelBooks
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
 
@@ -26,6 +29,35 @@ if TYPE_CHECKING:
 _DISAGREEING_CONFIDENCE = 0.7
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Weighing:
+    """
+    How the models of an ensemble count.
+
+    Attributes
+    ----------
+    shares : tuple of float
+        The weights, renormalised over the models that have a map.
+    scales : ndarray of shape (n_models,)
+        What each model's positions count in the mean.
+    confidence : float
+        The weighted mean of the models' own.
+    without_total : tuple of int
+        The models that count but know no open interest.
+
+    """
+
+    shares: tuple[float, ...]
+    scales: FloatArray
+    confidence: float
+    without_total: tuple[int, ...]
+
+    @property
+    def scales_by_side(self) -> FloatArray:
+        """The scales as a column, shape (n_models, 1)."""
+        return self.scales[:, None]
+
+
 class Ensemble(AbstractLiquidationModel):
     """
     A weighted mean of the models that have a map.
@@ -39,6 +71,15 @@ class Ensemble(AbstractLiquidationModel):
     disagreement : float
         Mean levels that differ by more than this fraction of the price lower the confidence.
 
+    Attributes
+    ----------
+    models : tuple of ExposureModel
+        As given.
+    all_names : tuple of str
+        Theirs, and last the ensemble's.
+    books : ModelBooks
+        Their positions.
+
     """
 
     def __init__(
@@ -49,9 +90,13 @@ class Ensemble(AbstractLiquidationModel):
     ) -> None:
         super().__init__()
         self.models = models
+        self.books = ModelBooks(models)
         self._weights = weights
         self._limit = disagreement
         self._largest_difference = 0.0
+        self.all_names = (*(model.model_name for model in models), self.model_name)
+        # By which models have a map.
+        self._known: dict[tuple[bool, ...], Weighing] = {}
 
     @property
     def model_name(self) -> str:
@@ -61,24 +106,16 @@ class Ensemble(AbstractLiquidationModel):
     @property
     def base_confidence(self) -> float:
         """The weighted mean of the models' own, lowered to under 0.7 where they disagree."""
-        shares = self.shares()
-        if not any(model.has_map for model in self.models):
-            # Nothing tracked: of a table, all models say something.
-            shares = tuple(weight / sum(self._weights) for weight in self._weights)
-        mean = sum(
-            share * model.base_confidence for model, share in zip(self.models, shares, strict=True)
-        )
         is_disputed = self._largest_difference > self._limit
-        return float(mean) * (_DISAGREEING_CONFIDENCE if is_disputed else 1.0)
+        return self.weighing().confidence * (_DISAGREEING_CONFIDENCE if is_disputed else 1.0)
+
+    def all_confidences(self) -> list[float]:
+        """Return the confidence of each model and of the ensemble, in the order of `all_names`."""
+        return [*(model.confidence_score() for model in self.models), self.confidence_score()]
 
     def shares(self) -> tuple[float, ...]:
         """Return the weights, renormalised over the models that have a map (else all 0)."""
-        weights = [
-            weight if model.has_map else 0.0
-            for model, weight in zip(self.models, self._weights, strict=True)
-        ]
-        total = sum(weights)
-        return tuple(weight / total if total > 0.0 else 0.0 for weight in weights)
+        return self.weighing().shares
 
     def scales(self) -> tuple[float, ...]:
         """
@@ -87,17 +124,47 @@ class Ensemble(AbstractLiquidationModel):
         The shares; but models without open interest (large trades) know no total: theirs is scaled
         to that of the first model with one, so that only their shape counts.
         """
-        shares = self.shares()
-        has_total = [not model.exposure.is_empty for model in self.models]
-        reference = 0.0
-        scales = []
-        for model, share, is_known in zip(self.models, shares, has_total, strict=True):
-            scale = share
-            if share > 0.0 and not is_known and any(has_total):
-                reference = reference or self.models[has_total.index(True)].held
-                scale = share * reference / model.held if model.held > 0.0 else share
-            scales.append(scale)
-        return tuple(scales)
+        return tuple(self.weighing().scales.tolist())
+
+    def weighing(self) -> Weighing:
+        """Return how the models count now."""
+        has_map = tuple([model.has_map for model in self.models])
+        weighing = self._known.get(has_map)
+        if weighing is None:
+            weighing = self._known[has_map] = self._weighing_of(has_map)
+        if weighing.without_total:
+            return self._scaled_to_total(weighing)
+        return weighing
+
+    def _weighing_of(self, has_map: tuple[bool, ...]) -> Weighing:
+        weights = [
+            weight if is_known else 0.0
+            for weight, is_known in zip(self._weights, has_map, strict=True)
+        ]
+        total = sum(weights)
+        shares = tuple(weight / total if total > 0.0 else 0.0 for weight in weights)
+        # Nothing tracked: of a table, all models say something.
+        trusted = shares if any(has_map) else [w / sum(self._weights) for w in self._weights]
+        mean = sum(
+            share * model.base_confidence for model, share in zip(self.models, trusted, strict=True)
+        )
+        without_total = tuple(
+            i for i, share in enumerate(shares) if share > 0.0 and not self.models[i].trades
+        )
+        return Weighing(shares, np.array(shares), float(mean), without_total)
+
+    def _scaled_to_total(self, weighing: Weighing) -> Weighing:
+        known = [model for model in self.models if not model.exposure.is_empty]
+        if not known:
+            return weighing
+        scales = weighing.scales.copy()
+        for i in weighing.without_total:
+            scales[i] *= known[0].held / self.models[i].held
+        return replace(weighing, scales=scales)
+
+    def note_difference(self, difference: float) -> None:
+        """Take in by which fraction of the price the models' mean levels differ."""
+        self._largest_difference = difference
 
     def set_mean_levels(self, means: Sequence[tuple[float, float]], price: float) -> None:
         """
@@ -117,25 +184,6 @@ class Ensemble(AbstractLiquidationModel):
             if len(known) > 1 and not any(map(math.isnan, known)):
                 difference = (max(known) - min(known)) / price
                 self._largest_difference = max(self._largest_difference, difference)
-
-    def combine(self, parts: list[FloatArray]) -> FloatArray:
-        """
-        Return the weighted mean of the models' densities.
-
-        Parameters
-        ----------
-        parts : list of ndarray of shape (2, n)
-            One per model.
-
-        Returns
-        -------
-        ndarray of shape (2, n)
-
-        """
-        out = np.zeros_like(parts[0])
-        for part, scale in zip(parts, self.scales(), strict=True):
-            out += part * scale
-        return out
 
     def state(self) -> dict[str, float]:
         """Return everything that changes."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
+from typing import Any
 from typing import Literal
 
 import numpy as np
@@ -19,7 +20,9 @@ from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
 
 if TYPE_CHECKING:
+    from liq_nautilus.core.margin import BracketTable
     from liq_nautilus.core.models.base import LevelArrays
+    from liq_nautilus.core.parameters import TrackerParameters
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.records import SideArray
 
@@ -41,6 +44,15 @@ class LiquidationMap(ExposureModel):
     leverage.
     """
 
+    trades = False
+
+    def __init__(
+        self, parameters: TrackerParameters | None = None, brackets: BracketTable | None = None
+    ) -> None:
+        super().__init__(parameters, brackets)
+        # The base quantity of all large trades, at every leverage.
+        self.opened = 0.0
+
     @property
     def model_name(self) -> str:
         """The name by which the model is asked for."""
@@ -52,42 +64,41 @@ class LiquidationMap(ExposureModel):
         return 0.80
 
     @property
+    def is_swept(self) -> bool:
+        """Whether paths remove what they cross."""
+        return self.parameters.consume == "path"
+
+    @property
+    def hides_beyond(self) -> bool:
+        """Whether levels beyond the last price are hidden until the price comes back."""
+        return self.parameters.consume == "last"
+
+    @property
     def held(self) -> float:
         """The base quantity of all positions, longs and shorts."""
-        if self.parameters.consume == "path":
+        if self.is_swept:
             return super().held
-        return float(self.density(self.exposure.origin, self.exposure.mass.shape[2]).sum())
+        return float(self.density(self.exposure.origin, self.exposure.n_buckets).sum())
 
     @property
     def has_map(self) -> bool:
         """Whether any large trade was seen that is not consumed."""
-        opened = float(self.exposure.ledger[kernels.OPENED].sum())
-        return opened > 0.0 and self.held > _NOTHING * opened
+        return self.opened > 0.0 and self.held > _NOTHING * self.opened
 
     def density(self, first: int, n_out: int, weights: FloatArray | None = None) -> FloatArray:
         """Return the base quantity per native bucket; see `ExposureModel.density`."""
         out = super().density(first, n_out, weights)
-        if self.parameters.consume == "last":
-            # Levels beyond the last price are not shown; they come back when the price does.
-            cell = math.floor(self.exposure.position)
-            part = self.exposure.position - cell
-            place = np.arange(first, first + n_out)
-            out[0] *= np.where(place == cell, part, place < cell)
-            out[1] *= np.where(place == cell, 1.0 - part, place > cell)
+        if self.hides_beyond:
+            kernels.hide_beyond(out, self.exposure.position - first)
         return out
 
     def notional_by_tier(self, side: int, price_low: float, price_high: float) -> FloatArray:
         """Return each tier's notional at weight 1; see `ExposureModel.notional_by_tier`."""
-        if self.parameters.consume == "last":
+        if self.hides_beyond:
             price = math.exp(self.exposure.position * self.parameters.grid_bps * 1e-4)
             limit = min if side == LONG else max
             price_low, price_high = limit(price_low, price), limit(price_high, price)
         return super().notional_by_tier(side, price_low, price_high)
-
-    def on_trading(
-        self, first: int, weights: FloatArray, amount: float, turned_over: float
-    ) -> None:
-        """Ignore what carries no single trades."""
 
     def on_open_interest(self, contracts: float) -> None:
         """Ignore open interest: nothing ever closes here."""
@@ -97,9 +108,18 @@ class LiquidationMap(ExposureModel):
         for i in np.flatnonzero(amounts.sum(axis=0)):
             tiers = np.repeat(amounts[:, i : i + 1], _LEVERAGES.size, axis=1)
             self.exposure.open_at(float(prices[i]), tiers)
+        self._sum_opened()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what `state` returned."""
+        super().restore(state)
+        self._sum_opened()
+
+    def _sum_opened(self) -> None:
+        self.opened = float(self.exposure.ledger[kernels.OPENED].sum())
 
     def _later_prices(self, price: FloatArray, current_price: float) -> FloatArray:
-        if self.parameters.consume == "last":
+        if self.hides_beyond:
             return np.full(price.size, current_price)
         return super()._later_prices(price, current_price)
 

@@ -86,6 +86,50 @@ def test_feed_releases_what_is_known_and_keeps_the_rest():
     assert tracker.levels("binance_standard").price.size > 0
 
 
+def bars(prices):
+    """Return minute bars that stand still at each price."""
+    return [
+        feed.bar_event(price, price, price, price, START + i * STEP, START + (i + 1) * STEP)
+        for i, price in enumerate(prices)
+    ]
+
+
+def test_bars_in_one_go_do_what_each_by_itself_does():
+    events = [event for event in made_up_days(1, seed=4) if event.kind in {"bar", "open_interest"}]
+    # Updates few and far between, so that many bars follow each other.
+    events = [event for i, event in enumerate(events) if event.kind == "bar" or i % 37 == 1]
+    together, apart = (LiquidationTracker(small_parameters()) for _ in range(2))
+    queue = feed.Feed(together)
+    for event in events:
+        queue.push(event)
+    queue.release(START + 30 * HOUR)
+    for event in feed.in_time_order(events):
+        feed.apply_event(apart, event)
+    assert same_answers(together, apart)
+    assert same_state(together.state(), apart.state())
+
+
+def test_a_wrong_bar_among_others_is_gone_and_they_are_not():
+    queue = feed.Feed(LiquidationTracker(small_parameters()))
+    for event in bars([100.0, 101.0, -1.0, 102.0, 103.0]):
+        queue.push(event)
+    with pytest.raises(ValueError, match=r"a bar must have .*, was \(-1\.0"):
+        queue.release(START + HOUR)
+    assert queue.tracker.reference_price == 101.0
+    assert len(queue.release(START + HOUR)) == 2
+    assert queue.tracker.reference_price == 103.0
+    assert queue.next_ts is None
+
+
+def test_what_is_done_is_forgotten():
+    queue = feed.Feed(LiquidationTracker(small_parameters()))
+    for i, event in enumerate(bars([100.0] * 2000)):
+        queue.push(event)
+        if i % 10 == 0:
+            queue.release(event.ts_known)
+    assert len(queue._pending) < 700
+
+
 @pytest.mark.parametrize("kind_at", range(7))
 def test_every_kind_reaches_the_tracker(kind_at):
     event = one_of_each()[kind_at]

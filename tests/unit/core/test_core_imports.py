@@ -10,7 +10,7 @@ HEAVY = ("nautilus_trader", "pandas", "duckdb", "pyarrow", "plotly", "scipy.sign
 LIGHT = (
     "brackets", "clusters", "exposure", "feed", "kernels", "levels", "margin", "parameters",
     "records", "signals", "tracker", "trailing", "view", "models.base", "models.binance_standard",
-    "models.ensemble", "models.funding_adjusted", "models.liquidation_map",
+    "models.books", "models.ensemble", "models.funding_adjusted", "models.liquidation_map",
 )  # fmt: skip
 
 

@@ -241,7 +241,6 @@ def test_specified_factor_multiplies_levels_by_the_newest_rate():
 def test_models_that_ignore_an_input_say_so_by_staying_as_they_are():
     model = LiquidationMap(small_parameters())
     model.exposure.set_price(60_000.0)
-    model.on_trading(0, np.ones(1), 5.0, 0.5)
     model.on_open_interest(100.0)
     model.on_funding(0.01)
     assert not model.exposure.total.any()

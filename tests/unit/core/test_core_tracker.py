@@ -15,6 +15,7 @@ from streams import apply_operation
 from streams import made_up_days
 from streams import run
 from streams import same_answers
+from streams import same_records
 from streams import same_state
 from streams import small_parameters
 
@@ -162,6 +163,33 @@ def test_levels_hold_what_lies_between_their_ends(model):
 
 def world_at(tracker):
     return World(price=tracker.reference_price, ts=tracker.ts)
+
+
+def test_shown_buckets_can_be_chosen():
+    tracker = started(bucket_size=500.0)
+    assert tracker.bucket_size == 500.0
+    assert (np.diff(np.floor(tracker.levels().price / 500.0)) >= 0.0).all()
+    assert tracker.levels().price.size < 0.3 * started(bucket_size=100.0).levels().price.size
+
+
+def test_levels_of_several_models_are_those_of_each():
+    tracker = started()
+    large_trade(tracker)
+    for wanted in (tracker.model_names, ("ensemble", "binance_standard"), ()):
+        found = tracker.levels_of(wanted, price_range=0.1)
+        assert [levels.model for levels in found] == list(wanted)
+        for levels in found:
+            assert same_records(levels, tracker.levels(levels.model, price_range=0.1))
+    assert [levels.price.size for levels in make().levels_of()] == [0] * 4
+
+
+def test_one_wrong_bar_stops_all():
+    tracker = started()
+    before = tracker.state()
+    right = (PRICE, PRICE, PRICE, PRICE, START, START + STEP, "last", 1.0)
+    with pytest.raises(ValueError, match="a bar must have"):
+        tracker.on_bars([right, (PRICE, PRICE, PRICE, 0.0, *right[4:])])
+    assert same_state(tracker.state(), before)
 
 
 def test_first_update_holds_the_open_interest_on_both_sides():
@@ -457,7 +485,7 @@ def test_same_input_gives_the_same_bits():
 def test_state_of_another_version_is_refused():
     state = started().state()
     state["version"] = 0
-    with pytest.raises(ValueError, match="a tracker state must be of version 1, was 0"):
+    with pytest.raises(ValueError, match="a tracker state must be of version 2, was 0"):
         LiquidationTracker.from_state(state)
 
 

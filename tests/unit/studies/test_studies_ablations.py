@@ -149,6 +149,6 @@ def test_rising_open_interest_goes_to_one_side_or_the_other(windows):
 
 def test_open_interest_of_nothing_stays_nothing(windows):
     events = [e for e in windows[0].events if e.kind == "open_interest"]
-    empty = tuple(replace(e, payload=(0.0, 0.0, e.payload[2])) for e in events[:3])
+    empty = tuple(e._replace(payload=(0.0, 0.0, e.payload[2])) for e in events[:3])
     changed = one_sided(replace(windows[0], events=empty), LONG)
     assert open_interest_of(changed) == [0.0, 0.0, 0.0]
