@@ -152,11 +152,12 @@ def _checked(
 
 def _whole_lines(file: OpenedFile) -> Iterator[npt.NDArray[np.uint8]]:
     # One buffer for all blocks: each is read before the next comes.
-    buffer = bytearray(LONGEST_LINE + _BLOCK_BYTES)
+    n_block = min(_BLOCK_BYTES, file.n_bytes + 1)
+    buffer = bytearray(LONGEST_LINE + n_block)
     text = np.frombuffer(buffer, dtype=np.uint8)
     n_rest = 0
     with readable(file.source), file.body() as body, memoryview(buffer) as view:
-        while n_read := body.readinto(view[n_rest : n_rest + _BLOCK_BYTES]):
+        while n_read := body.readinto(view[n_rest : n_rest + n_block]):
             n_bytes = n_rest + n_read
             end = buffer.rfind(b"\n", 0, n_bytes) + 1
             yield text[:end]

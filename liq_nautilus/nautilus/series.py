@@ -87,11 +87,13 @@ class SeriesIngestion:
         self._records: list[tuple[str, FileRecord]] = []
         self._gathered: list[tuple[SourceFile, Chunk]] = []
         self._n_gathered_bytes = 0
+        self._n_bytes = 0
 
     def take(self, source: SourceFile) -> None:
         """Ingest one file; if it cannot be read at all, that is noted and nothing else happens."""
         try:
             with opened(source, self._staging) as file:
+                self._n_bytes += file.n_bytes
                 if file.n_bytes >= _STREAM_BYTES:
                     self.finish()
                     self._stream(file)
@@ -112,10 +114,12 @@ class SeriesIngestion:
 
     def _gather(self, file: OpenedFile) -> None:
         report = FileReport()
-        try:
-            chunks = list(read_fast(file, self._rules, self._connection))
-        except NeedsCareError:
-            chunks = list(self._read_careful(file, report))
+        for read in self._ways(file, report):
+            try:
+                chunks = list(read())
+            except NeedsCareError:
+                continue
+            break
         for chunk in chunks:
             report.add_times(chunk.time)
         self._note(file.source, report)
@@ -157,8 +161,8 @@ class SeriesIngestion:
         self, file: OpenedFile, report: FileReport
     ) -> Iterator[Callable[[], Iterator[Chunk]]]:
         # From the fastest to the one that takes everything.
-        if file.kind.is_plain:
-            # The compiled loop takes half a second to load: small files do without.
+        if file.kind.is_plain and self._n_bytes >= _STREAM_BYTES:
+            # The compiled loop takes half a second to load: little data does without.
             from liq_nautilus.data.plain import read_plain  # noqa: PLC0415
 
             yield lambda: read_plain(file, self._rules, self._connection)

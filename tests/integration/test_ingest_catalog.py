@@ -18,6 +18,7 @@ from nautilus_trader.core import nautilus_pyo3
 from nautilus_trader.model.data import Bar
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
 
+from liq_nautilus.data import plain
 from liq_nautilus.data import rows
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SettingError
@@ -529,6 +530,24 @@ def test_streaming_gives_the_same_bytes(tmp_path, monkeypatch):
     again = ingest(source, tmp_path / "streamed")
     assert counts(again) == (8640, 0, 0, 0, 8640)
     assert digest(tmp_path / "together") == digest(tmp_path / "streamed")
+
+
+def test_compiled_reading_of_many_files_gives_the_same_bytes(tmp_path, monkeypatch):
+    lines = AGG_TRADES.lines(9_000)
+    lines[7_000] = lines[7_000].replace("true", "True").replace("false", "False")
+    for i in range(9):
+        part = lines[i * 1_000 : (i + 1) * 1_000]
+        name = f"BTCUSDT-aggTrades-2025-01-{i + 1:02d}"
+        size = write_file(tmp_path / "source", AGG_TRADES, part, name=name).stat().st_size
+    ingest(tmp_path / "source", tmp_path / "usual")
+    # From the third file on it pays to load what reads the last of them.
+    monkeypatch.setattr(series, "_STREAM_BYTES", 5 * size // 2)
+    ways = []
+    reading = plain.read_plain
+    monkeypatch.setattr(plain, "read_plain", lambda *of: ways.append(of) or reading(*of))
+    ingest(tmp_path / "source", tmp_path / "compiled")
+    assert len(ways) == 7
+    assert digest(tmp_path / "usual") == digest(tmp_path / "compiled")
 
 
 def test_damage_found_late_in_a_stream_leaves_no_trace(tmp_path, monkeypatch):
