@@ -35,6 +35,7 @@ class CohortBook:
         self.funding = {(side, tier): 0.0 for side in (0, 1) for tier in range(self.n_tiers)}
         self.price = math.nan
         self.traded = {}
+        self.level = 0.0
 
     def row(self, side, tier):
         return [c for c in self.cohorts if c.side == side and c.tier == tier]
@@ -94,19 +95,22 @@ class CohortBook:
                 amount = turnover[tier] * self.held(side, tier)
                 if amount > 0.0:
                     self.close(side, tier, amount)
-                    self.deposit(side, tier, entries, amount)
+                self.deposit(side, tier, entries, turnover[tier] * self.level)
 
     def set_open_interest(self, contracts, entries):
+        """What rose is opened in every row, a fall closes every row in proportion."""
         for side in (0, 1):
             for tier in range(self.n_tiers):
-                missing = contracts - self.held(side, tier)
-                if missing > 0.0:
-                    self.deposit(side, tier, entries, missing)
-                elif missing < 0.0:
-                    self.close(side, tier, -missing)
+                if contracts >= self.level:
+                    self.deposit(side, tier, entries, contracts - self.level)
+                else:
+                    fall = (self.level - contracts) / self.level
+                    self.close(side, tier, fall * self.held(side, tier))
+        self.level = contracts
 
     def open_prior(self, contracts, spread, reach):
         """Enter around the price, normally distributed; the survivors are scaled to the whole."""
+        self.level = contracts
         centre = math.floor(math.log(self.price) / self.width)
         density = {
             k: math.exp(-0.5 * (k * self.width / spread) ** 2) for k in range(-reach, reach + 1)

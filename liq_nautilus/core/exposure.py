@@ -1,11 +1,12 @@
 """
 Open positions by liquidation price and leverage, from open interest and the price path.
 
-One contract opened is one long and one short, so each side holds the whole open interest. Every
-leverage tier is modelled as if it held all of it (weight 1): the map is linear in the leverage
-shares, which are applied on reading and can be fitted. Rising open interest opens positions at the
-prices traded since the last update, falling open interest closes them, traded volume turns them
-over, and what the path crosses is consumed.
+One contract opened is one long and one short: both sides are credited. Every leverage tier is
+modelled as if all of it were opened there (weight 1): the map is linear in the leverage shares,
+which are applied on reading and can be fitted. Rising open interest opens positions at the prices
+traded since the last update, falling open interest closes them in proportion, traded volume turns
+them over, and what the path crosses is consumed. What was consumed is not opened again at the same
+leverage: a tier holds the open interest less what was liquidated of it, which closing forgets.
 """
 
 from __future__ import annotations
@@ -130,6 +131,11 @@ class Exposure:
         return _DUST * self._level
 
     @property
+    def level(self) -> float:
+        """The open interest seen last (base quantity)."""
+        return self._level
+
+    @property
     def position(self) -> float:
         """The current price, in buckets counted from a log price of 0."""
         return self.origin + self._position
@@ -168,7 +174,7 @@ class Exposure:
 
     def turn_over(self, first: int, weights: FloatArray, turnover: FloatArray) -> None:
         """
-        Close a fraction of every tier and open it again at given entry prices.
+        Close a fraction of every tier and open it of the open interest at given entry prices.
 
         Parameters
         ----------
@@ -188,7 +194,7 @@ class Exposure:
 
     def set_open_interest(self, contracts: float, prior_spread: float) -> None:
         """
-        Open or close so that each row holds the open interest.
+        Open in every row by what open interest rose, or close in proportion to its fall.
 
         Parameters
         ----------
@@ -206,11 +212,11 @@ class Exposure:
             self._level = contracts
             self._open_prior(first, weights, contracts)
         else:
-            self._level = contracts
             self._trade(first, weights, contracts, np.zeros(self._swept.shape[1]))
+            self._level = contracts
 
     def note_level(self, contracts: float) -> None:
-        """Take over the open interest (base quantity) that a kernel made each row hold."""
+        """Take over the open interest (base quantity) that a kernel brought the rows to."""
         self._level = contracts
 
     def open_at(self, price: float, amounts: FloatArray) -> None:
@@ -374,6 +380,7 @@ class Exposure:
             self._position,
             first,
             weights,
+            self._level,
             target,
             turnover,
             self._loser_ratio,

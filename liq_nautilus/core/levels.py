@@ -93,7 +93,7 @@ def bucket_levels(
 
 
 def uncertainty_band(
-    notional: FloatArray, unit_notional: float, dispersion: float
+    notional: FloatArray, unit_notional: float | FloatArray, dispersion: float | FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """
     Return the 90 % band of a bucket's notional around its estimate.
@@ -102,9 +102,9 @@ def uncertainty_band(
     ----------
     notional : ndarray of shape (n,)
         The estimates (quote, >= 0).
-    unit_notional : float
+    unit_notional : float or ndarray of shape (n,)
         Variance per notional (quote, >= 0): positions come in lumps.
-    dispersion : float
+    dispersion : float or ndarray of shape (n,)
         Relative standard deviation that stays however large the bucket is.
 
     Returns
@@ -119,9 +119,9 @@ def uncertainty_band(
 
     """
     bands = np.empty((2, notional.size))
-    kernels.interpolate_shapes(
-        notional, unit_notional, dispersion, _LOG_SHAPES, _gamma_table(), bands
-    )
+    unit, spread = np.empty(notional.size), np.empty(notional.size)
+    unit[:], spread[:] = unit_notional, dispersion
+    kernels.interpolate_shapes(notional, unit, spread, _LOG_SHAPES, _gamma_table(), bands)
     return bands[0], bands[1]
 
 

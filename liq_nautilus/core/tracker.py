@@ -96,6 +96,8 @@ class LiquidationTracker:
         self._hash = p.params_hash
         self._width = p.grid_bps * 1e-4
         self._scale = np.array([p.liquidation_scale_long, p.liquidation_scale_short])
+        self._lumps = p.band_unit_notional / self._scale
+        self._share_errors = np.array(p.leverage_weight_errors or [1.0] * len(p.leverages))
         self._turnover = TrailingRate(p.volatility_half_life_hours)
         self._rates = np.array(
             [
@@ -360,7 +362,7 @@ class LiquidationTracker:
         confidence = chosen.confidence_score()
         price, notional, side, leverage = found
         columns = np.stack([price, notional, leverage, np.full(price.size, confidence)])
-        return self._record(model, confidence, columns, side, self._band(notional))
+        return self._record(model, confidence, columns, side, self._band(notional, side, leverage))
 
     def levels_of(
         self, models: Sequence[str] = MODEL_NAMES, *, price_range: float | None = None
@@ -392,7 +394,7 @@ class LiquidationTracker:
             return [self._no_levels(name) for name in models]
         grid = self._grid(price_range)
         shown = view.shown_levels(self._ensemble, grid, models, self.bucket_size)
-        low, high = self._band(shown.columns[1])
+        low, high = self._band(shown.columns[1], shown.side, shown.columns[2])
         records = []
         for name in models:
             own, confidence = shown.slices[name], shown.confidences[name]
@@ -585,9 +587,14 @@ class LiquidationTracker:
         reach = _FULL_RANGE if price_range is None else price_range
         return view.grid_around(self._price, reach, self._width)
 
-    def _band(self, notional: FloatArray) -> tuple[FloatArray, FloatArray]:
-        p = self.parameters
-        return uncertainty_band(notional, p.band_unit_notional, p.band_dispersion)
+    def _band(
+        self, notional: FloatArray, side: SideArray, leverage: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        # Lumps are of realised notional, levels of all open interest: the scale lies between. How
+        # well the share of a level's leverage is known adds to what no bucket is free of.
+        unit = self._lumps[(side == SHORT).astype(np.intp)]
+        error = np.interp(leverage, self._standard.leverages, self._share_errors)
+        return uncertainty_band(notional, unit, np.hypot(error, self.parameters.band_dispersion))
 
     def _no_levels(self, name: str) -> Levels:
         empty = np.zeros(0)

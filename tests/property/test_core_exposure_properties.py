@@ -141,14 +141,17 @@ def test_positions_are_conserved(told, loser_ratio, jump):
 
 @settings(max_examples=60)
 @given(st.lists(operations, max_size=10), st.floats(0.3, 3.0))
-def test_each_row_holds_the_open_interest_after_an_update(told, factor):
+def test_rows_gain_what_open_interest_rose_and_lose_their_share_of_its_fall(told, factor):
     pair = Pair(0.67)
     for operation in told:
         pair.tell(operation)
+    level, held = pair.contracts, pair.fast.total
     expired = pair.fast.ledger[kernels.EXPIRED].copy()
     pair.open_interest(factor)
     lost = pair.fast.ledger[kernels.EXPIRED] - expired
-    np.testing.assert_allclose(pair.fast.total + lost, pair.contracts, rtol=1e-9)
+    expected = held * min(factor, 1.0) + max(pair.contracts - level, 0.0)
+    np.testing.assert_allclose(pair.fast.total + lost, expected, rtol=1e-9)
+    assert pair.fast.level == pair.contracts
 
 
 @settings(max_examples=60)

@@ -148,6 +148,7 @@ def trade(
     position: float,
     entry_first: int,
     entry_weights: FloatArray,
+    level: float,
     target: float,
     turnover: FloatArray,
     loser_ratio: float,
@@ -155,6 +156,9 @@ def trade(
 ) -> None:
     """
     Close positions and open others.
+
+    Every row is a share of all that is opened and closed: what was liquidated is not opened again
+    at the same leverage, so that rows the path often sweeps hold less than the others.
 
     Parameters
     ----------
@@ -169,10 +173,14 @@ def trade(
         The bucket of the first entry weight.
     entry_weights : ndarray of shape (n_entries,)
         Where positions are opened, summing to 1.
+    level : float
+        The open interest before (base quantity).
     target : float
-        What each row must hold afterwards (base quantity); NaN: what it held, turned over.
+        The open interest afterwards: a rise is opened in every row, a fall closes every row in
+        proportion. NaN: unchanged, but turned over.
     turnover : ndarray of shape (n_tiers,)
-        The fraction closed and opened again where `target` is NaN.
+        Where `target` is NaN, the fraction of each row that is closed, and of open interest that is
+        opened in it.
     loser_ratio : float
         Closing rate of positions at a loss relative to those in profit.
     dust : float
@@ -185,10 +193,10 @@ def trade(
             total = running[HELD, side, tier]
             if math.isnan(target):
                 closing = turnover[tier] * total
-                opening = closing
+                opening = turnover[tier] * level
             else:
-                closing = max(total - target, 0.0)
-                opening = max(target - total, 0.0)
+                closing = total * (1.0 - target / level) if target < level else 0.0
+                opening = max(target - level, 0.0)
             if closing > 0.0:
                 if loser_ratio == 1.0:
                     _close_evenly(mass, bounds, ledger, running, side, tier, closing, dust)
@@ -679,6 +687,7 @@ def advance(
                     where[2],
                     first,
                     entries,
+                    rates[2],
                     math.nan,
                     1.0 - np.exp(-turned_over * multiples[m]),
                     loser_ratio,
@@ -696,13 +705,14 @@ def hold(
     n_swept: int,
     pendings: tuple[FloatArray, ...],
     spans: tuple[IndexArray, ...],
+    level: float,
     target: float,
     position: float,
     loser_ratio: float,
     dust: float,
 ) -> None:
     """
-    Open or close so that each row holds the open interest; arguments as in `advance` and `trade`.
+    Open or close as open interest rises or falls; arguments as in `advance` and `trade`.
 
     Opened is where trading was since the last time.
     """
@@ -719,6 +729,7 @@ def hold(
             position,
             first,
             entries,
+            level,
             target,
             np.zeros(masses[m].shape[1]),
             loser_ratio,

@@ -303,8 +303,8 @@ def _add_shown(
 @compiled
 def interpolate_shapes(
     notional: FloatArray,
-    unit_notional: float,
-    dispersion: float,
+    unit_notional: FloatArray,
+    dispersion: FloatArray,
     log_shapes: FloatArray,
     quantiles: FloatArray,
     out: FloatArray,
@@ -316,7 +316,7 @@ def interpolate_shapes(
     ----------
     notional : ndarray of shape (n,)
         The means (quote, >= 0).
-    unit_notional, dispersion : float
+    unit_notional, dispersion : ndarray of shape (n,)
         As in `liq_nautilus.core.levels.uncertainty_band`.
     log_shapes : ndarray of shape (n_shapes,)
         Evenly rising; what lies beyond is taken at the ends.
@@ -329,7 +329,7 @@ def interpolate_shapes(
     n_shapes = log_shapes.shape[0]
     step = (log_shapes[-1] - log_shapes[0]) / (n_shapes - 1)
     for i in range(notional.shape[0]):
-        variance_ratio = unit_notional + dispersion**2 * notional[i]
+        variance_ratio = unit_notional[i] + dispersion[i] ** 2 * notional[i]
         at = n_shapes - 1.0
         if variance_ratio > 0.0:
             shape = max(notional[i] / variance_ratio, 1e-300)

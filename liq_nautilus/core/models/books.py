@@ -118,13 +118,14 @@ class ModelBooks:
         return done, price
 
     def set_open_interest(self, contracts: float) -> None:
-        """Open or close so that the models that trade hold the open interest (base quantity)."""
+        """Open or close positions of the models that trade, as open interest (base) changed."""
         first = self._exposures[0]
         if first.is_empty:
             for model in self._models:
                 model.on_open_interest(contracts)
             self.clip()
             return
+        level = first.level
         for exposure in self._trading:
             exposure.note_level(contracts)
         kernels.hold(
@@ -132,6 +133,7 @@ class ModelBooks:
             self._n_swept,
             self._pendings,
             self._spans,
+            level,
             contracts,
             first.position - first.origin,
             self._loser_ratio,

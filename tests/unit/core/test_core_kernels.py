@@ -195,11 +195,11 @@ def test_rows_are_put_right_when_their_scale_has_halved(kernel):
 @pytest.mark.parametrize("ratio", [EVEN, UNEVEN])
 def test_close_everything_leaves_empty_bounds(kernel, ratio):
     it = book([[0, 1, 2, 0], [0, 0, 4, 1]])
-    trade(kernel, it, target=0.0, ratio=ratio)
+    trade(kernel, it, level=5.0, target=0.0, ratio=ratio)
     assert not it.mass.any()
     assert (it.bounds[:, :, 0] == it.bounds[:, :, 1]).all()
     it.assert_kept()
-    trade(kernel, it, target=0.0, ratio=ratio)
+    trade(kernel, it, level=0.0, target=0.0, ratio=ratio)
     it.assert_kept()
 
 
@@ -242,21 +242,37 @@ def test_deposit_widens_the_bounds_only_where_it_puts_something(kernel):
     it.assert_kept()
 
 
-def trade(kernel, it, *, target=math.nan, turnover=0.0, ratio=UNEVEN):
+def trade(kernel, it, *, level=8.0, target=math.nan, turnover=0.0, ratio=UNEVEN):
     turnovers = np.full(it.mass.shape[1], turnover)
-    kernel("trade")(*it.arrays[:5], it.log_ratio, 2.5, 1, np.ones(1), target, turnovers, ratio, 0.0)
+    kernel("trade")(
+        *it.arrays[:5], it.log_ratio, 2.5, 1, np.ones(1), level, target, turnovers, ratio, 0.0
+    )
 
 
-def test_trade_reaches_its_target_from_both_sides(kernel):
+def test_trade_closes_in_proportion_and_opens_what_rose(kernel):
     it = book([[0, 0, 4, 4, 0, 0], [0, 0, 4, 4, 0, 0]], scale=0.8)
     trade(kernel, it, target=5.0)
     # Longs above the price and shorts below it are at a loss: they leave half as fast.
     np.testing.assert_allclose(it.held[0, 0], [0, 0, 2, 3, 0, 0])
     np.testing.assert_allclose(it.held[1, 0], [0, 0, 3, 2, 0, 0])
-    trade(kernel, it, target=6.0)
+    trade(kernel, it, level=5.0, target=6.0)
     np.testing.assert_allclose(it.held[0, 0], [0, 1, 2, 3, 0, 0])
-    trade(kernel, it, target=6.0)
+    trade(kernel, it, level=6.0, target=6.0)
     np.testing.assert_allclose(it.held.sum(axis=2), 6.0)
+    it.assert_kept()
+
+
+def test_what_was_liquidated_is_not_opened_again(kernel):
+    it = book([[0, 0, 2, 2, 0, 0], [0, 0, 8, 0, 0, 0]])
+    trade(kernel, it, level=8.0, target=8.0)
+    np.testing.assert_allclose(it.held.sum(axis=2)[:, 0], [4.0, 8.0])
+    trade(kernel, it, level=8.0, target=6.0, ratio=EVEN)
+    np.testing.assert_allclose(it.held.sum(axis=2)[:, 0], [3.0, 6.0])
+    trade(kernel, it, level=6.0, target=7.0)
+    np.testing.assert_allclose(it.held.sum(axis=2)[:, 0], [4.0, 7.0])
+    # Turnover opens of the open interest and closes of what is left: slowly the row fills again.
+    trade(kernel, it, level=7.0, turnover=0.5, ratio=EVEN)
+    np.testing.assert_allclose(it.held.sum(axis=2)[:, 0], [5.5, 7.0])
     it.assert_kept()
 
 
@@ -279,7 +295,7 @@ def test_trade_turns_over_at_equal_open_interest(kernel, ratio, longs):
 
 def test_trade_leaves_an_empty_book_alone(kernel):
     it = book([[0] * 6, [0] * 6])
-    trade(kernel, it, turnover=0.5)
+    trade(kernel, it, level=0.0, turnover=0.5)
     assert not it.mass.any()
     assert not it.ledger.any()
 
@@ -403,11 +419,12 @@ def test_shapes_are_interpolated_and_held_at_the_ends(kernel):
     log_shapes = np.log(np.array([0.1, 1.0, 10.0]))
     quantiles = np.array([[0.0, 0.5, 1.0], [4.0, 2.0, 1.0]])
     notional = np.array([0.0, 1e-9, 1.0, math.sqrt(10.0), 10.0, 1e9])
+    one, nothing = np.ones(6), np.zeros(6)
     out = np.empty((2, 6))
-    kernel("interpolate_shapes")(notional, 1.0, 0.0, log_shapes, quantiles, out)
+    kernel("interpolate_shapes")(notional, one, nothing, log_shapes, quantiles, out)
     np.testing.assert_allclose(out[0] / np.maximum(notional, 1e-300), [0, 0, 0.5, 0.75, 1, 1])
     np.testing.assert_allclose(out[1][2:] / notional[2:], [2, 1.5, 1, 1])
-    kernel("interpolate_shapes")(notional, 0.0, 0.0, log_shapes, quantiles, out)
+    kernel("interpolate_shapes")(notional, nothing, nothing, log_shapes, quantiles, out)
     np.testing.assert_allclose(out, np.stack([notional, notional]))
 
 
@@ -612,7 +629,7 @@ def test_hold_opens_where_trading_was(kernel):
     it = book([[0, 8, 0, 0, 0, 0], [0, 0, 0, 0, 8, 0]])
     arrays = tuple((array,) for array in it.arrays)
     pending, span = np.array([0.0, 0.0, 3.0, 1.0, 0.0, 0.0]), np.array([2, 4])
-    kernel("hold")(arrays, 1, (pending,), (span,), 12.0, 3.5, 1.0, 1e-12)
+    kernel("hold")(arrays, 1, (pending,), (span,), 8.0, 12.0, 3.5, 1.0, 1e-12)
     # Without a way from entry to liquidation price; what lies beyond the price is consumed.
     np.testing.assert_allclose(it.held[0, 0], [0, 8, 3, 0.5, 0, 0])
     np.testing.assert_allclose(it.held[1, 0], [0, 0, 0, 0.5, 8, 0])
