@@ -48,8 +48,9 @@ def quality(
     Days without a fault are not listed. Missing rows are those the interval asks for; an outlier is
     a step 40 robust standard deviations from the series' usual one; frozen rows repeat their value
     for two hours or longer (open interest, mark and index prices, depth). Rows that were rejected,
-    of another symbol or out of order when files were ingested are listed by file. A score is the
-    share of rows that are there and without fault; a bar of zero volume is a quarter of a fault.
+    of another symbol, out of order or duplicate when files were ingested are listed by file: the
+    catalog holds none of them. A score is the share of rows that are there and without fault; a bar
+    of zero volume is a quarter of a fault.
     """
     from liq_nautilus.nautilus.quality import QUALITY_WEIGHTS
     from liq_nautilus.nautilus.quality import assess_catalog
@@ -93,6 +94,7 @@ def _document(report: SeriesReport) -> dict[str, Any]:
                 "rejected": record.n_rejected,
                 "out_of_order": record.n_out_of_order,
                 "wrong_symbol": record.n_wrong_symbol,
+                "duplicate": record.n_repeated,
             }
             for record in report.files
         ],
@@ -143,6 +145,7 @@ def _print_report(report: SeriesReport) -> None:
             typer.echo(f"  and {len(stretches) - _MOST_STRETCHES} more; --json has them all")
     for record in report.files:
         typer.echo(
-            f"  file {record.file}: {record.n_rejected:,} of {record.n_rows:,} rows rejected "
-            f"({record.n_wrong_symbol:,} of another symbol), {record.n_out_of_order:,} out of order"
+            f"  file {record.file}: of {record.n_rows:,} rows {record.n_rejected:,} rejected "
+            f"({record.n_wrong_symbol:,} of another symbol), "
+            f"{record.n_out_of_order:,} out of order, {record.n_repeated:,} duplicate"
         )

@@ -59,6 +59,8 @@ class Kind:
         Whether the file's name states an interval.
     is_period_closed : bool
         Whether all rows lie in the day, month or year of the file's name.
+    names_row : tuple of str
+        The values that name a row: no two rows have the same.
 
     """
 
@@ -67,6 +69,7 @@ class Kind:
     checks: tuple[Check, ...] = ()
     has_interval: bool = False
     is_period_closed: bool = True
+    names_row: tuple[str, ...] = ("ts_event",)
 
     @property
     def is_plain(self) -> bool:
@@ -208,6 +211,7 @@ def _trades_of(identity: str, size: str, time: str, *columns: str) -> Kind:
             Check("price > 0", "price must be above zero"),
             Check("size > 0", "quantity must be above zero"),
         ),
+        names_row=("trade_id",),
     )
 
 
@@ -297,6 +301,7 @@ _BOOK_DEPTH: Final = Kind(
         Check("abs(percentage) <= 100", "percentage must be within -100..100"),
         Check("depth >= 0 AND notional >= 0", "depth and notional must not be negative"),
     ),
+    names_row=("ts_event", "percentage"),
 )
 _LIQUIDATION_SNAPSHOT: Final = Kind(
     columns=_columns(
@@ -324,6 +329,7 @@ _LIQUIDATION_SNAPSHOT: Final = Kind(
         Check("bankruptcy_price > 0", "price must be above zero"),
         Check("average_price >= 0", "average_price must not be negative"),
     ),
+    names_row=("ts_event", "position_side", "quantity", "bankruptcy_price", "average_price"),
 )
 _LIQUIDATIONS: Final = Kind(
     columns=_columns(

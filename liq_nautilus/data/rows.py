@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from liq_nautilus.data.kinds import Kind
     from liq_nautilus.data.kinds import Rules
     from liq_nautilus.data.source import OpenedFile
 
@@ -77,19 +78,22 @@ class FileReport:
     n_good: int = 0
     n_rejected: int = 0
     n_out_of_order: int = 0
+    n_repeated: int = 0
     last_ns: int = 0
     issues: list[Issue] = field(default_factory=list)
 
-    def add_times(self, time: npt.NDArray[np.int64]) -> None:
-        """Count good rows, and those that are earlier than the row before them."""
+    def add_good(self, chunk: Chunk, kind: Kind) -> None:
+        """Count good rows, those earlier than the row before them, and those of the same name."""
+        time = chunk.time
         if len(time):
             self.n_good += len(time)
             self.n_out_of_order += int(np.count_nonzero(np.diff(time, prepend=self.last_ns) < 0))
+            self.n_repeated += _count_repeated([chunk.table[name] for name in kind.names_row])
             self.last_ns = int(time[-1])
 
     def forget(self) -> None:
         """Start anew: another way reads the file."""
-        self.n_good = self.n_rejected = self.n_out_of_order = self.last_ns = 0
+        self.n_good = self.n_rejected = self.n_out_of_order = self.n_repeated = self.last_ns = 0
         self.issues.clear()
 
     def add_rejected(self, source: Any, line: int, what: str) -> None:  # noqa: ANN401 - a file, named as is
@@ -129,6 +133,15 @@ def time_of(table: pa.Table) -> npt.NDArray[np.int64]:
     """Return the UTC nanoseconds each canonical row stands for."""
     name = "ts_open" if "ts_open" in table.column_names else "ts_event"
     return np.asarray(table.column(name).to_numpy(), dtype=np.int64)
+
+
+def _count_repeated(columns: list[pa.ChunkedArray]) -> int:
+    values = [np.asarray(column.to_numpy()) for column in columns]
+    if np.all(np.diff(values[0]) > 0):  # as it nearly always is
+        return 0
+    order = np.lexsort(values[::-1])
+    is_equal = [value[order][1:] == value[order][:-1] for value in values]
+    return int(np.count_nonzero(np.logical_and.reduce(is_equal)))
 
 
 def connect(scratch: Path, *, threads: int = 2, memory_mb: int = 400) -> duckdb.DuckDBPyConnection:

@@ -34,6 +34,8 @@ class FileRecord:
         Rows earlier than the row before them.
     n_wrong_symbol : int
         Rejected rows of another symbol.
+    n_repeated : int
+        Rows with the time (and number) of another one near by in the file.
 
     """
 
@@ -42,11 +44,12 @@ class FileRecord:
     n_rejected: int
     n_out_of_order: int
     n_wrong_symbol: int
+    n_repeated: int = 0
 
     @property
     def is_clean(self) -> bool:
         """Return whether there was nothing wrong."""
-        return not (self.n_rejected or self.n_out_of_order)
+        return not (self.n_rejected or self.n_out_of_order or self.n_repeated)
 
 
 def read_records(catalog: Path, series: str, symbol: str) -> list[FileRecord]:

@@ -121,7 +121,7 @@ class SeriesIngestion:
                 continue
             break
         for chunk in chunks:
-            report.add_times(chunk.time)
+            report.add_good(chunk, file.kind)
         self._note(file.source, report)
         for chunk in chunks:
             inside = self._inside(chunk)
@@ -138,7 +138,7 @@ class SeriesIngestion:
             outcomes: list[tuple[Chunk, npt.NDArray[np.uint8]]] = []
             try:
                 for chunk in _ahead(read()):
-                    report.add_times(chunk.time)
+                    report.add_good(chunk, file.kind)
                     self._take_chunk(self._inside(chunk), outcomes)
             except NeedsCareError:
                 self._rollback()
@@ -263,6 +263,7 @@ def _record(source: SourceFile, report: FileReport) -> FileRecord:
         n_rows=report.n_good + report.n_rejected,
         n_rejected=report.n_rejected,
         n_out_of_order=report.n_out_of_order,
+        n_repeated=report.n_repeated,
         n_wrong_symbol=sum(issue.what.startswith("symbol must be") for issue in report.issues),
     )
 

@@ -519,6 +519,22 @@ def test_full_disk_is_one_line_and_made_good_by_the_next_run(tmp_path, monkeypat
     assert digest(tmp_path / "catalog") == digest(tmp_path / "undisturbed")
 
 
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize(
+    "name", ["klines", "aggTrades", "metrics", "bookDepth", "liquidationSnapshot", "liquidations"]
+)
+def test_repeated_rows_of_a_file_are_recorded(tmp_path, monkeypatch, name, streams):
+    kind = KINDS[name]
+    lines = kind.lines(60)
+    write_file(tmp_path / "source", kind, [*lines[:50], lines[49], lines[12], *lines[50:]])
+    if streams:
+        monkeypatch.setattr(series, "_STREAM_BYTES", 0)
+    summary = ingest(tmp_path / "source", tmp_path / "catalog")
+    assert counts(summary, kind.series) == (62, 60, 0, 2, 0)
+    (record,) = read_records(tmp_path / "catalog", kind.series, "BTCUSDT")
+    assert (record.n_repeated, record.n_rejected, record.n_out_of_order) == (2, 0, 1)
+
+
 def test_streaming_gives_the_same_bytes(tmp_path, monkeypatch):
     source = fill(tmp_path / "source")
     ingest(source, tmp_path / "together")

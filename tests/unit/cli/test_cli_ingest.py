@@ -125,7 +125,7 @@ def test_quality_prints_and_scores(source, tmp_path):
     text = call("quality", "--catalog", tmp_path / "catalog").stdout
     assert "BTCUSDT klines-1m: 29 rows" in text
     assert "gap 2025-01-01T00:03:00Z .. 2025-01-01T00:04:00Z: 1 rows" in text
-    assert "file BTCUSDT-1m-2025-01-01.csv: 1 of 30 rows rejected" in text
+    assert "file BTCUSDT-1m-2025-01-01.csv: of 30 rows 1 rejected (0 of another symbol)" in text
     assert "data quality of BTCUSDT: 0." in text
     assert "(metrics) + 0.2 x 0.000 (fundingRate)" in text
     document = json.loads(call("quality", "--catalog", tmp_path / "catalog", "--json").stdout)
