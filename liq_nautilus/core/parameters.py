@@ -91,9 +91,8 @@ class TrackerParameters:
         ones, besides being larger than predicted.
     reversal_confidence : float
         The confidence stated with REVERSAL_OPPORTUNITY: how often the price ends the horizon beyond
-        where it was, against the cascade. On the days the shipped parameters were fitted on, 49 %
-        of 276 signals and 58 % of 76 episodes did, which cannot be told from a coin. The
-        specification says 0.85.
+        where it was, against the cascade. Over the days the shipped parameters were fitted on that
+        cannot be told from a coin (`reliability` of `accuracy`). The specification says 0.85.
     wait_confidence : float
         Below this model confidence the signal is WAIT.
     disagreement : float

@@ -163,7 +163,7 @@ def decide_signal(inputs: SignalInputs, parameters: TrackerParameters) -> Signal
     WAIT is about ignorance: the map's confidence is too low. REVERSAL_OPPORTUNITY is about
     direction: more was liquidated on one side than the map held there, and unusually much. AVOID is
     about risk: an unusually large cluster lies near in terms of current volatility; its confidence
-    is the chance that a driftless random walk touches it within the horizon,
+    is the chance that a driftless random walk reaches its near edge within the horizon,
     ``2 * Phi(-distance / volatility)``.
 
     """
@@ -240,7 +240,7 @@ def _avoid(inputs: SignalInputs, parameters: TrackerParameters) -> Signal | None
         inputs.ts,
         AVOID,
         f"Liquidation cluster at ${peak:,.{_decimals(peak)}f}",
-        touch_probability(abs(math.log(peak / inputs.price)), inputs.volatility),
+        touch_probability(float(distance[index]), inputs.volatility),
         int(clusters.side[index]),
         peak,
         float(clusters.notional[index]),

@@ -4,10 +4,10 @@ Whether a signal's confidence means something: how often what it claims came tru
 Every signal is taken as a claim about the hours after it (`signal_horizon_hours`), decided by the
 price alone:
 
-- AVOID: the cluster it names is touched. Its confidence is the chance of a driftless walk.
+- AVOID: the cluster it names is reached. Its confidence is the chance of a driftless walk.
 - REVERSAL_OPPORTUNITY: the price ends beyond where it was, against the cascade. Its confidence is a
   parameter.
-- CLEAR: none of the significant clusters then on the map is touched. Its confidence is the map's,
+- CLEAR: none of the significant clusters then on the map is reached. Its confidence is the map's,
   which speaks of data and agreement and is no frequency.
 - WAIT says that too little is known and claims nothing.
 
@@ -64,9 +64,9 @@ if TYPE_CHECKING:
     from liq_nautilus.studies.windows import Window
 
 CLAIMS: Final[dict[Action, str]] = {
-    AVOID: "the price touches the named cluster within the horizon",
+    AVOID: "the price reaches the named cluster within the horizon",
     REVERSAL_OPPORTUNITY: "the price ends the horizon beyond the signal's, against the cascade",
-    CLEAR: "the price touches no significant cluster of the map within the horizon",
+    CLEAR: "the price reaches no significant cluster of the map within the horizon",
 }
 NO_CLAIM: Final = "it says that too little is known; its confidence is the map's"
 
@@ -122,7 +122,7 @@ def collect_claims(window: Window, parameters: TrackerParameters) -> Claims:
     Notes
     -----
     Signals are those that an actor would publish: one at every open interest snapshot and funding
-    settlement, when it could be known. What is touched is told by the last prices of all bars that
+    settlement, when it could be known. What is reached is told by the last prices of all bars that
     were not over when the signal came, since those before are in the price it speaks about.
 
     """
@@ -229,16 +229,11 @@ class _Judge:
             move = bars.close[last - 1] / bars.close[first - 1] - 1.0
             return float(move * signal.position_side > 0.0)
         low, high = bars.low[first:last].min(), bars.high[first:last].max()
+        is_long = clusters.side == LONG
+        is_reached = np.where(is_long, low <= clusters.price_high, high >= clusters.price_low)
         if signal.action == AVOID:
-            return float(_is_touched(signal.position_side, signal.cluster_price, low, high))
-        matters = clusters.significance >= self._significance
-        touched = _is_touched(clusters.side[matters], clusters.price_peak[matters], low, high)
-        return float(not np.any(touched))
-
-
-def _is_touched(side: Any, price: Any, low: float, high: float) -> Any:  # noqa: ANN401 - arrays or numbers
-    # Long positions are liquidated below the price, shorts above.
-    return np.where(side == LONG, low <= price, high >= price)
+            return float(is_reached[clusters.price_peak == signal.cluster_price].any())
+        return float(not is_reached[clusters.significance >= self._significance].any())
 
 
 def _liquidations(window: Window) -> list[Event]:

@@ -57,7 +57,9 @@ def test_near_significant_cluster_says_avoid():
     assert signal.position_side == -1
     assert signal.cluster_price == 66_000.0
     assert signal.cluster_notional == 5e6
-    assert signal.confidence == touch_probability(math.log(66_000.0 / 65_500.0), 0.01)
+    assert signal.confidence == pytest.approx(
+        touch_probability(math.log(65_900.0 / 65_500.0), 0.01), rel=1e-12
+    )
     assert signal.ts_event == T
 
 

@@ -69,17 +69,17 @@ def came_true(bars, ts, signal, clusters):
         rose = bars.close[inside[-1]] > bars.close[before[-1]]
         fell = bars.close[inside[-1]] < bars.close[before[-1]]
         return float(rose if signal.position_side == 1 else fell)
-    if signal.action == "AVOID":
-        levels = [(signal.position_side, signal.cluster_price)]
-    else:
-        matters = clusters.significance >= PARAMETERS.avoid_significance
-        levels = list(zip(clusters.side[matters], clusters.price_peak[matters], strict=True))
-    touched = any(
-        bars.low[i] <= price if side == 1 else bars.high[i] >= price
-        for i in inside
-        for side, price in levels
-    )
-    return float(touched if signal.action == "AVOID" else not touched)
+    reached = []
+    for k, peak in enumerate(clusters.price_peak):
+        if signal.action == "AVOID":
+            matters = peak == signal.cluster_price
+        else:
+            matters = clusters.significance[k] >= PARAMETERS.avoid_significance
+        if matters and clusters.side[k] == 1:
+            reached += [bars.low[i] <= clusters.price_high[k] for i in inside]
+        elif matters:
+            reached += [bars.high[i] >= clusters.price_low[k] for i in inside]
+    return float(any(reached) if signal.action == "AVOID" else not any(reached))
 
 
 def test_liquidations_are_known_when_their_interval_is_over(window):
