@@ -42,9 +42,8 @@ def find_clusters(notional: FloatArray, edges: FloatArray, smoothing: float) -> 
         (`scipy.signal.peak_widths`); its notional is what lies inside.
 
     """
-    out, count = kernels.find_clusters(notional, edges, _gaussian(smoothing), _PROMINENCE)
-    low, high, middle, inside, sides = out[:, :count].copy()
-    return low, high, middle, inside, sides.astype(np.int8)
+    columns, side = kernels.find_clusters(notional, edges, _gaussian(smoothing), _PROMINENCE)
+    return columns[0], columns[1], columns[2], columns[3], side
 
 
 @functools.cache

@@ -49,6 +49,8 @@ class Exposure:
     ledger : ndarray of shape (4, 2, n_tiers)
         Base quantity opened, closed, consumed and let go (out of the window or dust) since the
         start: ``mass = opened - closed - consumed - expired``.
+    level : float
+        The open interest seen last (base quantity).
 
     """
 
@@ -77,7 +79,7 @@ class Exposure:
         self._swept = np.zeros((2, n_tiers))
         self._origin: int | None = None
         self._position = 0.0
-        self._level = 0.0
+        self.level = 0.0
 
     @property
     def origin(self) -> int:
@@ -128,12 +130,7 @@ class Exposure:
     @property
     def dust(self) -> float:
         """Less than this (base quantity) in a bucket is nothing; 0 without open interest."""
-        return _DUST * self._level
-
-    @property
-    def level(self) -> float:
-        """The open interest seen last (base quantity)."""
-        return self._level
+        return _DUST * self.level
 
     @property
     def position(self) -> float:
@@ -148,7 +145,7 @@ class Exposure:
     @property
     def is_empty(self) -> bool:
         """Whether no open interest was seen yet."""
-        return self._level == 0.0
+        return self.level == 0.0
 
     def set_price(self, price: float) -> None:
         """Move the current price (quote per base unit, > 0), and the window with it if need be."""
@@ -209,15 +206,11 @@ class Exposure:
         first, weights = kernels.take_pending(self._pending, self._pending_span, self._position)
         if self.is_empty:
             first, weights = self._prior(prior_spread)
-            self._level = contracts
+            self.level = contracts
             self._open_prior(first, weights, contracts)
         else:
             self._trade(first, weights, contracts, np.zeros(self._swept.shape[1]))
-            self._level = contracts
-
-    def note_level(self, contracts: float) -> None:
-        """Take over the open interest (base quantity) that a kernel brought the rows to."""
-        self._level = contracts
+            self.level = contracts
 
     def open_at(self, price: float, amounts: FloatArray) -> None:
         """Open `amounts` (shape (2, n_tiers), base quantity) at one price."""
@@ -324,7 +317,7 @@ class Exposure:
             "swept": self._swept.copy(),
             "origin": self._origin,
             "position": self._position,
-            "level": self._level,
+            "level": self.level,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -339,7 +332,7 @@ class Exposure:
         self._swept[:] = state["swept"]
         self._origin = state["origin"]
         self._position = float(state["position"])
-        self._level = float(state["level"])
+        self.level = float(state["level"])
 
     def _edge(self, price: float) -> float:
         return math.log(price) / self._width - self.origin
@@ -380,7 +373,7 @@ class Exposure:
             self._position,
             first,
             weights,
-            self._level,
+            self.level,
             target,
             turnover,
             self._loser_ratio,

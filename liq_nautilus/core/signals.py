@@ -43,8 +43,9 @@ class LiquidationBalance:
     """
 
     def __init__(self) -> None:
-        # Kind (realised, predicted), side (long, short), bin.
-        self._bins = np.zeros((2, 2, _N_BINS))
+        # Of longs and of shorts; lists, which are quicker than arrays for a few bins at a time.
+        self._realised = ([0.0] * _N_BINS, [0.0] * _N_BINS)
+        self._predicted = ([0.0] * _N_BINS, [0.0] * _N_BINS)
         self._newest = 0
         # The end of the newest interval, and its length (ns).
         self._through = 0
@@ -71,14 +72,17 @@ class LiquidationBalance:
         last = max(ts_to - 1, ts_from) // _BIN_NS
         begin = ts_from // _BIN_NS
         first = max(begin, self._newest - _N_BINS + 1)
-        index = np.arange(first, last + 1) % _N_BINS
-        self._bins[0, 0 if side == LONG else 1, index] += notional / (last - begin + 1)
+        bins, share = self._realised[0 if side == LONG else 1], notional / (last - begin + 1)
+        for number in range(first, last + 1):
+            bins[number % _N_BINS] += share
 
     def add_predicted(self, notional: FloatArray, ts: int) -> None:
         """Take in what the map said the path swept (shape (2,), quote) until a time (UTC ns)."""
         self._advance(ts)
         # A bar that ends with a bin belongs to that bin, as in `add_realised`.
-        self._bins[1, :, ((ts - 1) // _BIN_NS) % _N_BINS] += notional
+        number = ((ts - 1) // _BIN_NS) % _N_BINS
+        for bins, swept in zip(self._predicted, notional.tolist(), strict=True):
+            bins[number] += swept
 
     def hour(self, ts: int) -> tuple[FloatArray, FloatArray]:
         """Return realised and predicted notional of the hour known best, each of shape (2,)."""
@@ -86,9 +90,12 @@ class LiquidationBalance:
         # An interval that should have come and did not: nothing is known of the time since.
         end = self._through if ts - self._through <= self._span else ts
         newest = (end - 1) // _BIN_NS
-        index = np.arange(newest - _WINDOW + 1, newest + 1) % _N_BINS
-        sums = self._bins[:, :, index].sum(axis=2)
-        return sums[0], sums[1]
+        begin, end = (newest - _WINDOW + 1) % _N_BINS, newest % _N_BINS + 1
+        realised, predicted = (
+            [sum(bins[begin:end] if begin < end else bins[begin:] + bins[:end]) for bins in kind]
+            for kind in (self._realised, self._predicted)
+        )
+        return np.array(realised), np.array(predicted)
 
     def rank_realised(self, realised: FloatArray, ts: int) -> FloatArray:
         """Return how large each side's hour is among the trailing ones, and remember them."""
@@ -99,7 +106,7 @@ class LiquidationBalance:
     def state(self) -> dict[str, Any]:
         """Return everything that changes."""
         return {
-            "bins": self._bins.copy(),
+            "bins": np.array([self._realised, self._predicted]),
             "newest": self._newest,
             "through": self._through,
             "span": self._span,
@@ -108,7 +115,9 @@ class LiquidationBalance:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `state` returned."""
-        self._bins[:] = state["bins"]
+        for kind, saved in zip((self._realised, self._predicted), state["bins"], strict=True):
+            for bins, values in zip(kind, saved.tolist(), strict=True):
+                bins[:] = values
         self._newest = int(state["newest"])
         self._through = int(state["through"])
         self._span = int(state["span"])
@@ -117,8 +126,9 @@ class LiquidationBalance:
     def _advance(self, ts: int) -> None:
         newest = ts // _BIN_NS
         if newest > self._newest:
-            gone = np.arange(max(self._newest + 1, newest - _N_BINS + 1), newest + 1) % _N_BINS
-            self._bins[:, :, gone] = 0.0
+            for number in range(max(self._newest + 1, newest - _N_BINS + 1), newest + 1):
+                for bins in (*self._realised, *self._predicted):
+                    bins[number % _N_BINS] = 0.0
             self._newest = newest
 
 
@@ -202,12 +212,16 @@ def touch_probability(distance: float, volatility: float) -> float:
 
 
 def _reversal(inputs: SignalInputs, parameters: TrackerParameters) -> Signal | None:
-    exceeds = (inputs.realised > inputs.predicted) & (
-        inputs.realised_rank >= parameters.reversal_significance
-    )
-    if not exceeds.any():
+    realised, predicted = inputs.realised.tolist(), inputs.predicted.tolist()
+    ranks = inputs.realised_rank.tolist()
+    exceeding = [
+        index
+        for index in range(2)
+        if ranks[index] >= parameters.reversal_significance and realised[index] > predicted[index]
+    ]
+    if not exceeding:
         return None
-    index = int(np.argmax(np.where(exceeds, inputs.realised, -1.0)))
+    index = max(exceeding, key=realised.__getitem__)
     side, name = ((LONG, "long"), (SHORT, "short"))[index]
     reason = (
         f"Liquidated {name}s of ${inputs.realised[index]:,.0f} in an hour, "
@@ -228,19 +242,23 @@ def _avoid(inputs: SignalInputs, parameters: TrackerParameters) -> Signal | None
     clusters = inputs.clusters
     if not clusters.notional.size or not inputs.volatility > 0.0:
         return None
-    near_edge = np.where(clusters.side == LONG, clusters.price_high, clusters.price_low)
-    distance = np.abs(np.log(near_edge / inputs.price))
     reach = min(parameters.avoid_distance, parameters.avoid_volatility_multiple * inputs.volatility)
-    matters = (clusters.significance >= parameters.avoid_significance) & (distance <= reach)
-    if not matters.any():
+    nearest, index = math.inf, -1
+    # Few clusters are significant: only those are looked at.
+    for i, significance in enumerate(clusters.significance.tolist()):
+        if significance >= parameters.avoid_significance:
+            near_edge = clusters.price_high if clusters.side[i] == LONG else clusters.price_low
+            distance = abs(math.log(float(near_edge[i]) / inputs.price))
+            if distance <= reach and distance < nearest:
+                nearest, index = distance, i
+    if index < 0:
         return None
-    index = int(np.argmin(np.where(matters, distance, np.inf)))
     peak = float(clusters.price_peak[index])
     return Signal(
         inputs.ts,
         AVOID,
         f"Liquidation cluster at ${peak:,.{_decimals(peak)}f}",
-        touch_probability(float(distance[index]), inputs.volatility),
+        touch_probability(nearest, inputs.volatility),
         int(clusters.side[index]),
         peak,
         float(clusters.notional[index]),

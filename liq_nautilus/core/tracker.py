@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from liq_nautilus.core.kernels.positions import IndexArray
     from liq_nautilus.core.models.base import ExposureModel
+    from liq_nautilus.core.models.ensemble import Weighing
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.records import SideArray
 
@@ -108,6 +109,8 @@ class LiquidationTracker:
             ]
         )
         self._watch = Watch(p)
+        self._weighing: Weighing | None = None
+        self._scales = np.zeros((len(self._models), 2))
         self.ts = 0
         self._price = math.nan
         self._mark_until = 0
@@ -570,7 +573,7 @@ class LiquidationTracker:
                 done,
                 self._price,
                 clock,
-                self._ensemble.weighing().scales_by_side * self._scale,
+                self._swept_scales(),
                 self._rates,
                 self._watch.variance,
                 self._turnover.sums,
@@ -582,6 +585,14 @@ class LiquidationTracker:
         self.ts, self._mark_until, n_spells = clock.tolist()
         for spell in range(n_spells):
             self._watch.balance.add_predicted(predicted[spell], int(spells[spell]))
+
+    def _swept_scales(self) -> FloatArray:
+        # What swept longs and shorts of each model count in what is predicted.
+        weighing = self._ensemble.weighing()
+        if weighing is not self._weighing:
+            self._weighing = weighing
+            self._scales = np.outer(weighing.scales, self._scale)
+        return self._scales
 
     def _grid(self, price_range: float | None) -> view.Grid:
         reach = _FULL_RANGE if price_range is None else price_range

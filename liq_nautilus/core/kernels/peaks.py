@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from liq_nautilus.core.kernels.compiling import compiled
+from liq_nautilus.core.kernels.compiling import inlined
 
 if TYPE_CHECKING:
     from liq_nautilus.core.kernels.positions import IndexArray
     from liq_nautilus.core.records import FloatArray
+    from liq_nautilus.core.records import SideArray
 
 
-@compiled
+@inlined
 def smooth(values: FloatArray, kernel: FloatArray, out: FloatArray) -> None:
     """
     Convolve with an odd, symmetric kernel.
@@ -45,7 +47,7 @@ def smooth(values: FloatArray, kernel: FloatArray, out: FloatArray) -> None:
             target[j] += kernel[i] * values[j]
 
 
-@compiled
+@inlined
 def find_peaks(values: FloatArray, peaks: IndexArray) -> int:
     """
     Find the local maxima; of a flat one the middle.
@@ -77,7 +79,7 @@ def find_peaks(values: FloatArray, peaks: IndexArray) -> int:
     return count
 
 
-@compiled
+@inlined
 def prominence(values: FloatArray, peak: int) -> float:
     """Return how far a peak rises above the higher of the valleys that part it from higher ones."""
     height = values[peak]
@@ -94,7 +96,7 @@ def prominence(values: FloatArray, peak: int) -> float:
     return rise
 
 
-@compiled
+@inlined
 def extent(values: FloatArray, peak: int, rise: float) -> tuple[float, float]:
     """Return where the slopes of a peak of prominence `rise` fall to half of it, interpolated."""
     height = values[peak] - rise * 0.5
@@ -116,7 +118,7 @@ def extent(values: FloatArray, peak: int, rise: float) -> tuple[float, float]:
 @compiled
 def find_clusters(
     notional: FloatArray, edges: FloatArray, kernel: FloatArray, least_prominence: float
-) -> tuple[FloatArray, int]:
+) -> tuple[FloatArray, SideArray]:
     """
     Find the clusters of both sides.
 
@@ -133,8 +135,8 @@ def find_clusters(
 
     Returns
     -------
-    tuple of ndarray of shape (5, >= n_clusters) and int
-        Low, high and densest price, notional and side (+1, -1) of each cluster; how many they are.
+    tuple of ndarray of shape (4, n_clusters) and of shape (n_clusters,)
+        Low, high and densest price and notional; side (+1, -1) of each cluster.
 
     """
     n = notional.shape[1]
@@ -142,7 +144,8 @@ def find_clusters(
     n_pad = kernel.shape[0]
     values = np.empty(n + 2 * n_pad)
     peaks = np.empty(values.shape[0] // 2 + 1, dtype=np.int64)
-    out = np.empty((5, 2 * peaks.shape[0]))
+    out = np.empty((4, 2 * peaks.shape[0]))
+    sides = np.empty(2 * peaks.shape[0], dtype=np.int8)
     count = 0
     for side in range(2):
         smooth(notional[side], kernel, values)
@@ -168,6 +171,6 @@ def find_clusters(
             for k in range(low, high):
                 inside += notional[side, k]
             out[3, count] = inside
-            out[4, count] = 1.0 - 2.0 * side
+            sides[count] = 1 - 2 * side
             count += 1
-    return out, count
+    return out[:, :count].copy(), sides[:count].copy()

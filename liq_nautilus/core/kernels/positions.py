@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from liq_nautilus.core.kernels.compiling import compiled
+from liq_nautilus.core.kernels.compiling import inlined
 
 if TYPE_CHECKING:
     from liq_nautilus.core.records import FloatArray
@@ -44,7 +45,7 @@ _SPELL_NS = 300_000_000_000
 _MARK_LENGTHS = 3
 
 
-@compiled
+@inlined
 def consume(
     mass: FloatArray,
     bounds: IndexArray,
@@ -111,7 +112,7 @@ def consume(
             swept[1, tier] = _book_consumed(mass, bounds, ledger, running, 1, tier, removed)
 
 
-@compiled
+@inlined
 def _book_consumed(
     mass: FloatArray,
     bounds: IndexArray,
@@ -137,7 +138,7 @@ def _book_consumed(
     return quantity
 
 
-@compiled
+@inlined
 def trade(
     mass: FloatArray,
     bounds: IndexArray,
@@ -220,7 +221,7 @@ def trade(
                 )
 
 
-@compiled
+@inlined
 def _close_evenly(
     mass: FloatArray,
     bounds: IndexArray,
@@ -351,7 +352,7 @@ def deposit(
                 )
 
 
-@compiled
+@inlined
 def _deposit(
     mass: FloatArray,
     bounds: IndexArray,
@@ -397,7 +398,7 @@ def _deposit(
         bounds[side, tier, 1] = max(bounds[side, tier, 1], end)
 
 
-@compiled
+@inlined
 def path_weights(points: FloatArray, out: FloatArray, first: int) -> None:
     """
     Add the time a path spends in each bucket, moving evenly from point to point.
@@ -427,7 +428,7 @@ def path_weights(points: FloatArray, out: FloatArray, first: int) -> None:
                 out[j - first] += share / length
 
 
-@compiled
+@inlined
 def add_pending(
     pending: FloatArray, span: IndexArray, first: int, weights: FloatArray, amount: float
 ) -> None:
@@ -476,7 +477,7 @@ def take_pending(pending: FloatArray, span: IndexArray, position: float) -> tupl
     return first, weights
 
 
-@compiled
+@inlined
 def sweep_all(book: Book, n_swept: int, low: float, high: float) -> None:
     """
     Consume what a path crossed in several exposures.
@@ -497,7 +498,7 @@ def sweep_all(book: Book, n_swept: int, low: float, high: float) -> None:
         consume(masses[m], bounds[m], ledgers[m], runnings[m], offsets[m], low, high, sweeps[m])
 
 
-@compiled
+@inlined
 def _note_swept(
     book: Book, shares: tuple[FloatArray, ...], scales: FloatArray, price: float, out: FloatArray
 ) -> None:
@@ -510,7 +511,7 @@ def _note_swept(
             out[side] += scales[m, side] * quantity * price
 
 
-@compiled
+@inlined
 def accrue(sums: FloatArray, amount: float, duration: float, half_life: float) -> None:
     """
     Age an exponentially weighted rate and add to it.
@@ -530,7 +531,7 @@ def accrue(sums: FloatArray, amount: float, duration: float, half_life: float) -
     sums[1] = sums[1] * decay + duration
 
 
-@compiled
+@inlined
 def _turned_over(bar: FloatArray, duration: float, rates: FloatArray) -> tuple[float, float]:
     # How much was traded, and the fraction of open interest that turned over.
     volume, hours = bar[4], duration / _HOUR_NS
@@ -551,7 +552,7 @@ def first_wrong_bar(bars: FloatArray) -> int:
     return -1
 
 
-@compiled
+@inlined
 def _spell(spells: IndexArray, clock: IndexArray, ts: int) -> int:
     # The row of `predicted` that belongs to a time.
     last: int = clock[2] - 1
@@ -562,7 +563,7 @@ def _spell(spells: IndexArray, clock: IndexArray, ts: int) -> int:
     return last
 
 
-@compiled
+@inlined
 def _path_entries(open_: float, high: float, low: float, close: float) -> tuple[int, FloatArray]:
     # Entries are spread over the path: by way of the nearer extreme first.
     points = np.array([open_, low, high, close])

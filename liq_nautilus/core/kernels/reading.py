@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from liq_nautilus.core.kernels.compiling import compiled
+from liq_nautilus.core.kernels.compiling import inlined
 
 if TYPE_CHECKING:
     from liq_nautilus.core.kernels.positions import IndexArray
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     type Books = tuple[tuple[Any, ...], ...]
 
 
-@compiled
+@inlined
 def density(
     mass: FloatArray,
     bounds: IndexArray,
@@ -53,7 +54,7 @@ def density(
                 )  # fmt: skip
 
 
-@compiled
+@inlined
 def _add_row(
     row: FloatArray, bounds: IndexArray, offset: float, weight: float, first: int, out: FloatArray
 ) -> None:
@@ -78,7 +79,7 @@ def _add_row(
             target[k] += lower * source[k] + upper * before[k]
 
 
-@compiled
+@inlined
 def hide_beyond(out: FloatArray, position: float) -> None:
     """
     Hide what lies beyond a price: longs above it and shorts below.
@@ -256,7 +257,7 @@ def shown_levels(
     return out[:, :place], sides[:place]
 
 
-@compiled
+@inlined
 def _add_scaled(part: FloatArray, scale: float, out: FloatArray) -> None:
     if scale == 0.0:
         return
@@ -267,7 +268,7 @@ def _add_scaled(part: FloatArray, scale: float, out: FloatArray) -> None:
                 target[k] += scale * source[k]
 
 
-@compiled
+@inlined
 def _add_shown(
     quantity: FloatArray,
     weighted: FloatArray,

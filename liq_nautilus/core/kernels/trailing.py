@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from liq_nautilus.core.kernels.compiling import compiled
+from liq_nautilus.core.kernels.compiling import inlined
 
 if TYPE_CHECKING:
     from liq_nautilus.core.records import FloatArray
@@ -55,7 +56,7 @@ def rank_in_histogram(
         out[i] = _rank(weights, values[i], bins_per_decade)
 
 
-@compiled
+@inlined
 def _rank(weights: FloatArray, value: float, bins_per_decade: int) -> float:
     if not value > 0.0:
         return 0.0
@@ -69,7 +70,7 @@ def _rank(weights: FloatArray, value: float, bins_per_decade: int) -> float:
     return share
 
 
-@compiled
+@inlined
 def _histogram_bin(value: float, bins_per_decade: int, n_bins: int) -> int:
     position = math.floor(math.log10(max(value, 1.0)) * bins_per_decade)
     return min(position, n_bins - 1)

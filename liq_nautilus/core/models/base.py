@@ -173,7 +173,7 @@ class ExposureModel(AbstractLiquidationModel):
     @property
     def has_map(self) -> bool:
         """Whether there is anything to show."""
-        return not self.exposure.is_empty
+        return self.exposure.level != 0.0
 
     def on_open_interest(self, contracts: float) -> None:
         """Take in the open interest (base quantity)."""

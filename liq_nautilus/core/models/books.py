@@ -127,7 +127,7 @@ class ModelBooks:
             return
         level = first.level
         for exposure in self._trading:
-            exposure.note_level(contracts)
+            exposure.level = contracts
         kernels.hold(
             self._book,
             self._n_swept,

@@ -52,11 +52,6 @@ class Weighing:
     confidence: float
     without_total: tuple[int, ...]
 
-    @property
-    def scales_by_side(self) -> FloatArray:
-        """The scales as a column, shape (n_models, 1)."""
-        return self.scales[:, None]
-
 
 class Ensemble(AbstractLiquidationModel):
     """

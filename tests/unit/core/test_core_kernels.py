@@ -661,14 +661,12 @@ def test_peaks_are_found_with_their_prominence_and_extent(kernel):
 def test_clusters_are_the_prominent_peaks_of_each_side(kernel):
     notional = np.array([[0.0, 8.0, 4.0, 0.5, 0.0, 0.2], [1.0, 0.8, 0.95, 0.0, 9.0, 0.0]])
     edges = np.arange(10.0, 17.0)
-    out, count = kernel("find_clusters")(notional, edges, np.ones(1), 0.1)
+    columns, sides = kernel("find_clusters")(notional, edges, np.ones(1), 0.1)
+    assert sides.tolist() == [1, -1, -1]
+    assert sides.dtype == np.int8
     np.testing.assert_allclose(
-        out[:, :count].T,
-        [
-            [10.0, 13.0, 11.5, 12.0, 1.0],
-            [10.0, 14.0, 10.5, 2.75, -1.0],
-            [13.0, 16.0, 14.5, 9.0, -1.0],
-        ],
+        columns.T,
+        [[10.0, 13.0, 11.5, 12.0], [10.0, 14.0, 10.5, 2.75], [13.0, 16.0, 14.5, 9.0]],
     )
 
 
