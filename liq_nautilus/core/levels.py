@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _SHOWN_BUCKET = {"BTCUSDT": 100.0}
 # The band holds 90 % of the probability.
 _BAND = (0.05, 0.95)
+_LUMPS_OF_NONE = -math.log(_BAND[0])
 _SHAPES = np.logspace(-4.0, 4.0, 257)
 _LOG_SHAPES = np.log(_SHAPES)
 
@@ -115,13 +116,16 @@ def uncertainty_band(
     Notes
     -----
     A Gamma distribution of mean ``m`` and variance ``u*m + (d*m)**2``; its quantiles are
-    interpolated in the logarithm of the shape.
+    interpolated in the logarithm of the shape. The low one is 0 where so few lumps are expected
+    that a Poisson number of them is none with at least 5 %: ``exp(-m/u) >= 0.05``.
 
     """
     bands = np.empty((2, notional.size))
     unit, spread = np.empty(notional.size), np.empty(notional.size)
     unit[:], spread[:] = unit_notional, dispersion
     kernels.interpolate_shapes(notional, unit, spread, _LOG_SHAPES, _gamma_table(), bands)
+    # A Gamma distribution has no chance of nothing at all, which few lumps have.
+    bands[0, notional < _LUMPS_OF_NONE * unit] = 0.0
     return bands[0], bands[1]
 
 

@@ -14,6 +14,23 @@ from typing import Literal
 SIDES = 2
 
 
+# Errors of the shipped shares. Other tiers have others, so that they are left out there.
+_ERRORS = (
+    1.05597,
+    1.05524,
+    0.268682,
+    0.119926,
+    0.066374,
+    0.0840082,
+    0.077713,
+    0.0669954,
+    0.117981,
+    0.151303,
+    0.682473,
+    0.0471366,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class TrackerParameters:
     """
@@ -31,7 +48,8 @@ class TrackerParameters:
         cannot be observed: this is a prior, to be fitted.
     leverage_weight_errors : tuple of float
         Standard deviation of the logarithm of each share (of both sides), for the uncertainty
-        bands; empty: 1 each, which says that a share is known to a factor of e.
+        bands; empty, and by default where `leverages` are other than the default: 1 each, which
+        says that a share is known to a factor of e.
     formula : {"exact", "simplified"}
         Binance's liquidation price or the specification's.
     position_notional : float
@@ -117,53 +135,53 @@ class TrackerParameters:
 
     leverages: tuple[float, ...] = (3, 5, 10, 15, 20, 25, 33, 50, 75, 100, 125, 150)
     leverage_weights_long: tuple[float, ...] = (
-        0.0773618,
-        0.0773693,
-        0.0794164,
-        0.0856736,
-        0.0913327,
-        0.0989455,
-        0.111306,
-        0.155488,
-        0.0914578,
-        0.0892288,
-        0.0287115,
-        0.0137089,
+        0.0295409,
+        0.0827355,
+        0.282275,
+        0.238103,
+        0.169257,
+        0.0956719,
+        0.0488686,
+        0.0229302,
+        0.00973391,
+        0.00725982,
+        0.00137709,
+        0.0122472,
     )
     leverage_weights_short: tuple[float, ...] = (
-        0.0804981,
-        0.0804894,
-        0.080066,
-        0.0804762,
-        0.0845004,
-        0.0891529,
-        0.0970311,
-        0.11658,
-        0.150836,
-        0.080244,
-        0.0457599,
-        0.0143657,
+        0.0324104,
+        0.0905297,
+        0.225908,
+        0.256949,
+        0.21338,
+        0.0698381,
+        0.0388025,
+        0.0255558,
+        0.0126774,
+        0.00966266,
+        0.00154567,
+        0.0227405,
     )
-    leverage_weight_errors: tuple[float, ...] = ()
+    leverage_weight_errors: tuple[float, ...] = _ERRORS
     formula: Literal["exact", "simplified"] = "exact"
     position_notional: float = 10_000.0
     grid_bps: float = 5.0
     n_buckets: int = 4096
-    turnover_rate: float = 0.5
-    turnover_per_hour: float = 0.03
+    turnover_rate: float = 1.0
+    turnover_per_hour: float = 0.067
     turnover_leverage_exponent: float = 0.0
     loser_closing_ratio: float = 1.0
     prior_spread: float = 0.06
-    liquidation_scale_long: float = 0.0116378
-    liquidation_scale_short: float = 0.00721954
+    liquidation_scale_long: float = 0.0632986
+    liquidation_scale_short: float = 0.0352685
     reported_share: float = 0.36
     funding_factor: float = 0.0
     model_weights: tuple[float, ...] = (0.5, 0.3, 0.2)
     bucket_size: float | None = None
     large_trade_notional: float = 100_000.0
     consume: Literal["path", "last"] = "path"
-    band_unit_notional: float = 50_000.0
-    band_dispersion: float = 0.5
+    band_unit_notional: float = 135724.0
+    band_dispersion: float = 0.712993
     cluster_range: float = 0.1
     cluster_smoothing_bps: float = 10.0
     cluster_memory_days: float = 3.0
@@ -183,6 +201,8 @@ class TrackerParameters:
 
     def __post_init__(self) -> None:
         """Check every value's range."""
+        if self.leverage_weight_errors == _ERRORS and len(self.leverages) != len(_ERRORS):
+            object.__setattr__(self, "leverage_weight_errors", ())
         _check_tiers(self)
         _check_choices(self)
         for name in _POSITIVE:

@@ -56,7 +56,7 @@ def test_nothing_in_nothing_out():
 
 
 def test_band_holds_ninety_per_cent_of_a_gamma_distribution():
-    notional = np.array([1e4, 1e6, 1e8])
+    notional = np.array([2e5, 1e6, 1e8])
     low, high = uncertainty_band(notional, 50_000.0, 0.5)
     variance = 50_000.0 * notional + (0.5 * notional) ** 2
     shape = notional**2 / variance
@@ -72,3 +72,14 @@ def test_band_narrows_to_the_estimate_without_uncertainty():
     low, high = uncertainty_band(notional, 50_000.0, 0.5)
     assert low[0] == high[0] == 0.0
     assert low[1] < 1e6 < high[1]
+
+
+def test_a_band_holds_nothing_where_so_few_lumps_may_be_none():
+    lump = 50_000.0
+    notional = np.array([0.5, 2.9, 3.1, 30.0]) * lump
+    low, high = uncertainty_band(notional, lump, 0.0)
+    assert low[:2].tolist() == [0.0, 0.0]
+    assert (low[2:] > 0.0).all()
+    assert (high > notional).all()
+    units = np.array([1.0, 1.0, 2.0, 2.0]) * lump
+    assert uncertainty_band(notional, units, np.full(4, 0.3))[0][2] == 0.0

@@ -85,3 +85,11 @@ def test_every_number_has_its_range_checked():
 
 # Any number is meaningful here.
 _WITHOUT_A_RANGE = {"turnover_leverage_exponent", "funding_factor"}
+
+
+def test_other_tiers_leave_the_shipped_errors_out():
+    weights = {"leverage_weights_long": (0.5, 0.5), "leverage_weights_short": (0.5, 0.5)}
+    assert TrackerParameters(leverages=(10, 25), **weights).leverage_weight_errors == ()
+    own = TrackerParameters(leverages=(10, 25), leverage_weight_errors=(0.1, 0.2), **weights)
+    assert own.leverage_weight_errors == (0.1, 0.2)
+    assert TrackerParameters.from_dict(own.to_dict()) == own
