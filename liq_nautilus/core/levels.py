@@ -117,7 +117,8 @@ def uncertainty_band(
     -----
     A Gamma distribution of mean ``m`` and variance ``u*m + (d*m)**2``; its quantiles are
     interpolated in the logarithm of the shape. The low one is 0 where so few lumps are expected
-    that a Poisson number of them is none with at least 5 %: ``exp(-m/u) >= 0.05``.
+    that a Poisson number of them is none with at least 5 %: ``exp(-m/u) >= 0.05``; the high one is
+    never below the estimate.
 
     """
     bands = np.empty((2, notional.size))
@@ -126,6 +127,8 @@ def uncertainty_band(
     kernels.interpolate_shapes(notional, unit, spread, _LOG_SHAPES, _gamma_table(), bands)
     # A Gamma distribution has no chance of nothing at all, which few lumps have.
     bands[0, notional < _LUMPS_OF_NONE * unit] = 0.0
+    # Where a lump is rarer than one in twenty even the high quantile would be nothing.
+    np.maximum(bands[1], notional, out=bands[1])
     return bands[0], bands[1]
 
 

@@ -43,13 +43,15 @@ def test_map_is_at_most_half_as_far_from_the_truth_as_the_best_fitted_baseline(f
     assert mean(found, field, f"ensemble {side}") <= 0.5 * best
 
 
-@pytest.mark.parametrize("field", ["total_variation", "wasserstein"])
+@pytest.mark.parametrize(("field", "limit"), [("total_variation", 0.8), ("wasserstein", 0.5)])
 @pytest.mark.parametrize("side", ["long", "short"])
-def test_map_beats_an_even_spread_and_the_true_profile_by_distance(found, field, side):
+def test_map_beats_an_even_spread_and_the_true_profile_by_distance(found, field, limit, side):
     # The second is the average of the true positions themselves: nobody could know it. Half of
-    # either is not reached: single positions are lumps that no estimate can place.
+    # either is not reached in total variation: single positions are lumps that no estimate can
+    # place, and lie at about .11 to .14 from their own expectation.
     for name in (recovery.EVEN, recovery.TRUE_PROFILE):
-        assert mean(found, field, f"ensemble {side}") <= 0.8 * mean(found, field, f"{name} {side}")
+        bound = limit * mean(found, field, f"{name} {side}")
+        assert mean(found, field, f"ensemble {side}") <= bound
 
 
 def test_bands_cover_what_they_claim(found):

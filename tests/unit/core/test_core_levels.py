@@ -83,3 +83,10 @@ def test_a_band_holds_nothing_where_so_few_lumps_may_be_none():
     assert (high > notional).all()
     units = np.array([1.0, 1.0, 2.0, 2.0]) * lump
     assert uncertainty_band(notional, units, np.full(4, 0.3))[0][2] == 0.0
+
+
+def test_a_band_holds_its_estimate_however_small():
+    notional = np.logspace(-3.0, 9.0, 50)
+    low, high = uncertainty_band(notional, 2e6, 0.7)
+    assert (low <= notional).all()
+    assert (high >= notional).all()
