@@ -168,9 +168,12 @@ def read_fast(
 
     """
     n_rows, n_stray = 0, 0
-    n_lines, odd_signs = scan(file)
+    found = scan(file)
+    # DuckDB does not look whether columns that nobody asks for are text at all.
+    if not found.is_ascii:
+        raise NeedsCareError
     try:
-        relation = connection.sql(_fast_query(file, rules, odd_signs))
+        relation = connection.sql(_fast_query(file, rules, found.odd_signs))
         for batch in relation.to_arrow_reader(ROWS_PER_CHUNK):
             table = pa.Table.from_batches([batch])
             if pc.any(table.column("is_bad")).as_py():
@@ -183,7 +186,7 @@ def read_fast(
     except (duckdb.Error, pa.ArrowException, OSError) as e:  # of the parser, through Arrow
         raise NeedsCareError from e
     # An independent count: no line was skipped, none was joined with the next.
-    if n_rows != n_lines or are_few(n_stray, n_rows):
+    if n_rows != found.n_lines or are_few(n_stray, n_rows):
         raise NeedsCareError
 
 

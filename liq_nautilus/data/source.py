@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Final
+from typing import NamedTuple
 
 from liq_nautilus.data.archives import unpack
 from liq_nautilus.data.kinds import KINDS
@@ -156,12 +157,33 @@ def _layout(
     raise SchemaError(msg, path=source.path, row=1)
 
 
-def scan(file: OpenedFile) -> tuple[int, str]:
-    """Return how many lines the body of a file has, and which of `ODD_SIGNS` stand in it."""
-    n_lines, last, found = 0, b"\n", ""
+class Scan(NamedTuple):
+    """
+    What the bytes of a file's body tell.
+
+    Attributes
+    ----------
+    n_lines : int
+        How many lines there are.
+    odd_signs : str
+        Which of `ODD_SIGNS` stand in it.
+    is_ascii : bool
+        Whether nothing else than ASCII does.
+
+    """
+
+    n_lines: int
+    odd_signs: str
+    is_ascii: bool
+
+
+def scan(file: OpenedFile) -> Scan:
+    """Look through the body of a file once."""
+    n_lines, last, found, is_ascii = 0, b"\n", "", True
     with readable(file.source), file.body() as body:
         while block := body.read(_BLOCK):
             n_lines += block.count(b"\n")
             found += "".join(s for s in ODD_SIGNS if s not in found and s.encode() in block)
+            is_ascii &= block.isascii()
             last = block[-1:]
-    return n_lines + (last != b"\n"), found
+    return Scan(n_lines + (last != b"\n"), found, is_ascii)

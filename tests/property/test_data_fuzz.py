@@ -235,6 +235,19 @@ def test_number_beyond_64_bits_is_accounted_for(name, streams):
     check_damaged(kind, "\n".join([kind.header, *lines]).encode(), streams=streams)
 
 
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize("name", sorted(KINDS))
+def test_bytes_that_are_no_text_are_accounted_for_in_any_column(name, streams):
+    kind = KINDS[name]
+    lines = kind.lines(24)
+    first = lines[0].split(",")
+    for i in range(len(first)):
+        for odd in ("\xff", "\xe9", "\x00", "\x7f"):
+            lines.append(",".join([*first[:i], odd + first[i], *first[i + 1 :]]))
+    text = "\n".join([kind.header, *lines]).encode("latin-1")
+    check_damaged(kind, text, streams=streams)
+
+
 @given(damaged_files())
 @settings(max_examples=100)
 def test_damaged_file_is_accounted_for(case):
