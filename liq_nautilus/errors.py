@@ -51,10 +51,6 @@ class DataGapError(LiqNautilusError):
     """Data that the request needs is not there."""
 
 
-class OutOfOrderError(LiqNautilusError):
-    """An input came with a time before one already taken."""
-
-
 class StoreError(LiqNautilusError):
     """The catalog, or another file the program keeps, cannot be read or written."""
 

@@ -69,7 +69,7 @@ def fit_shares(swept: FloatArray, realised: FloatArray, mix: FloatArray) -> Shar
     Parameters
     ----------
     swept : ndarray of shape (n, 2, n_tiers)
-        What each tier held in the ranges the path swept, with all open interest in it (quote).
+        What each tier held in the ranges the path swept, if all were opened there (quote).
     realised : ndarray of shape (n, 2)
         Liquidated notional (quote, >= 0), longs then shorts.
     mix : ndarray of shape (n_tiers,)

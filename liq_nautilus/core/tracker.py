@@ -449,7 +449,7 @@ class LiquidationTracker:
         self, side: int, price_low: float, price_high: float, model: str = "funding_adjusted"
     ) -> FloatArray:
         """
-        Return what each leverage tier would hold between two prices with all open interest in it.
+        Return what each tier would hold between two prices if all were opened at its leverage.
 
         The map is linear in the leverage shares: this is what they are fitted on.
 
@@ -601,7 +601,7 @@ class LiquidationTracker:
     def _band(
         self, notional: FloatArray, side: SideArray, leverage: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        # Lumps are of realised notional, levels of all open interest: the scale lies between. How
+        # Lumps are of realised notional, levels of open interest: the scale lies between. How
         # well the share of a level's leverage is known adds to what no bucket is free of.
         unit = self._lumps[(side == SHORT).astype(np.intp)]
         error = np.interp(leverage, self._standard.leverages, self._share_errors)

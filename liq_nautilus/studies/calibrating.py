@@ -237,7 +237,7 @@ class Calibrator:
 
 
 def _fitted_map(fit: ShareFit) -> dict[str, Any]:
-    # Levels hold all open interest; what part of it is liquidated is the scale.
+    # Levels are shares of open interest; what part of it is liquidated is the scale.
     total = fit.shares.sum(axis=1)
     weights = fit.shares / total[:, None]
     return {

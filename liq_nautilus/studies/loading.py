@@ -7,9 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from liq_nautilus.core.feed import bar_event
-from liq_nautilus.core.feed import funding_event
-from liq_nautilus.core.feed import open_interest_event
 from liq_nautilus.core.feed import trades_event
 from liq_nautilus.core.margin import BracketTable
 from liq_nautilus.core.paths import DAY_NS
@@ -17,6 +14,9 @@ from liq_nautilus.core.paths import Bars
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.nautilus import reading
 from liq_nautilus.nautilus.config import OPEN_INTEREST_DELAY_SECS
+from liq_nautilus.nautilus.events import bar_events
+from liq_nautilus.nautilus.events import funding_events
+from liq_nautilus.nautilus.events import open_interest_events
 from liq_nautilus.studies.labels import find_labels
 from liq_nautilus.studies.labels import find_orders
 from liq_nautilus.studies.labels import read_label_file
@@ -151,11 +151,8 @@ def _load(request: Request, labels: Labels) -> Window:
         raise DataGapError(msg)
     funding = reading.read_funding(source, symbol, start - WARM_UP_NS, end, required=False)
     mark, trades = _mark_events(request, start, end), _trade_events(request, start, end)
-    events = [*_bar_events(frame), *_open_interest_events(open_interest), *mark, *trades]
-    events += [
-        funding_event(float(rate), int(ts))
-        for ts, rate in zip(funding["ts"], funding["rate"], strict=True)
-    ]
+    events = [*bar_events(frame), *open_interest_events(open_interest, _DELAY_NS), *mark, *trades]
+    events += funding_events(funding)
     return Window(
         symbol=symbol,
         labels=kept,
@@ -180,31 +177,6 @@ def _bars(frame: pd.DataFrame) -> Bars:
     return Bars(frame["ts_open"].to_numpy(np.int64), frame["ts_close"].to_numpy(np.int64), **prices)
 
 
-def _bar_events(frame: pd.DataFrame, kind: str = "last") -> list[Event]:
-    prices = _columns(frame, ["open", "high", "low", "close"])
-    opens, closes = _columns(frame, ["ts_open", "ts_close"])
-    volumes = frame["volume"] if "volume" in frame.columns else np.full(len(frame), np.nan)
-    return [
-        bar_event(open_, high, low, close, int(ts_open), int(ts_close), kind, float(volume))
-        for open_, high, low, close, ts_open, ts_close, volume in zip(
-            *prices, opens, closes, volumes, strict=True
-        )
-    ]
-
-
-def _columns(frame: pd.DataFrame, names: list[str]) -> list[list[float]]:
-    return [frame[name].to_list() for name in names]
-
-
-def _open_interest_events(frame: pd.DataFrame) -> list[Event]:
-    rows = zip(*_columns(frame, ["open_interest", "open_interest_notional", "ts"]), strict=True)
-    return [
-        open_interest_event(float(contracts), float(notional), int(ts), _DELAY_NS)
-        for contracts, notional, ts in rows
-        if np.isfinite(contracts)
-    ]
-
-
 def _mark_events(request: Request, start: int, end: int) -> list[Event]:
     prefix = "markPriceKlines-"
     intervals = [
@@ -221,7 +193,7 @@ def _mark_events(request: Request, start: int, end: int) -> list[Event]:
         )
         for interval in intervals
     ]
-    return _bar_events(max(frames, key=len), "mark") if frames else []
+    return list(bar_events(max(frames, key=len), "mark")) if frames else []
 
 
 def _trade_events(request: Request, start: int, end: int) -> list[Event]:

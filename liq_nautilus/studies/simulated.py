@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
-from liq_nautilus.core.feed import bar_event
-from liq_nautilus.core.feed import funding_event
-from liq_nautilus.core.feed import open_interest_event
+import pandas as pd
+
 from liq_nautilus.core.paths import Bars
 from liq_nautilus.nautilus.config import OPEN_INTEREST_DELAY_SECS
+from liq_nautilus.nautilus.events import bar_events
+from liq_nautilus.nautilus.events import funding_events
+from liq_nautilus.nautilus.events import open_interest_events
 from liq_nautilus.studies.windows import Labels
 from liq_nautilus.studies.windows import Orders
 from liq_nautilus.studies.windows import Window
 from liq_nautilus.studies.windows import with_paths
 
 if TYPE_CHECKING:
-    from liq_nautilus.core.feed import Event
-    from liq_nautilus.market.bars import Bars as MarketBars
     from liq_nautilus.market.record import SimulatedMarket
 
 _DELAY_NS = round(OPEN_INTEREST_DELAY_SECS * 1e9)
+_PRICES = ("open", "high", "low", "close", "ts_open", "ts_close")
 
 
 def simulated_window(
@@ -59,20 +59,13 @@ def simulated_window(
         bars,
     )
     metrics, funding = market.metrics, market.funding
-    events = [*_bar_events(last, "last"), *_bar_events(mark, "mark")]
-    events += [
-        open_interest_event(contracts, notional, ts, _DELAY_NS)
-        for contracts, notional, ts in zip(
-            metrics.open_interest.tolist(),
-            metrics.open_interest_notional.tolist(),
-            metrics.ts.tolist(),
-            strict=True,
-        )
+    events = [
+        *bar_events(_frame(last, *_PRICES, "volume")),
+        *bar_events(_frame(mark, *_PRICES), "mark"),
     ]
-    events += [
-        funding_event(rate, ts)
-        for rate, ts in zip(funding.rate.tolist(), funding.ts.tolist(), strict=True)
-    ]
+    counts = _frame(metrics, "ts", "open_interest", "open_interest_notional")
+    events += open_interest_events(counts, _DELAY_NS)
+    events += funding_events(_frame(funding, "ts", "rate"))
     orders = market.reported_orders
     return Window(
         symbol=market.symbol,
@@ -94,10 +87,5 @@ def simulated_window(
     )
 
 
-def _bar_events(bars: MarketBars, kind: str) -> list[Event]:
-    names = ("open", "high", "low", "close", "ts_open", "ts_close", "volume")
-    columns = [getattr(bars, name).tolist() for name in names]
-    return [
-        bar_event(open_, high, low, close, start, end, kind, volume if kind == "last" else math.nan)
-        for open_, high, low, close, start, end, volume in zip(*columns, strict=True)
-    ]
+def _frame(record: object, *names: str) -> pd.DataFrame:
+    return pd.DataFrame({name: getattr(record, name) for name in names})

@@ -10,6 +10,9 @@ follows what is occupied and not the window.
 A row's quantities are ``mass * running[SCALE]``: closing a fraction of a whole row is one
 multiplication of its scale, and `running[HELD]` keeps the row's sum. A row is put right (scale 1,
 sum exact, dust gone) whenever its scale has halved.
+
+The file is long on purpose: numba's cache of a compiled kernel does not notice an edit of one it
+calls in another file, so that a chain of calls stays in one.
 """
 
 from __future__ import annotations
