@@ -141,7 +141,7 @@ class LiquidationStrategyConfig(StrategyConfig, frozen=True, kw_only=True):
     fast_period, slow_period : int
         The bars of the two exponential averages whose crossing starts a trend (fast < slow).
     range_period : int
-        The bars of the average true range.
+        The bars of the exponential average of true ranges.
     stop_multiple : float
         Distance of the stop from the entry, in ranges (see Notes), > 0.
     take_profit_multiple : float

@@ -9,6 +9,7 @@ from typing import Final
 
 from nautilus_trader.indicators import AverageTrueRange
 from nautilus_trader.indicators import ExponentialMovingAverage
+from nautilus_trader.indicators import MovingAverageType
 from nautilus_trader.model.enums import OrderSide
 from nautilus_trader.trading.strategy import Strategy
 
@@ -56,7 +57,8 @@ class LiquidationStrategy(Strategy):
         self._settings = config
         self._fast = ExponentialMovingAverage(config.fast_period)
         self._slow = ExponentialMovingAverage(config.slow_period)
-        self._range = AverageTrueRange(config.range_period)
+        # Of a plain mean Nautilus would take in the whole period again at every bar.
+        self._range = AverageTrueRange(config.range_period, MovingAverageType.EXPONENTIAL)
         # Set in `on_start`, before any order.
         self._instrument: Any = None
         self._signals: SignalConsumer | None = None
