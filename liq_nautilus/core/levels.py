@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -93,43 +94,74 @@ def bucket_levels(
     return mean_price[order], total[order], out_side[order], mean_leverage[order]
 
 
-def uncertainty_band(
-    notional: FloatArray, unit_notional: float | FloatArray, dispersion: float | FloatArray
-) -> tuple[FloatArray, FloatArray]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Uncertainty:
     """
-    Return the 90 % band of a bucket's notional around its estimate.
+    How far a bucket's notional may lie from its estimate.
 
-    Parameters
+    Attributes
     ----------
-    notional : ndarray of shape (n,)
-        The estimates (quote, >= 0).
-    unit_notional : float or ndarray of shape (n,)
-        Variance per notional (quote, >= 0): positions come in lumps.
-    dispersion : float or ndarray of shape (n,)
-        Relative standard deviation that stays however large the bucket is.
-
-    Returns
-    -------
-    tuple of ndarray of shape (n,)
-        Low and high (quote).
-
-    Notes
-    -----
-    A Gamma distribution of mean ``m`` and variance ``u*m + (d*m)**2``; its quantiles are
-    interpolated in the logarithm of the shape. The low one is 0 where so few lumps are expected
-    that a Poisson number of them is none with at least 5 %: ``exp(-m/u) >= 0.05``; the high one is
-    never below the estimate.
+    lumps : ndarray of shape (2,)
+        Variance per notional (quote, >= 0) of longs and of shorts: positions come in lumps.
+    leverages : ndarray of shape (n_tiers,)
+        The tiers, ascending.
+    errors : ndarray of shape (n_tiers,)
+        Relative standard error of each tier's share; between tiers it is interpolated.
+    dispersion : float
+        Relative standard deviation that stays however large the bucket is (>= 0).
 
     """
-    bands = np.empty((2, notional.size))
-    unit, spread = np.empty(notional.size), np.empty(notional.size)
-    unit[:], spread[:] = unit_notional, dispersion
-    kernels.interpolate_shapes(notional, unit, spread, _LOG_SHAPES, _gamma_table(), bands)
-    # A Gamma distribution has no chance of nothing at all, which few lumps have.
-    bands[0, notional < _LUMPS_OF_NONE * unit] = 0.0
-    # Where a lump is rarer than one in twenty even the high quantile would be nothing.
-    np.maximum(bands[1], notional, out=bands[1])
-    return bands[0], bands[1]
+
+    lumps: FloatArray
+    leverages: FloatArray
+    errors: FloatArray
+    dispersion: float
+
+    def bands(
+        self, notional: FloatArray, side: SideArray, leverage: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """
+        Return the 90 % bands of levels.
+
+        Parameters
+        ----------
+        notional : ndarray of shape (n,)
+            The estimates (quote, >= 0).
+        side : ndarray of shape (n,)
+            +1 long, -1 short.
+        leverage : ndarray of shape (n,)
+            Of each level.
+
+        Returns
+        -------
+        tuple of ndarray of shape (n,)
+            Low and high (quote).
+
+        Notes
+        -----
+        A Gamma distribution of mean ``m`` and variance ``u*m + (d**2 + e**2) * m**2``, with the
+        lump ``u``, the dispersion ``d`` and the error ``e``; its quantiles are interpolated in the
+        logarithm of the shape. The low one is 0 where so few lumps are expected that a Poisson
+        number of them is none with at least 5 %: ``exp(-m/u) >= 0.05``, since a Gamma distribution
+        has no chance of nothing at all. The high one is never below the estimate: where a lump is
+        rarer than one in twenty even that quantile would be nothing.
+
+        """
+        out = np.empty((2, notional.size))
+        kernels.level_bands(
+            notional,
+            side,
+            leverage,
+            self.lumps,
+            self.leverages,
+            self.errors,
+            self.dispersion,
+            _LOG_SHAPES,
+            _gamma_table(),
+            _LUMPS_OF_NONE,
+            out,
+        )
+        return out[0], out[1]
 
 
 @functools.cache

@@ -16,9 +16,9 @@ import numpy as np
 
 from liq_nautilus.core import kernels
 from liq_nautilus.core import view
+from liq_nautilus.core.levels import Uncertainty
 from liq_nautilus.core.levels import bucket_levels
 from liq_nautilus.core.levels import shown_bucket_size
-from liq_nautilus.core.levels import uncertainty_band
 from liq_nautilus.core.margin import Bracket
 from liq_nautilus.core.margin import BracketTable
 from liq_nautilus.core.models.binance_standard import BinanceStandard
@@ -97,8 +97,13 @@ class LiquidationTracker:
         self._hash = p.params_hash
         self._width = p.grid_bps * 1e-4
         self._scale = np.array([p.liquidation_scale_long, p.liquidation_scale_short])
-        self._lumps = p.band_unit_notional / self._scale
-        self._share_errors = np.array(p.leverage_weight_errors or [1.0] * len(p.leverages))
+        # Lumps are of realised notional, levels of open interest: the scale lies between.
+        self._uncertainty = Uncertainty(
+            p.band_unit_notional / self._scale,
+            self._standard.leverages,
+            np.array(p.leverage_weight_errors or [1.0] * len(p.leverages)),
+            p.band_dispersion,
+        )
         self._turnover = TrailingRate(p.volatility_half_life_hours)
         self._rates = np.array(
             [
@@ -365,7 +370,8 @@ class LiquidationTracker:
         confidence = chosen.confidence_score()
         price, notional, side, leverage = found
         columns = np.stack([price, notional, leverage, np.full(price.size, confidence)])
-        return self._record(model, confidence, columns, side, self._band(notional, side, leverage))
+        band = self._uncertainty.bands(notional, side, leverage)
+        return self._record(model, confidence, columns, side, band)
 
     def levels_of(
         self, models: Sequence[str] = MODEL_NAMES, *, price_range: float | None = None
@@ -397,7 +403,8 @@ class LiquidationTracker:
             return [self._no_levels(name) for name in models]
         grid = self._grid(price_range)
         shown = view.shown_levels(self._ensemble, grid, models, self.bucket_size)
-        low, high = self._band(shown.columns[1], shown.side, shown.columns[2])
+        _, notional, leverage, _ = shown.columns
+        low, high = self._uncertainty.bands(notional, shown.side, leverage)
         records = []
         for name in models:
             own, confidence = shown.slices[name], shown.confidences[name]
@@ -597,15 +604,6 @@ class LiquidationTracker:
     def _grid(self, price_range: float | None) -> view.Grid:
         reach = _FULL_RANGE if price_range is None else price_range
         return view.grid_around(self._price, reach, self._width)
-
-    def _band(
-        self, notional: FloatArray, side: SideArray, leverage: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
-        # Lumps are of realised notional, levels of open interest: the scale lies between. How
-        # well the share of a level's leverage is known adds to what no bucket is free of.
-        unit = self._lumps[(side == SHORT).astype(np.intp)]
-        error = np.interp(leverage, self._standard.leverages, self._share_errors)
-        return uncertainty_band(notional, unit, np.hypot(error, self.parameters.band_dispersion))
 
     def _no_levels(self, name: str) -> Levels:
         empty = np.zeros(0)

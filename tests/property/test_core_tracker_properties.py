@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from liq_nautilus.core.levels import Uncertainty
 from liq_nautilus.core.levels import bucket_levels
-from liq_nautilus.core.levels import uncertainty_band
 from liq_nautilus.core.tracker import LiquidationTracker
 
 CONSUME = st.sampled_from(["path", "last"])
@@ -184,7 +184,10 @@ def test_buckets_conserve_notional_and_order(rows, size, by_leverage):
 
 @given(st.floats(0.0, 1e10), st.sampled_from([0.0, 1.0, 1e3, 1e6]), st.floats(0.0, 3.0))
 def test_band_holds_its_mean_in_order(notional, unit, dispersion):
-    low, high = uncertainty_band(np.array([notional]), unit, dispersion)
-    wider = uncertainty_band(np.array([notional]), unit, dispersion + 0.1)
+    level = (np.array([notional]), np.ones(1, dtype=np.int8), np.ones(1))
+    (low, high), wider = (
+        Uncertainty(np.array([unit, unit]), np.ones(1), np.zeros(1), spread).bands(*level)
+        for spread in (dispersion, dispersion + 0.1)
+    )
     assert 0.0 <= low[0] <= high[0]
     assert wider[0][0] <= low[0] * (1 + 1e-9)

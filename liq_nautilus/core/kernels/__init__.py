@@ -31,7 +31,7 @@ from liq_nautilus.core.kernels.positions import trade
 from liq_nautilus.core.kernels.reading import combined_notional
 from liq_nautilus.core.kernels.reading import density
 from liq_nautilus.core.kernels.reading import hide_beyond
-from liq_nautilus.core.kernels.reading import interpolate_shapes
+from liq_nautilus.core.kernels.reading import level_bands
 from liq_nautilus.core.kernels.reading import quantity_between
 from liq_nautilus.core.kernels.reading import shown_levels
 from liq_nautilus.core.kernels.trailing import add_to_histogram
@@ -41,7 +41,7 @@ from liq_nautilus.core.kernels.trailing import rank_in_histogram
 __all__ = [
     "CLOSED", "CONSUMED", "EXPIRED", "HELD", "OPENED", "SCALE", "accrue", "add_pending",
     "add_to_histogram", "advance", "combined_notional", "consume", "density", "deposit", "extent",
-    "find_clusters", "find_peaks", "first_wrong_bar", "hide_beyond", "hold", "interpolate_shapes",
-    "judge_clusters", "path_weights", "prominence", "put_right", "quantity_between",
+    "find_clusters", "find_peaks", "first_wrong_bar", "hide_beyond", "hold",
+    "judge_clusters", "level_bands", "path_weights", "prominence", "put_right", "quantity_between",
     "rank_in_histogram", "shown_levels", "smooth", "sweep_all", "take_pending", "trade",
 ]  # fmt: skip

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
     type Books = tuple[tuple[Any, ...], ...]
 
+# Shapes beyond any table.
+_LEAST_SHAPE = 1e-300
+_LARGEST_SHAPE = 1e300
+
 
 @inlined
 def density(
@@ -254,7 +258,8 @@ def shown_levels(
                 out[3, place : place + count] = confidences[m]
                 place += count
                 counts[m] += count
-    return out[:, :place], sides[:place]
+    # Kept for long by whoever is told: no larger than what is in it.
+    return out[:, :place].copy(), sides[:place].copy()
 
 
 @inlined
@@ -281,65 +286,109 @@ def _add_shown(
 ) -> int:
     # The native buckets ascend in price: a shown bucket is a run of them. Longs lie below the
     # current price and shorts above: so do the prices that stand for a bucket.
-    last = place - 1
-    top = -math.inf
+    end, top = place, -math.inf
+    total = moment = of_leverage = 0.0
     for k in range(quantity.shape[0]):
         if quantity[k] <= 0.0:
             continue
         price = min(middle[k], bound) if side == 0 else max(middle[k], bound)
         if price >= top:
+            end = _end_shown(moment, total, of_leverage, out, end)
             top = (math.floor(price / bucket_size) + 1.0) * bucket_size
-            last += 1
-            out[0, last], out[1, last], out[2, last] = 0.0, 0.0, 0.0
+            total = moment = of_leverage = 0.0
         value = quantity[k] * price
-        out[0, last] += value * price
-        out[1, last] += value
-        out[2, last] += weighted[k] * price
-    for i in range(place, last + 1):
-        out[0, i] /= out[1, i]
-        out[2, i] /= out[1, i]
-    return last + 1 - place
+        moment += value * price
+        total += value
+        of_leverage += weighted[k] * price
+    return _end_shown(moment, total, of_leverage, out, end) - place
+
+
+@inlined
+def _end_shown(moment: float, total: float, of_leverage: float, out: FloatArray, place: int) -> int:
+    if total == 0.0:
+        return place
+    out[0, place], out[1, place], out[2, place] = moment / total, total, of_leverage / total
+    return place + 1
 
 
 @compiled
-def interpolate_shapes(
+def level_bands(
     notional: FloatArray,
-    unit_notional: FloatArray,
-    dispersion: FloatArray,
+    sides: SideArray,
+    leverage: FloatArray,
+    lumps: FloatArray,
+    tiers: FloatArray,
+    errors: FloatArray,
+    dispersion: float,
     log_shapes: FloatArray,
     quantiles: FloatArray,
+    lumps_of_none: float,
     out: FloatArray,
 ) -> None:
     """
-    Interpolate quantiles over the mean in the logarithm of a Gamma distribution's shape.
+    Write the uncertainty bands of levels, as `liq_nautilus.core.levels.Uncertainty` says.
 
     Parameters
     ----------
-    notional : ndarray of shape (n,)
-        The means (quote, >= 0).
-    unit_notional, dispersion : ndarray of shape (n,)
-        As in `liq_nautilus.core.levels.uncertainty_band`.
+    notional, sides, leverage : ndarray of shape (n,)
+        The means (quote, >= 0); +1 long, -1 short; the leverage of each level.
+    lumps, tiers, errors, dispersion
+        As `Uncertainty` has them; `tiers` are its leverages.
     log_shapes : ndarray of shape (n_shapes,)
         Evenly rising; what lies beyond is taken at the ends.
-    quantiles : ndarray of shape (n_quantiles, n_shapes)
-        Quantiles over the mean, by shape.
-    out : ndarray of shape (n_quantiles, n)
-        Takes the quantiles (quote).
+    quantiles : ndarray of shape (2, n_shapes)
+        The low and the high quantile over the mean, by the logarithm of a Gamma shape.
+    lumps_of_none : float
+        With fewer lumps expected the band reaches down to 0.
+    out : ndarray of shape (2, n)
+        Takes low and high (quote).
 
     """
-    n_shapes = log_shapes.shape[0]
-    step = (log_shapes[-1] - log_shapes[0]) / (n_shapes - 1)
+    # One simple pass after another: a compiler takes several levels at a time through each.
+    low, high = out[0], out[1]
+    tier = 0
     for i in range(notional.shape[0]):
-        variance_ratio = unit_notional[i] + dispersion[i] ** 2 * notional[i]
-        at = n_shapes - 1.0
-        if variance_ratio > 0.0:
-            shape = max(notional[i] / variance_ratio, 1e-300)
-            at = min(max((math.log(shape) - log_shapes[0]) / step, 0.0), at)
-        cell = min(math.floor(at), n_shapes - 2)
+        lump = lumps[0 if sides[i] > 0 else 1]
+        tier = _tier_below(leverage[i], tiers, tier)
+        error = _between(leverage[i], tiers, errors, tier)
+        variance_ratio = lump + (error * error + dispersion * dispersion) * notional[i]
+        is_sure = variance_ratio == 0.0
+        low[i] = _LARGEST_SHAPE if is_sure else max(notional[i] / variance_ratio, _LEAST_SHAPE)
+        high[i] = lumps_of_none * lump
+    last = log_shapes.shape[0] - 1
+    per_log = last / (log_shapes[last] - log_shapes[0])
+    for i in range(notional.shape[0]):
+        low[i] = (math.log(low[i]) - log_shapes[0]) * per_log
+    for i in range(notional.shape[0]):
+        at, least, mean = min(max(low[i], 0.0), float(last)), high[i], notional[i]
+        cell = min(math.floor(at), last - 1)
         part = at - cell
-        for q in range(quantiles.shape[0]):
-            ratio = quantiles[q, cell] * (1.0 - part) + quantiles[q, cell + 1] * part
-            out[q, i] = notional[i] * ratio
+        low[i] = mean * (quantiles[0, cell] * (1.0 - part) + quantiles[0, cell + 1] * part)
+        high[i] = mean * (quantiles[1, cell] * (1.0 - part) + quantiles[1, cell + 1] * part)
+        if mean < least:
+            low[i] = 0.0
+        high[i] = max(high[i], mean)
+
+
+@inlined
+def _tier_below(leverage: float, tiers: FloatArray, tier: int) -> int:
+    # Levels follow each other in price, and so nearly in leverage: the search begins where the
+    # last one ended.
+    while tier > 0 and leverage < tiers[tier]:
+        tier -= 1
+    while tier < tiers.shape[0] - 1 and leverage >= tiers[tier + 1]:
+        tier += 1
+    return tier
+
+
+@inlined
+def _between(x: float, places: FloatArray, values: FloatArray, cell: int) -> float:
+    # Interpolated, and held beyond the ends.
+    found: float = values[cell]
+    if cell < places.shape[0] - 1 and x > places[cell]:
+        part = (x - places[cell]) / (places[cell + 1] - places[cell])
+        found += part * (values[cell + 1] - values[cell])
+    return found
 
 
 @compiled

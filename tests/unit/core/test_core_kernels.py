@@ -20,7 +20,8 @@ KERNEL_NAMES = (
     "_closing_rates", "deposit", "_deposit", "path_weights", "add_pending", "take_pending",
     "sweep_all", "_note_swept", "accrue", "_turned_over", "first_wrong_bar", "_spell",
     "_path_entries", "advance", "hold", "density", "_add_row", "hide_beyond", "combined_notional",
-    "shown_levels", "_add_scaled", "_add_shown", "interpolate_shapes", "quantity_between",
+    "shown_levels", "_add_scaled", "_add_shown", "_end_shown", "level_bands", "_tier_below",
+    "_between", "quantity_between",
     "smooth", "find_peaks",
     "prominence", "extent", "find_clusters", "add_to_histogram", "rank_in_histogram", "_rank",
     "_histogram_bin", "judge_clusters",
@@ -415,17 +416,29 @@ def test_shown_levels_are_sums_over_buckets(kernel, wanted, scales, hidden):
         assert len(set(zip(np.floor(found[0] / 2.0), sides[own], strict=True))) == counts[m]
 
 
-def test_shapes_are_interpolated_and_held_at_the_ends(kernel):
+def test_bands_are_interpolated_and_held_at_the_ends(kernel):
     log_shapes = np.log(np.array([0.1, 1.0, 10.0]))
     quantiles = np.array([[0.0, 0.5, 1.0], [4.0, 2.0, 1.0]])
     notional = np.array([0.0, 1e-9, 1.0, math.sqrt(10.0), 10.0, 1e9])
-    one, nothing = np.ones(6), np.zeros(6)
-    out = np.empty((2, 6))
-    kernel("interpolate_shapes")(notional, one, nothing, log_shapes, quantiles, out)
-    np.testing.assert_allclose(out[0] / np.maximum(notional, 1e-300), [0, 0, 0.5, 0.75, 1, 1])
+    sides, leverage = np.array([1, 1, 1, -1, -1, -1], dtype=np.int8), np.full(6, 20.0)
+    tiers, sure, out = np.array([10.0, 30.0]), np.zeros(2), np.empty((2, 6))
+    given = (notional, sides, leverage)
+    kernel("level_bands")(
+        *given, np.ones(2), tiers, sure, 0.0, log_shapes, quantiles, 2e-9, out
+    )  # fmt: skip
+    # Half a lump of nothing is none; the high one is no less than the estimate.
+    np.testing.assert_allclose(out[0], [0, 0, 0.5, 0.75 * math.sqrt(10.0), 10.0, 1e9])
     np.testing.assert_allclose(out[1][2:] / notional[2:], [2, 1.5, 1, 1])
-    kernel("interpolate_shapes")(notional, nothing, nothing, log_shapes, quantiles, out)
+    kernel("level_bands")(
+        *given, np.zeros(2), tiers, sure, 0.0, log_shapes, quantiles, 3.0, out
+    )  # fmt: skip
     np.testing.assert_allclose(out, np.stack([notional, notional]))
+    kernel("level_bands")(
+        *given, np.zeros(2), tiers, np.array([0.0, 2.0]), 0.0, log_shapes, quantiles, 3.0, out
+    )  # fmt: skip
+    # An error of 1 between the tiers: shape 1.
+    np.testing.assert_allclose(out[0], 0.5 * notional)
+    np.testing.assert_allclose(out[1], 2.0 * notional)
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy.stats import gamma
 
+from liq_nautilus.core.levels import Uncertainty
 from liq_nautilus.core.levels import bucket_levels
 from liq_nautilus.core.levels import shown_bucket_size
-from liq_nautilus.core.levels import uncertainty_band
 
 
 @pytest.mark.parametrize(
@@ -55,9 +55,16 @@ def test_nothing_in_nothing_out():
     assert all(part.size == 0 for part in found)
 
 
+def bands(notional, lump, dispersion):
+    """Return the bands of longs of one tier whose share is known."""
+    known = Uncertainty(np.array([lump, lump]), np.array([10.0]), np.zeros(1), dispersion)
+    n = notional.size
+    return known.bands(notional, np.ones(n, dtype=np.int8), np.full(n, 10.0))
+
+
 def test_band_holds_ninety_per_cent_of_a_gamma_distribution():
     notional = np.array([2e5, 1e6, 1e8])
-    low, high = uncertainty_band(notional, 50_000.0, 0.5)
+    low, high = bands(notional, 50_000.0, 0.5)
     variance = 50_000.0 * notional + (0.5 * notional) ** 2
     shape = notional**2 / variance
     np.testing.assert_allclose(low, gamma.ppf(0.05, shape, scale=notional / shape), rtol=2e-2)
@@ -66,10 +73,10 @@ def test_band_holds_ninety_per_cent_of_a_gamma_distribution():
 
 def test_band_narrows_to_the_estimate_without_uncertainty():
     notional = np.array([0.0, 1e6])
-    low, high = uncertainty_band(notional, 0.0, 0.0)
+    low, high = bands(notional, 0.0, 0.0)
     np.testing.assert_allclose(low, notional, rtol=0.02)
     np.testing.assert_allclose(high, notional, rtol=0.02)
-    low, high = uncertainty_band(notional, 50_000.0, 0.5)
+    low, high = bands(notional, 50_000.0, 0.5)
     assert low[0] == high[0] == 0.0
     assert low[1] < 1e6 < high[1]
 
@@ -77,16 +84,29 @@ def test_band_narrows_to_the_estimate_without_uncertainty():
 def test_a_band_holds_nothing_where_so_few_lumps_may_be_none():
     lump = 50_000.0
     notional = np.array([0.5, 2.9, 3.1, 30.0]) * lump
-    low, high = uncertainty_band(notional, lump, 0.0)
+    low, high = bands(notional, lump, 0.0)
     assert low[:2].tolist() == [0.0, 0.0]
     assert (low[2:] > 0.0).all()
     assert (high > notional).all()
-    units = np.array([1.0, 1.0, 2.0, 2.0]) * lump
-    assert uncertainty_band(notional, units, np.full(4, 0.3))[0][2] == 0.0
+    sided = Uncertainty(np.array([lump, 2.0 * lump]), np.array([10.0]), np.zeros(1), 0.3)
+    sides = np.array([1, 1, -1, -1], dtype=np.int8)
+    assert sided.bands(notional, sides, np.full(4, 10.0))[0][2] == 0.0
+
+
+def test_a_band_widens_with_the_error_of_the_leverages_share():
+    tiers, errors = np.array([5.0, 10.0, 50.0]), np.array([0.2, 1.0, 0.4])
+    leverage = np.array([1.0, 5.0, 7.0, 10.0, 40.0, 50.0, 99.0, 7.0])
+    notional, sides = np.full(8, 1e8), np.full(8, -1, dtype=np.int8)
+    found = Uncertainty(np.zeros(2), tiers, errors, 0.5).bands(notional, sides, leverage)
+    spread = np.hypot(np.interp(leverage, tiers, errors), 0.5)
+    for low, high, deviation in zip(*found, spread, strict=True):
+        known = gamma(deviation**-2, scale=1e8 * deviation**2)
+        assert low == pytest.approx(known.ppf(0.05), rel=2e-2)
+        assert high == pytest.approx(known.ppf(0.95), rel=2e-2)
 
 
 def test_a_band_holds_its_estimate_however_small():
     notional = np.logspace(-3.0, 9.0, 50)
-    low, high = uncertainty_band(notional, 2e6, 0.7)
+    low, high = bands(notional, 2e6, 0.7)
     assert (low <= notional).all()
     assert (high >= notional).all()
