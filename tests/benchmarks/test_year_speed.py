@@ -22,12 +22,11 @@ RUN = (
     "import sys, json, year_market; year_market.run(sys.argv[1], 0.1); "
     "print(json.dumps(year_market.run(*sys.argv[1:])))"
 )
-# The aim is 4; this keeps what is reached.
-MOST = 6.0
+MOST = 4.0
 
 
 def measured(kind):
-    """Return processor seconds and peak memory (megabytes) of a run of minute bars."""
+    """Return processor seconds and peak memory (kilobytes) of a run of minute bars."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", RUN, kind, str(DAYS)],
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
@@ -42,10 +41,11 @@ def runs():
 
 
 def test_a_long_run_stays_within_a_multiple_of_the_bare_engine(runs, capsys):
-    bare = runs["bare"]["seconds"]
-    ratios = {kind: round(run["seconds"] / bare, 2) for kind, run in runs.items()}
-    say(capsys, f"{DAYS:g} days, processor time over the bare engine's: {ratios}")
-    assert ratios["all"] < MOST
+    whole = ratios_of({kind: run["seconds"] for kind, run in runs.items()})
+    without = ratios_of({kind: run["seconds"] - run["making"] for kind, run in runs.items()})
+    say(capsys, f"{DAYS:g} days, processor time over the bare engine's: {whole}")
+    say(capsys, f"not counting that of making the data: {without}")
+    assert whole["all"] < MOST
 
 
 def test_publishing_costs_at_most_a_quarter_more_than_computing(runs, capsys):
@@ -58,6 +58,10 @@ def test_memory_is_bounded(runs, capsys):
     peak, bare = (runs[kind]["peak_kilobytes"] / MEGABYTE for kind in ("all", "bare"))
     say(capsys, f"peak memory: {peak:.0f} MB, the bare engine's {bare:.0f} MB")
     assert peak < 700.0
+
+
+def ratios_of(seconds):
+    return {kind: round(value / seconds["bare"], 2) for kind, value in seconds.items()}
 
 
 def say(capsys, text):

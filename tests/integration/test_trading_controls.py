@@ -15,7 +15,7 @@ after them; what they cost is asserted by itself. That the control can fail is a
 
 The shipped parameters are fitted on real data: in `cascade`, whose leveraged positions are other
 than theirs, they expect more to be liquidated and say REVERSAL_OPPORTUNITY less often. P&L still
-tells (+4,185 USDT a week, +2,357 to +6,013); the returns after those signals by themselves do not
+tells (+4,022 USDT a week, +2,432 to +5,613); the returns after those signals by themselves do not
 with so few (+1.6 % a week, -0.2 to +3.3), so that only their sign is asserted.
 """
 
