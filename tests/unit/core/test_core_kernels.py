@@ -441,6 +441,20 @@ def test_bands_are_interpolated_and_held_at_the_ends(kernel):
     np.testing.assert_allclose(out[1], 2.0 * notional)
 
 
+def test_a_band_takes_the_error_of_its_levels_leverage(kernel):
+    log_shapes = np.log(np.array([0.01, 100.0]))
+    quantiles = np.array([[0.0, 1.0], [2.0, 1.0]])
+    tiers, errors = np.array([5.0, 10.0, 50.0]), np.array([0.5, 1.0, 2.0])
+    leverage = np.array([1.0, 5.0, 30.0, 99.0, 50.0, 7.5, 10.0, 2.0])
+    sides, notional, out = np.ones(8, dtype=np.int8), np.ones(8), np.empty((2, 8))
+    kernel("level_bands")(
+        notional, sides, leverage, np.zeros(2), tiers, errors, 0.0, log_shapes, quantiles, 3.0, out
+    )  # fmt: skip
+    expected = 0.5 - np.log10(np.interp(leverage, tiers, errors)) / 2.0
+    np.testing.assert_allclose(out[0], expected)
+    np.testing.assert_allclose(out[1], 2.0 - expected)
+
+
 @pytest.mark.parametrize(
     ("low", "high"), [(0.0, 4.0), (1.25, 1.75), (0.5, 2.5), (-9.0, 90.0), (2.0, 2.0), (8.0, 9.0)]
 )
