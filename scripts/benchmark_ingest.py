@@ -79,8 +79,8 @@ def documented(path: Path, catalog: Path) -> None:
     from nautilus_trader.persistence.wranglers import BarDataWrangler
     from nautilus_trader.persistence.wranglers import TradeTickDataWrangler
 
+    from liq_nautilus.nautilus.catalog.kinds import bar_type
     from liq_nautilus.nautilus.instruments import built_in_instrument
-    from liq_nautilus.nautilus.targets import bar_type
 
     instrument = built_in_instrument("BTCUSDT")
     frame = pd.read_csv(path)
@@ -104,7 +104,7 @@ def documented(path: Path, catalog: Path) -> None:
 
 
 def ours(path: Path, catalog: Path) -> None:
-    from liq_nautilus.nautilus.ingest import ingest
+    from liq_nautilus.nautilus.ingest.ingest import ingest
 
     ingest(path, catalog)
 

@@ -63,7 +63,7 @@ def run_demo(out: Path) -> Path:
 
 def write_pages(demo: Path, folder: Path) -> dict[str, Path]:
     """Write a page for each single figure of a report."""
-    from liq_nautilus.nautilus.results import read_run
+    from liq_nautilus.nautilus.backtest.results import read_run
     from liq_nautilus.reports.pages import report_figures
     from liq_nautilus.reports.pages import report_grid
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from liq_nautilus.studies.fitting import Fit
-    from liq_nautilus.studies.windows import Window
+    from liq_nautilus.studies.inputs.windows import Window
 
 
 def accuracy(
@@ -88,9 +88,9 @@ def _fits(
     windows: list[Window], params: Path | None, *, walk_forward: bool, refresh: bool
 ) -> tuple[Callable[[int], Fit], str]:
     from liq_nautilus.studies.calibrating import Calibrator
-    from liq_nautilus.studies.files import SHIPPED_SOURCE
-    from liq_nautilus.studies.files import read_fit
-    from liq_nautilus.studies.files import shipped_fit
+    from liq_nautilus.studies.parameter_files import SHIPPED_SOURCE
+    from liq_nautilus.studies.parameter_files import read_fit
+    from liq_nautilus.studies.parameter_files import shipped_fit
 
     if walk_forward:
         calibrator = Calibrator(progress=say, refresh=refresh)
@@ -100,7 +100,7 @@ def _fits(
 
 
 def _check_models(names: list[str]) -> None:
-    from liq_nautilus.studies.benchmark import ALL_MODELS
+    from liq_nautilus.studies.window_scores import ALL_MODELS
 
     for name in names:
         if name not in ALL_MODELS:
@@ -109,9 +109,9 @@ def _check_models(names: list[str]) -> None:
 
 
 def _write_report(document: dict[str, Any], path: Path) -> None:
-    from liq_nautilus.studies.files import write_text
-    from liq_nautilus.studies.report import html_report
-    from liq_nautilus.studies.report import markdown_report
+    from liq_nautilus.reports.accuracy_page import html_report
+    from liq_nautilus.reports.accuracy_page import markdown_report
+    from liq_nautilus.studies.parameter_files import write_text
 
     is_page = path.suffix.lower() in {".html", ".htm"}
     write_text(path, (html_report if is_page else markdown_report)(document), "--report")

@@ -23,7 +23,7 @@ from liq_nautilus.cli.common import window_ns
 from liq_nautilus.errors import SettingError
 
 if TYPE_CHECKING:
-    from liq_nautilus.nautilus.options import BacktestOptions
+    from liq_nautilus.nautilus.backtest.options import BacktestOptions
 
 _KEYS: Final = ("catalog", "symbol", "start", "end", "bar", "params", "out")
 
@@ -49,8 +49,8 @@ def backtest(
     as_json: JsonOption = False,
 ) -> None:
     """Run a strategy with signals off and on over the same data, and write a report."""
-    from liq_nautilus.nautilus.backtest import run_paired
-    from liq_nautilus.nautilus.results import read_run
+    from liq_nautilus.nautilus.backtest.paired import run_paired
+    from liq_nautilus.nautilus.backtest.results import read_run
     from liq_nautilus.reports.pages import write_report
 
     given = {
@@ -73,7 +73,7 @@ def backtest(
 
 
 def _document(config: Path | None) -> dict[str, Any]:
-    from liq_nautilus.nautilus.options import PASSED_ON
+    from liq_nautilus.nautilus.backtest.options import PASSED_ON
 
     if config is None:
         return {}
@@ -94,7 +94,7 @@ def _document(config: Path | None) -> dict[str, Any]:
 
 
 def _options(document: dict[str, Any], given: dict[str, Any]) -> BacktestOptions:
-    from liq_nautilus.nautilus.options import options_from_document
+    from liq_nautilus.nautilus.backtest.options import options_from_document
 
     # What stands on the command line wins over the file.
     values = {key: document.get(key) if given[key] is None else given[key] for key in _KEYS}

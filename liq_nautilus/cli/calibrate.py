@@ -47,7 +47,7 @@ def calibrate(
     from datetime import datetime
 
     from liq_nautilus.studies.calibrating import Calibrator
-    from liq_nautilus.studies.files import write_fit
+    from liq_nautilus.studies.parameter_files import write_fit
 
     windows = chosen_windows(
         catalog, symbol, _spans(start or [], end or []), labels, bar, refresh=refresh

@@ -43,7 +43,7 @@ def demo(
     """Simulate a market, write it as Binance's files, ingest, backtest, report: under a minute."""
     _prepare(out, days=days, seed=seed)
     with _step("simulating the market"):
-        from liq_nautilus.market.files import write_files
+        from liq_nautilus.market.dump_files import write_files
         from liq_nautilus.market.simulation import simulate
         from liq_nautilus.market.worlds import world
 
@@ -51,12 +51,12 @@ def demo(
     with _step("writing its files"):
         write_files(market, out / "files")
     with _step("ingesting them into a catalog"):
-        from liq_nautilus.nautilus.ingest import ingest
+        from liq_nautilus.nautilus.ingest.ingest import ingest
 
         ingest(out / "files", out / "catalog")
     with _step("backtesting, signals off and on"):
-        from liq_nautilus.nautilus.backtest import run_paired
-        from liq_nautilus.nautilus.options import BacktestOptions
+        from liq_nautilus.nautilus.backtest.options import BacktestOptions
+        from liq_nautilus.nautilus.backtest.paired import run_paired
 
         # The rivals at random moments take a run each: too long for a first look.
         options = BacktestOptions(catalog=out / "catalog", out=out, random_runs=0)

@@ -26,9 +26,9 @@ from liq_nautilus.cli.logs import logging_to
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from liq_nautilus.data.files import SourceFile
-    from liq_nautilus.nautilus.ingest import Progress
-    from liq_nautilus.nautilus.summary import IngestSummary
+    from liq_nautilus.data.finding import SourceFile
+    from liq_nautilus.nautilus.ingest.account import IngestSummary
+    from liq_nautilus.nautilus.ingest.ingest import Progress
 
 _LISTED_ISSUES = 20
 _log = logging.getLogger("liq_nautilus.ingest")
@@ -53,7 +53,7 @@ def ingest(
     as_json: JsonOption = False,
 ) -> None:
     """Bring Binance's files into the catalog; a second run changes nothing."""
-    from liq_nautilus.nautilus.ingest import ingest as run
+    from liq_nautilus.nautilus.ingest.ingest import ingest as run
 
     start_ns, end_ns = window_ns(start, end)
     with logging_to(log_file, log_format), _progress() as progress:

@@ -51,12 +51,12 @@ def levels(
     as_json: JsonOption = False,
 ) -> None:
     """Print the liquidation levels by price and side."""
-    from liq_nautilus.nautilus import reading
-    from liq_nautilus.queries import levels_at
+    from liq_nautilus.nautilus.catalog.inventory import only_symbol
+    from liq_nautilus.queries.map_at import levels_at
 
     at_ns = time_ns(at, "--at")
     parameters = _parameters(params)
-    chosen = reading.only_symbol(catalog, symbol)
+    chosen = only_symbol(catalog, symbol)
     found = levels_at(catalog, chosen, model, leverage=leverage, at_ns=at_ns, parameters=parameters)
     document = levels_document(found, chosen)
     if as_json:

@@ -16,9 +16,9 @@ from liq_nautilus.cli.common import iso_time
 from liq_nautilus.cli.common import print_json
 
 if TYPE_CHECKING:
-    from liq_nautilus.data.quality import DayQuality
-    from liq_nautilus.data.quality import Stretch
-    from liq_nautilus.nautilus.quality import SeriesReport
+    from liq_nautilus.data.quality_rules import DayQuality
+    from liq_nautilus.data.quality_rules import Stretch
+    from liq_nautilus.nautilus.catalog.quality import SeriesReport
 
 _DAY_NS = 86_400_000_000_000
 _COUNTS = (
@@ -52,10 +52,10 @@ def quality(
     catalog holds none of them. A score is the share of rows that are there and without fault; a bar
     of zero volume is a quarter of a fault.
     """
-    from liq_nautilus.nautilus.quality import QUALITY_WEIGHTS
-    from liq_nautilus.nautilus.quality import assess_catalog
-    from liq_nautilus.nautilus.quality import data_quality_score
-    from liq_nautilus.nautilus.quality import quality_parts
+    from liq_nautilus.nautilus.catalog.quality import QUALITY_WEIGHTS
+    from liq_nautilus.nautilus.catalog.quality import assess_catalog
+    from liq_nautilus.nautilus.catalog.quality import data_quality_score
+    from liq_nautilus.nautilus.catalog.quality import quality_parts
 
     reports = assess_catalog(catalog, symbols=symbol, kinds=kind)
     names = sorted({report.series.symbol for report in reports})

@@ -12,7 +12,7 @@ from liq_nautilus.cli.common import say
 from liq_nautilus.errors import DataGapError
 
 if TYPE_CHECKING:
-    from liq_nautilus.studies.windows import Window
+    from liq_nautilus.studies.inputs.windows import Window
 
 SymbolOption = Annotated[
     str | None, typer.Option("--symbol", help="Symbol such as BTCUSDT; the only one by default.")
@@ -41,11 +41,11 @@ def chosen_windows(
     In refresh mode those whose bars are as long as the label intervals are left out: there the map
     cannot be refreshed, and a regression learnt on finer bars would not know them.
     """
-    from liq_nautilus.nautilus.reading import only_symbol
-    from liq_nautilus.studies.loading import Request
-    from liq_nautilus.studies.loading import load_windows
-    from liq_nautilus.studies.times import iso
-    from liq_nautilus.studies.windows import has_finer_bars
+    from liq_nautilus.nautilus.catalog.inventory import only_symbol
+    from liq_nautilus.studies.inputs.loading import Request
+    from liq_nautilus.studies.inputs.loading import load_windows
+    from liq_nautilus.studies.inputs.windows import has_finer_bars
+    from liq_nautilus.times import iso
 
     name = only_symbol(catalog, symbol)
     windows = [

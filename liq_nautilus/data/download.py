@@ -18,10 +18,10 @@ from typing import Protocol
 
 import httpx
 
-from liq_nautilus.data.intervals import INTERVALS
 from liq_nautilus.data.kinds import KINDS
 from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError
+from liq_nautilus.times import INTERVALS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from liq_nautilus.data.intervals import interval_ns
 from liq_nautilus.data.values import NO_FORM
 from liq_nautilus.data.values import NOISE_PLACES
 from liq_nautilus.data.values import Value
@@ -23,6 +22,7 @@ from liq_nautilus.data.values import number
 from liq_nautilus.data.values import optional_number
 from liq_nautilus.data.values import text_moment
 from liq_nautilus.data.values import whole
+from liq_nautilus.times import interval_ns
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,9 @@ import pyarrow.compute as pc
 
 from liq_nautilus.data.cleaning import SEPARATOR
 from liq_nautilus.data.cleaning import write_clean_lines
-from liq_nautilus.data.intervals import DAY_NS
 from liq_nautilus.data.source import scan
 from liq_nautilus.errors import SchemaError
+from liq_nautilus.times import DAY_NS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

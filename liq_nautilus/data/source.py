@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from io import BufferedReader
 
-    from liq_nautilus.data.files import SourceFile
+    from liq_nautilus.data.finding import SourceFile
 
 LONGEST_LINE: Final = 65_536
 _BLOCK: Final = 1 << 20

@@ -21,12 +21,12 @@ from liq_nautilus.core.feed import liquidation_event
 from liq_nautilus.core.feed import open_interest_event
 from liq_nautilus.core.feed import time_event
 from liq_nautilus.core.feed import trades_event
+from liq_nautilus.core.forced_close import brackets_of
 from liq_nautilus.core.parameters import TrackerParameters
 from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.errors import SettingError
 from liq_nautilus.nautilus.config import SECOND_NS
 from liq_nautilus.nautilus.instruments import binance_symbol
-from liq_nautilus.nautilus.liquidation import brackets_of
 from liq_nautilus.nautilus.publisher import PublishedStore
 from liq_nautilus.nautilus.snapshots import bytes_to_state
 from liq_nautilus.nautilus.snapshots import state_to_bytes

@@ -18,13 +18,13 @@ import pandas as pd
 from plotly.offline import get_plotlyjs
 
 from liq_nautilus.core.levels import shown_bucket_size
-from liq_nautilus.reports import evidence
+from liq_nautilus.reports import signal_worth
 from liq_nautilus.reports import tables
-from liq_nautilus.reports.comparison import comparison_figure
 from liq_nautilus.reports.equity import equity_figure
 from liq_nautilus.reports.heatmap import heatmap_figure
 from liq_nautilus.reports.heatmap import hover_template
 from liq_nautilus.reports.maps import liquidation_map_figure
+from liq_nautilus.reports.model_panels import comparison_figure
 from liq_nautilus.reports.raster import HeatmapGrid
 from liq_nautilus.reports.raster import heatmap_grid
 from liq_nautilus.reports.raster import shown_prices
@@ -132,7 +132,7 @@ def write_report(
     Parameters
     ----------
     result : PairedRun
-        The run, such as `liq_nautilus.nautilus.results.read_run` returns.
+        The run, such as `liq_nautilus.nautilus.backtest.results.read_run` returns.
     path : Path
         The HTML file to write; replaced as a whole, or not at all.
     others : sequence of PairedRun, optional
@@ -290,13 +290,13 @@ def _other_symbol(run: PairedRun, figures: Mapping[str, go.Figure]) -> list[str]
 
 
 def _evidence(result: PairedRun, of: str | None) -> str:
-    if not evidence.has_evidence(result.summary, result.events):
+    if not signal_worth.has_evidence(result.summary, result.events):
         return ""
     return (
         f'<div class="columns even">\n{_followed(result, of)}\n'
         '<section><h2>Against rivals</h2>\n<p class="caption">The same strategy with signals '
         "that know nothing of the map; P&amp;L against the run without signals.</p>\n"
-        f"{evidence.rivals_table(result.summary)}</section>\n</div>"
+        f"{signal_worth.rivals_table(result.summary)}</section>\n</div>"
     )
 
 
@@ -306,7 +306,7 @@ def _followed(run: PairedRun, of: str | None) -> str:
         '<p class="caption">After AVOID the size of the move, after REVERSAL the return of the '
         "trade it argues for; beside it the same after moments of like volatility or move. The map "
         "is worth something where the 95\u00a0% interval of the difference leaves out zero.</p>\n"
-        f"{evidence.events_table(run.events)}</section>"
+        f"{signal_worth.events_table(run.events)}</section>"
     )
 
 

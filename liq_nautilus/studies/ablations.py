@@ -16,24 +16,24 @@ from typing import Literal
 
 import numpy as np
 
-from liq_nautilus.core.bootstrap import PairedScores
-from liq_nautilus.core.bootstrap import spearman_difference
-from liq_nautilus.core.calibration import fit_mix
-from liq_nautilus.core.paths import path_features
 from liq_nautilus.core.records import LONG
-from liq_nautilus.core.regression import fit_rank_regression
-from liq_nautilus.core.scoring import spearman
+from liq_nautilus.core.science.bootstrap import PairedScores
+from liq_nautilus.core.science.bootstrap import spearman_difference
+from liq_nautilus.core.science.column_weights import fit_mix
+from liq_nautilus.core.science.path_regression import fit_rank_regression
+from liq_nautilus.core.science.paths import path_features
+from liq_nautilus.core.science.scoring import spearman
 from liq_nautilus.errors import DataGapError
+from liq_nautilus.studies.ablation_changes import fresher_open_interest
+from liq_nautilus.studies.ablation_changes import one_sided
+from liq_nautilus.studies.ablation_changes import without_mark
+from liq_nautilus.studies.ablation_changes import without_volume
 from liq_nautilus.studies.calibrating import PRIOR
-from liq_nautilus.studies.changes import fresher_open_interest
-from liq_nautilus.studies.changes import one_sided
-from liq_nautilus.studies.changes import without_mark
-from liq_nautilus.studies.changes import without_volume
 from liq_nautilus.studies.fitting import N_PATH_INPUTS
 from liq_nautilus.studies.fitting import SIDE_NAMES
 from liq_nautilus.studies.fitting import prior_weights
-from liq_nautilus.studies.replay import replay
-from liq_nautilus.studies.windows import halves
+from liq_nautilus.studies.inputs.windows import halves
+from liq_nautilus.studies.map_readings import replay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.studies.fitting import Fit
-    from liq_nautilus.studies.windows import Window
+    from liq_nautilus.studies.inputs.windows import Window
 
 type Part = Literal["all", "no openings", "no background", "map only"]
 

@@ -7,11 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from liq_nautilus.core.bootstrap import spearman_difference
-from liq_nautilus.studies.benchmark import METRICS
-from liq_nautilus.studies.benchmark import relation_of
-from liq_nautilus.studies.benchmark import score_side
-from liq_nautilus.studies.benchmark import side_name
+from liq_nautilus.core.science.bootstrap import spearman_difference
 from liq_nautilus.studies.evidence import gather
 from liq_nautilus.studies.fitting import FROZEN
 from liq_nautilus.studies.fitting import PATH
@@ -22,18 +18,22 @@ from liq_nautilus.studies.fitting import PATH_REGRESSION
 from liq_nautilus.studies.fitting import REFRESH
 from liq_nautilus.studies.fitting import SIDE_NAMES
 from liq_nautilus.studies.location import LocationStudy
-from liq_nautilus.studies.reliability import measure_signals
-from liq_nautilus.studies.times import iso
+from liq_nautilus.studies.signal_reliability import measure_signals
+from liq_nautilus.studies.window_scores import METRICS
+from liq_nautilus.studies.window_scores import relation_of
+from liq_nautilus.studies.window_scores import score_side
+from liq_nautilus.studies.window_scores import side_name
+from liq_nautilus.times import iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Sequence
 
-    from liq_nautilus.core.bootstrap import PairedScores
-    from liq_nautilus.studies.benchmark import Scores
-    from liq_nautilus.studies.benchmark import SideScores
+    from liq_nautilus.core.science.bootstrap import PairedScores
     from liq_nautilus.studies.fitting import Fit
-    from liq_nautilus.studies.windows import Window
+    from liq_nautilus.studies.inputs.windows import Window
+    from liq_nautilus.studies.window_scores import Scores
+    from liq_nautilus.studies.window_scores import SideScores
 
 # Claims by name: the two predictions whose rank correlations are compared.
 _INCREMENTS = {

@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from liq_nautilus.core.calibration import coordinate_search
-from liq_nautilus.core.calibration import fit_mix
-from liq_nautilus.core.calibration import fit_reported_share
 from liq_nautilus.core.parameters import TrackerParameters
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
-from liq_nautilus.core.shares import ShareFit
-from liq_nautilus.core.shares import fit_shares
+from liq_nautilus.core.science.column_weights import coordinate_search
+from liq_nautilus.core.science.column_weights import fit_mix
+from liq_nautilus.core.science.column_weights import fit_reported_share
+from liq_nautilus.core.science.leverage_shares import ShareFit
+from liq_nautilus.core.science.leverage_shares import fit_shares
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.studies.evidence import gather
 from liq_nautilus.studies.fitting import FROZEN
@@ -28,10 +28,10 @@ from liq_nautilus.studies.fitting import Fit
 from liq_nautilus.studies.fitting import best_model_of
 from liq_nautilus.studies.fitting import fit_side
 from liq_nautilus.studies.fitting import prior_fit
-from liq_nautilus.studies.replay import replay
-from liq_nautilus.studies.windows import ORDERS_SOURCE
-from liq_nautilus.studies.windows import bar_by_bar
-from liq_nautilus.studies.windows import labels_from_orders
+from liq_nautilus.studies.inputs.windows import ORDERS_SOURCE
+from liq_nautilus.studies.inputs.windows import bar_by_bar
+from liq_nautilus.studies.inputs.windows import labels_from_orders
+from liq_nautilus.studies.map_readings import replay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from liq_nautilus.core.records import FloatArray
-    from liq_nautilus.studies.replay import Readings
-    from liq_nautilus.studies.windows import Window
+    from liq_nautilus.studies.inputs.windows import Window
+    from liq_nautilus.studies.map_readings import Readings
 
 # What is searched, and the values that are tried.
 CANDIDATES: dict[str, tuple[float, ...]] = {

@@ -8,28 +8,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from liq_nautilus.core.baselines import Context
-from liq_nautilus.core.baselines import baseline_designs
-from liq_nautilus.core.paths import path_features
 from liq_nautilus.core.records import LONG
+from liq_nautilus.core.science.baselines import Context
+from liq_nautilus.core.science.baselines import baseline_designs
+from liq_nautilus.core.science.paths import path_features
 from liq_nautilus.core.tracker import MODEL_NAMES
 from liq_nautilus.studies.fitting import FITTED_MODEL
 from liq_nautilus.studies.fitting import FROZEN
 from liq_nautilus.studies.fitting import REFRESH
 from liq_nautilus.studies.fitting import SHIFTED_MAP
-from liq_nautilus.studies.replay import replay
-from liq_nautilus.studies.replay import tier_multiples
-from liq_nautilus.studies.replay import tier_ratios
-from liq_nautilus.studies.replay import turnover_known
-from liq_nautilus.studies.windows import bar_by_bar
-from liq_nautilus.studies.windows import last_known
+from liq_nautilus.studies.inputs.windows import bar_by_bar
+from liq_nautilus.studies.inputs.windows import last_known
+from liq_nautilus.studies.map_readings import replay
+from liq_nautilus.studies.map_readings import tier_multiples
+from liq_nautilus.studies.map_readings import tier_ratios
+from liq_nautilus.studies.map_readings import turnover_known
 
 if TYPE_CHECKING:
     from liq_nautilus.core.parameters import TrackerParameters
-    from liq_nautilus.core.paths import TimeArray
     from liq_nautilus.core.records import FloatArray
-    from liq_nautilus.studies.replay import Readings
-    from liq_nautilus.studies.windows import Window
+    from liq_nautilus.core.science.paths import TimeArray
+    from liq_nautilus.studies.inputs.windows import Window
+    from liq_nautilus.studies.map_readings import Readings
 
 TRADE_MODEL = "py_liquidation_map"
 ORIGINAL_MAP = "py_liquidation_map_original"

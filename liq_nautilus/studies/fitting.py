@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from liq_nautilus.core.calibration import fit_mix
 from liq_nautilus.core.parameters import TrackerParameters
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
-from liq_nautilus.core.regression import RankRegression
-from liq_nautilus.core.regression import fit_rank_regression
-from liq_nautilus.core.scoring import PowerScale
-from liq_nautilus.core.scoring import fit_scale
-from liq_nautilus.core.scoring import spearman
+from liq_nautilus.core.science.column_weights import fit_mix
+from liq_nautilus.core.science.path_regression import RankRegression
+from liq_nautilus.core.science.path_regression import fit_rank_regression
+from liq_nautilus.core.science.scoring import PowerScale
+from liq_nautilus.core.science.scoring import fit_scale
+from liq_nautilus.core.science.scoring import spearman
 from liq_nautilus.errors import SettingError
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ import numpy as np
 from liq_nautilus.core.feed import Feed
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
-from liq_nautilus.core.scoring import location_log_likelihood
+from liq_nautilus.core.science.scoring import location_log_likelihood
 from liq_nautilus.core.tracker import MODEL_NAMES
 from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.studies.evidence import TRADE_MODEL
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.studies.fitting import Fit
-    from liq_nautilus.studies.windows import Window
+    from liq_nautilus.studies.inputs.windows import Window
 
 # A native bucket around an event.
 _HALF_BUCKET = 2.5e-4

@@ -15,22 +15,22 @@ from typing import Final
 
 import numpy as np
 
-from liq_nautilus.core.baselines import DISTANCES
-from liq_nautilus.core.baselines import distance_steps
-from liq_nautilus.core.calibration import fit_mix
 from liq_nautilus.core.feed import Feed
 from liq_nautilus.core.levels import shown_bucket_size
-from liq_nautilus.core.paths import DAY_NS
 from liq_nautilus.core.records import LONG
+from liq_nautilus.core.science.baselines import DISTANCES
+from liq_nautilus.core.science.baselines import distance_steps
+from liq_nautilus.core.science.column_weights import fit_mix
+from liq_nautilus.core.science.paths import DAY_NS
 from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.market.simulation import simulate
 from liq_nautilus.market.worlds import world
 from liq_nautilus.studies.calibrating import Calibrator
 from liq_nautilus.studies.calibrating import reported_share
 from liq_nautilus.studies.fitting import SIDE_NAMES
-from liq_nautilus.studies.replay import tier_ratios
-from liq_nautilus.studies.simulated import simulated_window
-from liq_nautilus.studies.windows import halves
+from liq_nautilus.studies.inputs.simulated import simulated_window
+from liq_nautilus.studies.inputs.windows import halves
+from liq_nautilus.studies.map_readings import tier_ratios
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from liq_nautilus.core.parameters import TrackerParameters
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.market.record import SimulatedMarket
-    from liq_nautilus.studies.windows import Window
+    from liq_nautilus.studies.inputs.windows import Window
 
 # Compared within this fraction of the price, where clusters are looked for.
 PRICE_RANGE: Final = 0.1

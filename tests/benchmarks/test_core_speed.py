@@ -4,9 +4,9 @@ import time
 
 import numpy as np
 import pytest
-from streams import DAY
-from streams import START
-from streams import made_up_days
+from support.streams import DAY
+from support.streams import START
+from support.streams import made_up_days
 
 from liq_nautilus.core import feed
 from liq_nautilus.core.parameters import TrackerParameters

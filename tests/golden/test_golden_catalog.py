@@ -6,10 +6,6 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from data_files import KINDS
-from data_files import SYMBOL
-from data_files import digest
-from data_files import write_file
 from nautilus_trader.model.data import Bar
 from nautilus_trader.model.data import IndexPriceUpdate
 from nautilus_trader.model.data import MarkPriceUpdate
@@ -18,14 +14,18 @@ from nautilus_trader.model.objects import Price
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
 from nautilus_trader.persistence.wranglers import BarDataWrangler
 from nautilus_trader.persistence.wranglers import TradeTickDataWrangler
+from support.data_files import KINDS
+from support.data_files import SYMBOL
+from support.data_files import digest
+from support.data_files import write_file
 
 from liq_nautilus.data import plain
-from liq_nautilus.nautilus import series
-from liq_nautilus.nautilus.catalog import partition_file_name
-from liq_nautilus.nautilus.catalog import partitions_of
-from liq_nautilus.nautilus.ingest import ingest
+from liq_nautilus.nautilus.catalog.kinds import bar_type
+from liq_nautilus.nautilus.catalog.layout import partition_file_name
+from liq_nautilus.nautilus.catalog.layout import partitions_of
+from liq_nautilus.nautilus.ingest import series_ingestion
+from liq_nautilus.nautilus.ingest.ingest import ingest
 from liq_nautilus.nautilus.instruments import built_in_instrument
-from liq_nautilus.nautilus.targets import bar_type
 
 DAY_ROWS = 1440
 BTC = built_in_instrument(SYMBOL)
@@ -90,7 +90,7 @@ def content(catalog: Path, folder: str) -> dict[str, tuple]:
 def way(request, monkeypatch):
     """Read small files as the large ones are, too: by the compiled loop, block by block."""
     if request.param == "streamed":
-        monkeypatch.setattr(series, "_STREAM_BYTES", 0)
+        monkeypatch.setattr(series_ingestion, "_STREAM_BYTES", 0)
         monkeypatch.setattr(plain, "_BLOCK_BYTES", 1 << 20)
 
 

@@ -5,35 +5,35 @@ import threading
 from pathlib import Path
 
 import pytest
-from data_files import DAY_MS
-from data_files import KINDS
-from data_files import MINUTE_MS
-from data_files import START_MS
-from data_files import digest
-from data_files import parsed
-from data_files import stored_rows
-from data_files import write_bytes
-from data_files import write_file
 from nautilus_trader.core import nautilus_pyo3
 from nautilus_trader.model.data import Bar
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
+from support.data_files import DAY_MS
+from support.data_files import KINDS
+from support.data_files import MINUTE_MS
+from support.data_files import START_MS
+from support.data_files import digest
+from support.data_files import parsed
+from support.data_files import stored_rows
+from support.data_files import write_bytes
+from support.data_files import write_file
 
 from liq_nautilus.data import plain
 from liq_nautilus.data import rows
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError
-from liq_nautilus.nautilus import ingest as ingest_module
-from liq_nautilus.nautilus import series
-from liq_nautilus.nautilus import store
-from liq_nautilus.nautilus.catalog import writing_lock
-from liq_nautilus.nautilus.ingest import ingest
+from liq_nautilus.nautilus.catalog.ingest_notes import read_records
+from liq_nautilus.nautilus.catalog.layout import writing_lock
+from liq_nautilus.nautilus.catalog.reading import read_bars
+from liq_nautilus.nautilus.catalog.reading import read_open_interest
+from liq_nautilus.nautilus.catalog.reading import read_taker_volume
+from liq_nautilus.nautilus.catalog.reading import read_trades
+from liq_nautilus.nautilus.ingest import ingest as ingest_module
+from liq_nautilus.nautilus.ingest import partitions
+from liq_nautilus.nautilus.ingest import series_ingestion
+from liq_nautilus.nautilus.ingest.ingest import ingest
 from liq_nautilus.nautilus.instruments import instruments_from_exchange_info
-from liq_nautilus.nautilus.reading import read_bars
-from liq_nautilus.nautilus.reading import read_open_interest
-from liq_nautilus.nautilus.reading import read_taker_volume
-from liq_nautilus.nautilus.reading import read_trades
-from liq_nautilus.nautilus.records import read_records
 
 KLINES, METRICS, AGG_TRADES = KINDS["klines"], KINDS["metrics"], KINDS["aggTrades"]
 
@@ -528,7 +528,7 @@ def test_repeated_rows_of_a_file_are_recorded(tmp_path, monkeypatch, name, strea
     lines = kind.lines(60)
     write_file(tmp_path / "source", kind, [*lines[:50], lines[49], lines[12], *lines[50:]])
     if streams:
-        monkeypatch.setattr(series, "_STREAM_BYTES", 0)
+        monkeypatch.setattr(series_ingestion, "_STREAM_BYTES", 0)
     summary = ingest(tmp_path / "source", tmp_path / "catalog")
     assert counts(summary, kind.series) == (62, 60, 0, 2, 0)
     (record,) = read_records(tmp_path / "catalog", kind.series, "BTCUSDT")
@@ -538,8 +538,8 @@ def test_repeated_rows_of_a_file_are_recorded(tmp_path, monkeypatch, name, strea
 def test_streaming_gives_the_same_bytes(tmp_path, monkeypatch):
     source = fill(tmp_path / "source")
     ingest(source, tmp_path / "together")
-    monkeypatch.setattr(series, "_STREAM_BYTES", 1)
-    monkeypatch.setattr(store, "_ROWS_PER_WRITE", store.ROWS_PER_GROUP)
+    monkeypatch.setattr(series_ingestion, "_STREAM_BYTES", 1)
+    monkeypatch.setattr(partitions, "_ROWS_PER_WRITE", partitions.ROWS_PER_GROUP)
     summary = ingest(source, tmp_path / "streamed")
     assert digest(tmp_path / "together") == digest(tmp_path / "streamed")
     assert counts(summary) == (8640, 4320, 0, 4320, 0)
@@ -557,7 +557,7 @@ def test_compiled_reading_of_many_files_gives_the_same_bytes(tmp_path, monkeypat
         size = write_file(tmp_path / "source", AGG_TRADES, part, name=name).stat().st_size
     ingest(tmp_path / "source", tmp_path / "usual")
     # From the third file on it pays to load what reads the last of them.
-    monkeypatch.setattr(series, "_STREAM_BYTES", 5 * size // 2)
+    monkeypatch.setattr(series_ingestion, "_STREAM_BYTES", 5 * size // 2)
     ways = []
     reading = plain.read_plain
     monkeypatch.setattr(plain, "read_plain", lambda *of: ways.append(of) or reading(*of))
@@ -572,7 +572,7 @@ def test_damage_found_late_in_a_stream_leaves_no_trace(tmp_path, monkeypatch):
     lines[-2] = lines[5].replace(",94", ",95")
     write_file(tmp_path / "source", KLINES, lines, name="BTCUSDT-1m-2025")
     one = ingest(tmp_path / "source", tmp_path / "together")
-    monkeypatch.setattr(series, "_STREAM_BYTES", 1)
+    monkeypatch.setattr(series_ingestion, "_STREAM_BYTES", 1)
     two = ingest(tmp_path / "source", tmp_path / "streamed")
     assert one.to_dict() == two.to_dict()
     assert counts(two) == (140_000, 139_998, 2, 0, 0)
@@ -656,7 +656,7 @@ def test_stream_into_what_is_there_adds_only_the_missing_rows(tmp_path, monkeypa
     write_file(tmp_path / "all", kind, lines, name=kind.name[:-3])
     ingest(tmp_path / "all", tmp_path / "at once")
     ingest(tmp_path / "some", tmp_path / "catalog")
-    monkeypatch.setattr(series, "_STREAM_BYTES", 1)
+    monkeypatch.setattr(series_ingestion, "_STREAM_BYTES", 1)
     monkeypatch.setattr(rows, "ROWS_PER_CHUNK", 4_096)
     summary = ingest(tmp_path / "all", tmp_path / "catalog")
     n_there = 100 + len(range(200, 50_000, 3))
@@ -668,7 +668,7 @@ def test_damage_found_early_in_a_stream_starts_it_again_with_care(tmp_path, monk
     lines = AGG_TRADES.lines(300_000)
     lines[2] = lines[2].replace("true", "maybe").replace("false", "maybe")
     write_file(tmp_path / "source", AGG_TRADES, lines)
-    monkeypatch.setattr(series, "_STREAM_BYTES", 1)
+    monkeypatch.setattr(series_ingestion, "_STREAM_BYTES", 1)
     summary = ingest(tmp_path / "source", tmp_path / "catalog")
     assert counts(summary, "aggTrades") == (300_000, 299_999, 1, 0, 0)
     assert summary.issues[0].what == "is_buyer_maker must be true or false, was maybe"

@@ -10,20 +10,20 @@ import time
 from pathlib import Path
 
 import pytest
-from data_files import KINDS
-from data_files import digest
-from data_files import write_file
 from nautilus_trader.model.data import Bar
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
+from support.data_files import KINDS
+from support.data_files import digest
+from support.data_files import write_file
 
-from liq_nautilus.nautilus.ingest import ingest
+from liq_nautilus.nautilus.ingest.ingest import ingest
 
 N_KILLS = 50
 # Says when everything is imported, ingests when told to, and says what that took.
 CHILD = """
 import resource, sys, time
 from pathlib import Path
-from liq_nautilus.nautilus.ingest import ingest
+from liq_nautilus.nautilus.ingest.ingest import ingest
 import json
 print("ready", flush=True)
 sys.stdin.readline()

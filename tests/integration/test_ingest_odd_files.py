@@ -10,20 +10,20 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from data_files import KINDS
-from data_files import digest
-from data_files import stored_rows
-from data_files import write_bytes
-from data_files import write_file
+from support.data_files import KINDS
+from support.data_files import digest
+from support.data_files import stored_rows
+from support.data_files import write_bytes
+from support.data_files import write_file
 
 from liq_nautilus.data import archives
 from liq_nautilus.data import rows
 from liq_nautilus.data.rows import read_careful
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import StoreError
-from liq_nautilus.nautilus import series
-from liq_nautilus.nautilus.ingest import IngestSummary
-from liq_nautilus.nautilus.ingest import ingest
+from liq_nautilus.nautilus.ingest import series_ingestion
+from liq_nautilus.nautilus.ingest.ingest import IngestSummary
+from liq_nautilus.nautilus.ingest.ingest import ingest
 
 KLINES, METRICS, AGG_TRADES = KINDS["klines"], KINDS["metrics"], KINDS["aggTrades"]
 GOOD = "BTCUSDT-1m-2025-01-01"
@@ -150,8 +150,8 @@ def test_disk_that_fails_in_the_middle_of_a_file_costs_that_file_only(source, mo
         return Failing(self) if self == path else opening(self, *rest, **named)
 
     monkeypatch.setattr(Path, "open", guarded)
-    for stream_bytes in (series._STREAM_BYTES, 0):
-        monkeypatch.setattr(series, "_STREAM_BYTES", stream_bytes)
+    for stream_bytes in (series_ingestion._STREAM_BYTES, 0):
+        monkeypatch.setattr(series_ingestion, "_STREAM_BYTES", stream_bytes)
         (said,) = issues_of(source)
         assert "must be readable, Input/output error" in said
 
@@ -239,7 +239,7 @@ def packed(suffix: str) -> bytes:
 @pytest.mark.parametrize("suffix", [".zip", ".csv.gz", "lzma", "bzip2"])
 def test_garbled_archives_are_read_or_refused(tmp_path, suffix):
     """Whatever byte is changed: no failure but the one line, and no row that was not there."""
-    from liq_nautilus.data.files import recognise
+    from liq_nautilus.data.finding import recognise
     from liq_nautilus.errors import SchemaError
 
     random_ = random.Random(5)
@@ -278,8 +278,8 @@ def test_failure_of_duckdb_costs_that_file_only(source, monkeypatch):
         raise duckdb.OutOfMemoryException(msg)
 
     monkeypatch.setattr(rows, "_stray_query", failing)
-    for stream_bytes in (series._STREAM_BYTES, 0):
-        monkeypatch.setattr(series, "_STREAM_BYTES", stream_bytes)
+    for stream_bytes in (series_ingestion._STREAM_BYTES, 0):
+        monkeypatch.setattr(series_ingestion, "_STREAM_BYTES", stream_bytes)
         (said,) = issues_of(source)
         assert "must be read by DuckDB, Out of Memory Error: failed; report" in said
         assert stored_rows(source.parent / "catalog", AGG_TRADES) == []
@@ -289,15 +289,15 @@ def test_stream_that_fails_late_leaves_nothing_behind(tmp_path, monkeypatch):
     lines = AGG_TRADES.lines(30_000)
     write_file(tmp_path / "source", AGG_TRADES, [*lines[:20_000], "x", *lines[20_000:]])
     write_file(tmp_path / "source", KLINES, KLINES.lines(5))
-    monkeypatch.setattr(series, "_STREAM_BYTES", 0)
+    monkeypatch.setattr(series_ingestion, "_STREAM_BYTES", 0)
     reading = read_careful
 
     def failing(file, *rest):
         yield from reading(file, *rest)
         if file.source.kind == "aggTrades":
-            raise series.SchemaError("the disk failed")  # noqa: EM101
+            raise series_ingestion.SchemaError("the disk failed")  # noqa: EM101
 
-    monkeypatch.setattr(series, "read_careful", failing)
+    monkeypatch.setattr(series_ingestion, "read_careful", failing)
     summary: IngestSummary = ingest(tmp_path / "source", tmp_path / "catalog")
     assert [issue.what for issue in summary.issues] == ["the disk failed"]
     assert not list((tmp_path / "catalog" / "data").rglob("trade_tick/**/*.parquet"))

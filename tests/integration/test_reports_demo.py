@@ -15,9 +15,9 @@ from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError
-from liq_nautilus.nautilus.ingest import ingest
-from liq_nautilus.queries import levels_at
-from liq_nautilus.queries import tracker_at
+from liq_nautilus.nautilus.ingest.ingest import ingest
+from liq_nautilus.queries.map_at import levels_at
+from liq_nautilus.queries.map_at import tracker_at
 
 NOON_NS = pd.Timestamp("2026-01-01T12:00:00").value
 RUN_KEYS = {

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from nautilus_trader.backtest.node import BacktestNode
 from nautilus_trader.config import BacktestRunConfig
-from trading_files import write_files
+from support.trading_files import write_files
 from typer.testing import CliRunner
 
 from liq_nautilus.cli.main import app
@@ -16,15 +16,15 @@ from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import LiqNautilusError
 from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError
-from liq_nautilus.nautilus.backtest import run_once
-from liq_nautilus.nautilus.backtest import run_paired
-from liq_nautilus.nautilus.ingest import ingest
-from liq_nautilus.nautilus.options import BacktestOptions
-from liq_nautilus.nautilus.options import options_from_document
-from liq_nautilus.nautilus.results import RunResult
-from liq_nautilus.nautilus.results import read_run
-from liq_nautilus.nautilus.runs import resolve_scope
-from liq_nautilus.nautilus.runs import run_config
+from liq_nautilus.nautilus.backtest.options import BacktestOptions
+from liq_nautilus.nautilus.backtest.options import options_from_document
+from liq_nautilus.nautilus.backtest.paired import run_once
+from liq_nautilus.nautilus.backtest.paired import run_paired
+from liq_nautilus.nautilus.backtest.results import RunResult
+from liq_nautilus.nautilus.backtest.results import read_run
+from liq_nautilus.nautilus.backtest.run_config import resolve_scope
+from liq_nautilus.nautilus.backtest.run_config import run_config
+from liq_nautilus.nautilus.ingest.ingest import ingest
 
 DAY = 86_400_000_000_000
 START = 1_767_225_600_000_000_000

@@ -26,11 +26,11 @@ from typing import Final
 
 import pandas as pd
 import pytest
-from control_runs import backtest_of
-from control_runs import differences_of
-from control_runs import over_seeds
-from control_runs import peeking_of
 from scipy import stats
+from support.control_runs import backtest_of
+from support.control_runs import differences_of
+from support.control_runs import over_seeds
+from support.control_runs import peeking_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from trading_files import write_files
+from support.trading_files import write_files
 
-from liq_nautilus.nautilus.ingest import ingest
+from liq_nautilus.nautilus.ingest.ingest import ingest
 
 EXAMPLES = Path(__file__).parents[2] / "backtests"
 

@@ -4,10 +4,10 @@ import itertools
 import math
 
 import numpy as np
-import oracles
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
+from support import oracles
 
 from liq_nautilus.core import kernels
 from liq_nautilus.core.exposure import Exposure

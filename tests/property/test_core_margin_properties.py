@@ -1,9 +1,9 @@
 import numpy as np
-import oracles
 import pytest
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
+from support import oracles
 
 from liq_nautilus.core.brackets import BUILT_IN
 from liq_nautilus.core.margin import BracketTable

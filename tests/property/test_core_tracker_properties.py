@@ -4,12 +4,12 @@ import itertools
 import pickle
 
 import numpy as np
-import oracles
 import pytest
-import streams
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
+from support import oracles
+from support import streams
 
 from liq_nautilus.core.levels import Uncertainty
 from liq_nautilus.core.levels import bucket_levels

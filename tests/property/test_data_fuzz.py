@@ -5,21 +5,21 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from data_files import KINDS
-from data_files import FileKind
-from data_files import digest
-from data_files import parsed
-from data_files import stored_rows
-from data_files import write_bytes
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
+from support.data_files import KINDS
+from support.data_files import FileKind
+from support.data_files import digest
+from support.data_files import parsed
+from support.data_files import stored_rows
+from support.data_files import write_bytes
 
 from liq_nautilus.data import plain
 from liq_nautilus.errors import DataGapError
-from liq_nautilus.nautilus import series
-from liq_nautilus.nautilus.ingest import IngestSummary
-from liq_nautilus.nautilus.ingest import ingest
+from liq_nautilus.nautilus.ingest import series_ingestion
+from liq_nautilus.nautilus.ingest.ingest import IngestSummary
+from liq_nautilus.nautilus.ingest.ingest import ingest
 
 # As long as a time, and no time: scaled to nanoseconds they leave 64 bits.
 ODD_TIMES = [
@@ -179,7 +179,7 @@ def is_header(line: bytes, kind: FileKind) -> bool:
 def check_damaged(kind: FileKind, text: bytes, *, streams: bool) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         if streams:
-            patch.setattr(series, "_STREAM_BYTES", 0)
+            patch.setattr(series_ingestion, "_STREAM_BYTES", 0)
             patch.setattr(plain, "_BLOCK_BYTES", 500)
         source, catalog = Path(folder) / "source", Path(folder) / "catalog"
         write_bytes(source / kind.kind, kind.name, text)

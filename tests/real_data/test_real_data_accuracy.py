@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from liq_nautilus.nautilus.ingest import ingest
+from liq_nautilus.nautilus.ingest.ingest import ingest
 from liq_nautilus.studies.accuracy import measure_accuracy
 from liq_nautilus.studies.calibrating import Calibrator
 from liq_nautilus.studies.calibrating import data_hash
-from liq_nautilus.studies.files import shipped_fit
-from liq_nautilus.studies.loading import Request
-from liq_nautilus.studies.loading import load_windows
+from liq_nautilus.studies.inputs.loading import Request
+from liq_nautilus.studies.inputs.loading import load_windows
+from liq_nautilus.studies.parameter_files import shipped_fit
 
 DATA = Path(__file__).parents[2] / "../shared/data"
 pytestmark = [

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from liq_nautilus.nautilus.ingest import ingest
-from liq_nautilus.nautilus.quality import assess_catalog
-from liq_nautilus.nautilus.quality import data_quality_score
-from liq_nautilus.nautilus.reading import finest_bar_interval
-from liq_nautilus.nautilus.reading import inventory
-from liq_nautilus.nautilus.reading import read_bars
-from liq_nautilus.nautilus.reading import read_funding
-from liq_nautilus.nautilus.reading import read_liquidation_orders
-from liq_nautilus.nautilus.reading import read_liquidation_volume
-from liq_nautilus.nautilus.reading import read_open_interest
+from liq_nautilus.nautilus.catalog.inventory import finest_bar_interval
+from liq_nautilus.nautilus.catalog.inventory import inventory
+from liq_nautilus.nautilus.catalog.quality import assess_catalog
+from liq_nautilus.nautilus.catalog.quality import data_quality_score
+from liq_nautilus.nautilus.catalog.reading import read_bars
+from liq_nautilus.nautilus.catalog.reading import read_funding
+from liq_nautilus.nautilus.catalog.reading import read_liquidation_orders
+from liq_nautilus.nautilus.catalog.reading import read_liquidation_volume
+from liq_nautilus.nautilus.catalog.reading import read_open_interest
+from liq_nautilus.nautilus.ingest.ingest import ingest
 
 DATA = Path(__file__).parents[2] / "../shared/data"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data is not there")

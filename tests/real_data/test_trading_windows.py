@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from liq_nautilus.nautilus.backtest import run_paired
-from liq_nautilus.nautilus.ingest import ingest
-from liq_nautilus.nautilus.options import BacktestOptions
+from liq_nautilus.nautilus.backtest.options import BacktestOptions
+from liq_nautilus.nautilus.backtest.paired import run_paired
+from liq_nautilus.nautilus.ingest.ingest import ingest
 
 DATA = Path(__file__).parents[2] / "../shared/data"
 DAY = 86_400_000_000_000

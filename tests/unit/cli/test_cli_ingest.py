@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from data_files import KINDS
-from data_files import write_bytes
-from data_files import write_file
+from support.data_files import KINDS
+from support.data_files import write_bytes
+from support.data_files import write_file
 from typer.testing import CliRunner
 
 from liq_nautilus.cli import app

@@ -1,17 +1,17 @@
 import numpy as np
 import pytest
 
-from liq_nautilus.core.baselines import Context
-from liq_nautilus.core.baselines import baseline_designs
-from liq_nautilus.core.baselines import round_numbers
-from liq_nautilus.core.baselines import specification_ensemble
-from liq_nautilus.core.baselines import swing_levels
-from liq_nautilus.core.baselines import volume_profile
-from liq_nautilus.core.paths import HOUR_NS
-from liq_nautilus.core.paths import Bars
-from liq_nautilus.core.paths import interval_paths
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
+from liq_nautilus.core.science.baselines import Context
+from liq_nautilus.core.science.baselines import baseline_designs
+from liq_nautilus.core.science.baselines import round_numbers
+from liq_nautilus.core.science.baselines import specification_ensemble
+from liq_nautilus.core.science.baselines import swing_levels
+from liq_nautilus.core.science.baselines import volume_profile
+from liq_nautilus.core.science.paths import HOUR_NS
+from liq_nautilus.core.science.paths import Bars
+from liq_nautilus.core.science.paths import interval_paths
 
 NAMES = {
     "adverse_move", "move_x_open_interest", "move_x_volatility", "distance_kernel",

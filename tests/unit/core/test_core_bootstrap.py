@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liq_nautilus.core.bootstrap import PairedScores
-from liq_nautilus.core.bootstrap import spearman_difference
-from liq_nautilus.core.bootstrap import weighted_spearman
-from liq_nautilus.core.paths import DAY_NS
-from liq_nautilus.core.paths import HOUR_NS
-from liq_nautilus.core.scoring import spearman
+from liq_nautilus.core.science.bootstrap import PairedScores
+from liq_nautilus.core.science.bootstrap import spearman_difference
+from liq_nautilus.core.science.bootstrap import weighted_spearman
+from liq_nautilus.core.science.paths import DAY_NS
+from liq_nautilus.core.science.paths import HOUR_NS
+from liq_nautilus.core.science.scoring import spearman
 
 RANDOM = np.random.default_rng(7)
 

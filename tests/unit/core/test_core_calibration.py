@@ -3,9 +3,9 @@ import math
 import numpy as np
 import pytest
 
-from liq_nautilus.core.calibration import coordinate_search
-from liq_nautilus.core.calibration import fit_mix
-from liq_nautilus.core.calibration import fit_reported_share
+from liq_nautilus.core.science.column_weights import coordinate_search
+from liq_nautilus.core.science.column_weights import fit_mix
+from liq_nautilus.core.science.column_weights import fit_reported_share
 
 RANDOM = np.random.default_rng(8)
 

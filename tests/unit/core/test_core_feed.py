@@ -2,13 +2,13 @@ import math
 
 import numpy as np
 import pytest
-from streams import HOUR
-from streams import START
-from streams import STEP
-from streams import made_up_days
-from streams import same_answers
-from streams import same_state
-from streams import small_parameters
+from support.streams import HOUR
+from support.streams import START
+from support.streams import STEP
+from support.streams import made_up_days
+from support.streams import same_answers
+from support.streams import same_state
+from support.streams import small_parameters
 
 from liq_nautilus.core import feed
 from liq_nautilus.core.tracker import LiquidationTracker

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from dataclasses import fields
 
 import numpy as np
-import oracles
 import pytest
+from support import oracles
 
 from liq_nautilus.core import kernels
 from liq_nautilus.core.kernels import peaks

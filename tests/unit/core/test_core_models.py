@@ -1,8 +1,8 @@
 import numpy as np
-import oracles
 import pandas as pd
 import pytest
-from streams import small_parameters
+from support import oracles
+from support.streams import small_parameters
 
 from liq_nautilus.core.models.base import AbstractLiquidationModel
 from liq_nautilus.core.models.binance_standard import BinanceStandard

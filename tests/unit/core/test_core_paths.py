@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from liq_nautilus.core.paths import DAY_NS
-from liq_nautilus.core.paths import HOUR_NS
-from liq_nautilus.core.paths import Bars
-from liq_nautilus.core.paths import covered_intervals
-from liq_nautilus.core.paths import interval_paths
-from liq_nautilus.core.paths import path_features
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
+from liq_nautilus.core.science.paths import DAY_NS
+from liq_nautilus.core.science.paths import HOUR_NS
+from liq_nautilus.core.science.paths import Bars
+from liq_nautilus.core.science.paths import covered_intervals
+from liq_nautilus.core.science.paths import interval_paths
+from liq_nautilus.core.science.paths import path_features
 
 MILLISECOND = 1_000_000
 

@@ -3,7 +3,7 @@ import pickle
 
 import numpy as np
 import pytest
-from streams import same_records
+from support.streams import same_records
 
 from liq_nautilus.core import records
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from liq_nautilus.core.regression import RankRegression
-from liq_nautilus.core.regression import fit_rank_regression
-from liq_nautilus.core.scoring import spearman
+from liq_nautilus.core.science.path_regression import RankRegression
+from liq_nautilus.core.science.path_regression import fit_rank_regression
+from liq_nautilus.core.science.scoring import spearman
 
 RANDOM = np.random.default_rng(6)
 

@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from liq_nautilus.core.scoring import PowerScale
-from liq_nautilus.core.scoring import explained_deviance
-from liq_nautilus.core.scoring import fit_scale
-from liq_nautilus.core.scoring import location_log_likelihood
-from liq_nautilus.core.scoring import partial_spearman
-from liq_nautilus.core.scoring import spearman
-from liq_nautilus.core.scoring import tweedie_deviance
+from liq_nautilus.core.science.scoring import PowerScale
+from liq_nautilus.core.science.scoring import explained_deviance
+from liq_nautilus.core.science.scoring import fit_scale
+from liq_nautilus.core.science.scoring import location_log_likelihood
+from liq_nautilus.core.science.scoring import partial_spearman
+from liq_nautilus.core.science.scoring import spearman
+from liq_nautilus.core.science.scoring import tweedie_deviance
 
 RANDOM = np.random.default_rng(5)
 

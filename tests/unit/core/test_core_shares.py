@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from liq_nautilus.core.shares import fit_lumps
-from liq_nautilus.core.shares import fit_shares
+from liq_nautilus.core.science.leverage_shares import fit_lumps
+from liq_nautilus.core.science.leverage_shares import fit_shares
 
 MIX = np.array([0.4, 0.3, 0.2, 0.1])
 LUMP = 50_000.0

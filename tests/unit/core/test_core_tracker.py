@@ -3,21 +3,21 @@ import pickle
 
 import numpy as np
 import pytest
-from streams import DAY
-from streams import HOUR
-from streams import START
-from streams import STEP
-from streams import Bar
-from streams import Funding
-from streams import OpenInterest
-from streams import World
-from streams import apply_operation
-from streams import made_up_days
-from streams import run
-from streams import same_answers
-from streams import same_records
-from streams import same_state
-from streams import small_parameters
+from support.streams import DAY
+from support.streams import HOUR
+from support.streams import START
+from support.streams import STEP
+from support.streams import Bar
+from support.streams import Funding
+from support.streams import OpenInterest
+from support.streams import World
+from support.streams import apply_operation
+from support.streams import made_up_days
+from support.streams import run
+from support.streams import same_answers
+from support.streams import same_records
+from support.streams import same_state
+from support.streams import small_parameters
 
 from liq_nautilus.core import feed
 from liq_nautilus.core.margin import BracketTable

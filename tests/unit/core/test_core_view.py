@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from streams import small_parameters
+from support.streams import small_parameters
 
 from liq_nautilus.core import view
 from liq_nautilus.core.levels import bucket_levels

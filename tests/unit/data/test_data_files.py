@@ -2,15 +2,15 @@ from pathlib import Path
 
 import pytest
 
-from liq_nautilus.data.files import SourceFile
-from liq_nautilus.data.files import Unusable
-from liq_nautilus.data.files import find_files
-from liq_nautilus.data.files import recognise
-from liq_nautilus.data.intervals import DAY_NS
-from liq_nautilus.data.intervals import INTERVALS
-from liq_nautilus.data.intervals import interval_ns
-from liq_nautilus.data.intervals import opened_at
+from liq_nautilus.data.finding import SourceFile
+from liq_nautilus.data.finding import Unusable
+from liq_nautilus.data.finding import find_files
+from liq_nautilus.data.finding import recognise
 from liq_nautilus.errors import StoreError
+from liq_nautilus.times import DAY_NS
+from liq_nautilus.times import INTERVALS
+from liq_nautilus.times import interval_ns
+from liq_nautilus.times import opened_at
 
 ROOT = Path("/somewhere/dump")
 START = 1_735_689_600_000_000_000

@@ -5,15 +5,15 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from data_files import KINDS
-from data_files import write_bytes
 from hypothesis import given
 from hypothesis import strategies as st
+from support.data_files import KINDS
+from support.data_files import write_bytes
 
 from liq_nautilus.data import kinds
 from liq_nautilus.data import parsing
 from liq_nautilus.data import plain
-from liq_nautilus.data.files import recognise
+from liq_nautilus.data.finding import recognise
 from liq_nautilus.data.kinds import Rules
 from liq_nautilus.data.plain import read_plain
 from liq_nautilus.data.rows import NeedsCareError

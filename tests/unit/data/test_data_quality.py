@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from liq_nautilus.data.intervals import DAY_NS
-from liq_nautilus.data.intervals import HOUR_NS
-from liq_nautilus.data.intervals import MINUTE_NS
-from liq_nautilus.data.quality import Samples
-from liq_nautilus.data.quality import Stretch
-from liq_nautilus.data.quality import assess
-from liq_nautilus.data.quality import impossible_bars
+from liq_nautilus.data.quality_rules import Samples
+from liq_nautilus.data.quality_rules import Stretch
+from liq_nautilus.data.quality_rules import assess
+from liq_nautilus.data.quality_rules import impossible_bars
+from liq_nautilus.times import DAY_NS
+from liq_nautilus.times import HOUR_NS
+from liq_nautilus.times import MINUTE_NS
 
 DAY = 20_000
 START = DAY * DAY_NS

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from liq_nautilus.errors import SettingError
-from liq_nautilus.market.files import KINDS
-from liq_nautilus.market.files import write_files
+from liq_nautilus.market.dump_files import KINDS
+from liq_nautilus.market.dump_files import write_files
 from liq_nautilus.market.simulation import simulate
 from liq_nautilus.market.worlds import WORLDS
 

@@ -3,12 +3,12 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liq_nautilus.nautilus.merging import CONFLICT
-from liq_nautilus.nautilus.merging import KEPT
-from liq_nautilus.nautilus.merging import SAME
-from liq_nautilus.nautilus.merging import is_strictly_sorted
-from liq_nautilus.nautilus.merging import merge
-from liq_nautilus.nautilus.merging import sortable
+from liq_nautilus.data.merging import CONFLICT
+from liq_nautilus.data.merging import KEPT
+from liq_nautilus.data.merging import SAME
+from liq_nautilus.data.merging import is_strictly_sorted
+from liq_nautilus.data.merging import merge
+from liq_nautilus.data.merging import sortable
 
 ROWS = st.lists(st.tuples(st.integers(0, 5), st.sampled_from("ab"), st.integers(0, 2)), max_size=12)
 

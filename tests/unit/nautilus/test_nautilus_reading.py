@@ -1,27 +1,38 @@
 import numpy as np
 import pytest
-from data_files import KINDS
-from data_files import START_MS
-from data_files import parsed
-from data_files import write_bytes
-from data_files import write_file
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
+from support.data_files import KINDS
+from support.data_files import START_MS
+from support.data_files import parsed
+from support.data_files import write_bytes
+from support.data_files import write_file
 
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SchemaError
 from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError
-from liq_nautilus.nautilus import reading
-from liq_nautilus.nautilus.catalog import open_catalog
-from liq_nautilus.nautilus.frames import read_table
-from liq_nautilus.nautilus.ingest import ingest
+from liq_nautilus.nautilus.catalog.ingest_notes import FileRecord
+from liq_nautilus.nautilus.catalog.ingest_notes import read_records
+from liq_nautilus.nautilus.catalog.ingest_notes import update_records
+from liq_nautilus.nautilus.catalog.inventory import finest_bar_interval
+from liq_nautilus.nautilus.catalog.inventory import inventory
+from liq_nautilus.nautilus.catalog.inventory import only_symbol
+from liq_nautilus.nautilus.catalog.inventory import symbols
+from liq_nautilus.nautilus.catalog.kinds import bar_type
+from liq_nautilus.nautilus.catalog.layout import open_catalog
+from liq_nautilus.nautilus.catalog.quality import assess_catalog
+from liq_nautilus.nautilus.catalog.quality import data_quality_score
+from liq_nautilus.nautilus.catalog.reading import read_bars
+from liq_nautilus.nautilus.catalog.reading import read_funding
+from liq_nautilus.nautilus.catalog.reading import read_liquidation_orders
+from liq_nautilus.nautilus.catalog.reading import read_liquidation_volume
+from liq_nautilus.nautilus.catalog.reading import read_mark_bars
+from liq_nautilus.nautilus.catalog.reading import read_open_interest
+from liq_nautilus.nautilus.catalog.reading import read_table
+from liq_nautilus.nautilus.catalog.reading import read_taker_volume
+from liq_nautilus.nautilus.catalog.reading import read_trades
+from liq_nautilus.nautilus.ingest.ingest import ingest
 from liq_nautilus.nautilus.instruments import instrument_id
-from liq_nautilus.nautilus.quality import assess_catalog
-from liq_nautilus.nautilus.quality import data_quality_score
-from liq_nautilus.nautilus.records import FileRecord
-from liq_nautilus.nautilus.records import read_records
-from liq_nautilus.nautilus.records import update_records
-from liq_nautilus.nautilus.targets import bar_type
 from liq_nautilus.nautilus.types import MarkPriceBar
 
 START = START_MS * 1_000_000
@@ -42,16 +53,14 @@ def catalog(tmp_path_factory):
 
 
 READERS = {
-    "klines": lambda c, *w, **k: reading.read_bars(c, "BTCUSDT", "1m", *w, **k),
-    "markPriceKlines": lambda c, *w, **k: reading.read_mark_bars(c, "BTCUSDT", "1m", *w, **k),
-    "taker": lambda c, *w, **k: reading.read_taker_volume(c, "BTCUSDT", "1m", *w, **k),
-    "metrics": lambda c, *w, **k: reading.read_open_interest(c, "BTCUSDT", *w, **k),
-    "fundingRate": lambda c, *w, **k: reading.read_funding(c, "BTCUSDT", *w, **k),
-    "aggTrades": lambda c, *w, **k: reading.read_trades(c, "BTCUSDT", *w, **k),
-    "liquidationSnapshot": lambda c, *w, **k: reading.read_liquidation_orders(
-        c, "BTCUSDT", *w, **k
-    ),
-    "liquidations": lambda c, *w, **k: reading.read_liquidation_volume(c, "BTCUSDT", *w, **k),
+    "klines": lambda c, *w, **k: read_bars(c, "BTCUSDT", "1m", *w, **k),
+    "markPriceKlines": lambda c, *w, **k: read_mark_bars(c, "BTCUSDT", "1m", *w, **k),
+    "taker": lambda c, *w, **k: read_taker_volume(c, "BTCUSDT", "1m", *w, **k),
+    "metrics": lambda c, *w, **k: read_open_interest(c, "BTCUSDT", *w, **k),
+    "fundingRate": lambda c, *w, **k: read_funding(c, "BTCUSDT", *w, **k),
+    "aggTrades": lambda c, *w, **k: read_trades(c, "BTCUSDT", *w, **k),
+    "liquidationSnapshot": lambda c, *w, **k: read_liquidation_orders(c, "BTCUSDT", *w, **k),
+    "liquidations": lambda c, *w, **k: read_liquidation_volume(c, "BTCUSDT", *w, **k),
 }
 
 
@@ -79,7 +88,7 @@ def test_read_without_rows_is_an_error_unless_allowed(catalog, tmp_path, name):
 
 
 def test_bars_have_the_floats_nearest_to_the_text(catalog):
-    bars = reading.read_bars(catalog, "BTCUSDT", "1m")
+    bars = read_bars(catalog, "BTCUSDT", "1m")
     wanted = [parsed(KINDS["klines"], line) for line in KINDS["klines"].lines(60)]
     names = ["ts_close", "open", "high", "low", "close", "volume"]
     assert list(bars[names].itertuples(index=False, name=None)) == wanted
@@ -87,13 +96,13 @@ def test_bars_have_the_floats_nearest_to_the_text(catalog):
 
 
 def test_month_bar_opens_with_the_month(catalog):
-    bars = reading.read_bars(catalog, "BTCUSDT", "1mo")
+    bars = read_bars(catalog, "BTCUSDT", "1mo")
     assert bars["ts_open"].tolist() == [START]
     assert bars["ts_close"].tolist() == [START + 31 * DAY - 1_000_000]
 
 
 def test_inventory_names_every_series(catalog):
-    found = {series.kind: series for series in reading.inventory(catalog)}
+    found = {series.kind: series for series in inventory(catalog)}
     assert sorted(found) == sorted(
         {kind.series for kind in KINDS.values()} - {"trades"} | {"klines-1mo"}
     )
@@ -101,30 +110,30 @@ def test_inventory_names_every_series(catalog):
         assert (found[name].n_rows, found[name].first_ns) == (60, START)
     assert found["klines-1mo"].first_ns == START
     assert found["bookDepth"].n_rows == 6
-    assert reading.inventory(catalog / "nowhere") == []
-    assert reading.symbols(catalog) == ["BTCUSDT"]
+    assert inventory(catalog / "nowhere") == []
+    assert symbols(catalog) == ["BTCUSDT"]
 
 
 def test_only_symbol_is_found_or_asked_for(catalog, tmp_path):
-    assert reading.only_symbol(catalog, None) == "BTCUSDT"
-    assert reading.only_symbol(catalog, "BTCUSDT") == "BTCUSDT"
+    assert only_symbol(catalog, None) == "BTCUSDT"
+    assert only_symbol(catalog, "BTCUSDT") == "BTCUSDT"
     with pytest.raises(DataGapError, match="must hold data of XYZ, it has BTCUSDT"):
-        reading.only_symbol(catalog, "XYZ")
+        only_symbol(catalog, "XYZ")
     with pytest.raises(DataGapError, match="must hold data, there was none"):
-        reading.only_symbol(tmp_path, None)
+        only_symbol(tmp_path, None)
     for symbol in ("BTCUSDT", "ETHUSDT"):
         lines = KINDS["klines"].lines(3)
         write_file(tmp_path / "s", KINDS["klines"], lines, name=f"{symbol}-1m-2025-01-01")
     ingest(tmp_path / "s", tmp_path / "c")
     with pytest.raises(SettingError, match=r"--symbol must be given .* BTCUSDT, ETHUSDT"):
-        reading.only_symbol(tmp_path / "c", None)
+        only_symbol(tmp_path / "c", None)
 
 
 def test_finest_interval_that_covers_the_window_is_chosen(catalog, tmp_path):
-    assert reading.finest_bar_interval(catalog, "BTCUSDT", START, START + 60 * MINUTE) == "1m"
-    assert reading.finest_bar_interval(catalog, "BTCUSDT") == "1mo"
+    assert finest_bar_interval(catalog, "BTCUSDT", START, START + 60 * MINUTE) == "1m"
+    assert finest_bar_interval(catalog, "BTCUSDT") == "1mo"
     with pytest.raises(DataGapError, match="must hold bars of ETHUSDT"):
-        reading.finest_bar_interval(catalog, "ETHUSDT")
+        finest_bar_interval(catalog, "ETHUSDT")
 
 
 def test_nautilus_view_of_a_catalog(catalog, tmp_path):

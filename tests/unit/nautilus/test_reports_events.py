@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from liq_nautilus.nautilus import events
-from liq_nautilus.nautilus import reading
+from liq_nautilus.nautilus.catalog import events
+from liq_nautilus.nautilus.catalog.inventory import Series
 
 MINUTE_NS = 60_000_000_000
 START_NS = 1_767_225_600_000_000_000
@@ -35,8 +35,8 @@ def series(monkeypatch):
         "read_trades": pd.DataFrame(columns=["ts", "price", "quantity", "taker_side"]),
     }
     for name in list(held):
-        monkeypatch.setattr(reading, name, lambda *_, name=name, **__: held[name])
-    monkeypatch.setattr(reading, "inventory", lambda _: [])
+        monkeypatch.setattr(events, name, lambda *_, name=name, **__: held[name])
+    monkeypatch.setattr(events, "inventory", lambda _: [])
     return held
 
 
@@ -120,14 +120,12 @@ def test_trades_of_an_update_s_moment_come_before_it(series):
 def test_the_finest_mark_bars_are_taken(series, monkeypatch):
     frames = {"1m": series["read_bars"], "5m": series["read_bars"].iloc[:1]}
     monkeypatch.setattr(
-        reading,
+        events,
         "inventory",
-        lambda _: [
-            reading.Series("BTCUSDT", f"markPriceKlines-{name}", 1, 0, 1) for name in ("5m", "1m")
-        ],
+        lambda _: [Series("BTCUSDT", f"markPriceKlines-{name}", 1, 0, 1) for name in ("5m", "1m")],
     )
     monkeypatch.setattr(
-        reading, "read_mark_bars", lambda _, __, interval, *___, **____: frames[interval]
+        events, "read_mark_bars", lambda _, __, interval, *___, **____: frames[interval]
     )
     assert kinds(read()).count("mark") == 5
 

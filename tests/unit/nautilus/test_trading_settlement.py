@@ -8,22 +8,22 @@ from nautilus_trader.model.currencies import USDT
 from nautilus_trader.model.data import MarkPriceUpdate
 from nautilus_trader.model.enums import PositionAdjustmentType
 from nautilus_trader.model.objects import Price
-from trading_engine import HOUR
-from trading_engine import MINUTE
-from trading_engine import START
-from trading_engine import VENUE
-from trading_engine import Play
-from trading_engine import bar_time
-from trading_engine import custom
-from trading_engine import flat_bars
-from trading_engine import funding
-from trading_engine import hourly_bars
-from trading_engine import play
+from support.trading_engine import HOUR
+from support.trading_engine import MINUTE
+from support.trading_engine import START
+from support.trading_engine import VENUE
+from support.trading_engine import Play
+from support.trading_engine import bar_time
+from support.trading_engine import custom
+from support.trading_engine import flat_bars
+from support.trading_engine import funding
+from support.trading_engine import hourly_bars
+from support.trading_engine import play
 
 from liq_nautilus.errors import SettingError
+from liq_nautilus.nautilus.backtest.settlement import Settlement
 from liq_nautilus.nautilus.config import SettlementConfig
 from liq_nautilus.nautilus.instruments import instrument_id
-from liq_nautilus.nautilus.settlement import Settlement
 from liq_nautilus.nautilus.types import MarkPriceBar
 
 PRICE = 100_000.0

@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
-from trading_engine import HOUR
-from trading_engine import MINUTE
-from trading_engine import SECOND
-from trading_engine import START
-from trading_engine import make_bar
-from trading_engine import make_engine
-from trading_market import BTC
-from trading_market import bar_type_of
-from trading_market import run_strategy
+from support.trading_engine import HOUR
+from support.trading_engine import MINUTE
+from support.trading_engine import SECOND
+from support.trading_engine import START
+from support.trading_engine import make_bar
+from support.trading_engine import make_engine
+from support.trading_market import BTC
+from support.trading_market import bar_type_of
+from support.trading_market import run_strategy
 
 from liq_nautilus.errors import SettingError
+from liq_nautilus.nautilus.backtest.rival_signals import LiquidationReplay
+from liq_nautilus.nautilus.backtest.rival_signals import plain_drop_signals
+from liq_nautilus.nautilus.backtest.rival_signals import shifted_signals
 from liq_nautilus.nautilus.config import LiquidationReplayConfig
 from liq_nautilus.nautilus.config import LiquidationStrategyConfig
 from liq_nautilus.nautilus.config import SettlementConfig
 from liq_nautilus.nautilus.consumer import SignalConsumer
-from liq_nautilus.nautilus.replay import LiquidationReplay
-from liq_nautilus.nautilus.replay import plain_drop_signals
-from liq_nautilus.nautilus.replay import shifted_signals
 from liq_nautilus.nautilus.strategy import LiquidationStrategy
 from liq_nautilus.nautilus.types import LiquidationSignal
 

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from liq_nautilus.reports.comparison import disputed_bands
 from liq_nautilus.reports.equity import drawdown
 from liq_nautilus.reports.figures import comparison_figure
 from liq_nautilus.reports.figures import equity_figure
@@ -13,6 +12,7 @@ from liq_nautilus.reports.figures import liquidation_map_figure
 from liq_nautilus.reports.heatmap import CLUSTER_AHEAD
 from liq_nautilus.reports.heatmap import action_runs
 from liq_nautilus.reports.heatmap import nearest_cluster
+from liq_nautilus.reports.model_panels import disputed_bands
 from liq_nautilus.reports.pages import report_grid
 from liq_nautilus.reports.style import blend
 from liq_nautilus.reports.style import compact_usd

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from liq_nautilus.reports import evidence
+from liq_nautilus.reports import signal_worth
 from liq_nautilus.reports import tables
 from liq_nautilus.reports.pages import fine_cells
 from liq_nautilus.reports.pages import render_page
@@ -177,7 +177,7 @@ def test_missing_numbers_are_shown_as_missing(made_up_run):
 
 
 def test_events_stand_beside_like_times(made_up_run):
-    text = evidence.events_table(made_up_run.events)
+    text = signal_worth.events_table(made_up_run.events)
     assert "<td>AVOID, 1h</td><td>12</td><td>+21\u00a0bp</td><td>+18\u00a0bp</td>" in text
     assert '+3\u00a0bp<span class="interval">-10\u00a0bp to +16\u00a0bp</span>' in text
     assert "REVERSAL, 24h" in text
@@ -186,7 +186,7 @@ def test_events_stand_beside_like_times(made_up_run):
 
 
 def test_rivals_stand_beside_the_signals(made_up_run):
-    text = evidence.rivals_table(made_up_run.summary)
+    text = signal_worth.rivals_table(made_up_run.summary)
     for part in (
         '<td>The map&#x27;s signals</td><td>-$199<span class="interval">-$812 to +$390</span></td>',
         "<td>At random moments (20 runs)</td><td>-$35.20<span ",
@@ -198,7 +198,7 @@ def test_rivals_stand_beside_the_signals(made_up_run):
 
 def test_rivals_that_did_not_run_are_left_out(made_up_run):
     lost = {"rivals": {"random": None, "plain_drop": None}, "trades": None, "difference": {}}
-    text = evidence.rivals_table({**made_up_run.summary, **lost})
+    text = signal_worth.rivals_table({**made_up_run.summary, **lost})
     assert text.count("<tr>") == 2
     assert "n/a" in text
 

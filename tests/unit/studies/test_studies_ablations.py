@@ -2,26 +2,26 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from study_windows import START
-from study_windows import made_up_window
+from support.study_windows import START
+from support.study_windows import made_up_window
 
 from liq_nautilus.core.feed import bar_event
-from liq_nautilus.core.paths import DAY_NS
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
+from liq_nautilus.core.science.paths import DAY_NS
 from liq_nautilus.errors import DataGapError
+from liq_nautilus.reports.accuracy_page import html_report
+from liq_nautilus.reports.accuracy_page import markdown_report
+from liq_nautilus.studies.ablation_changes import fresher_open_interest
+from liq_nautilus.studies.ablation_changes import one_sided
+from liq_nautilus.studies.ablation_changes import without_mark
+from liq_nautilus.studies.ablation_changes import without_volume
 from liq_nautilus.studies.ablations import ABLATIONS
 from liq_nautilus.studies.ablations import REFERENCE
 from liq_nautilus.studies.ablations import run_ablations
 from liq_nautilus.studies.accuracy import measure_accuracy
 from liq_nautilus.studies.calibrating import Calibrator
-from liq_nautilus.studies.changes import fresher_open_interest
-from liq_nautilus.studies.changes import one_sided
-from liq_nautilus.studies.changes import without_mark
-from liq_nautilus.studies.changes import without_volume
-from liq_nautilus.studies.report import html_report
-from liq_nautilus.studies.report import markdown_report
-from liq_nautilus.studies.windows import halves
+from liq_nautilus.studies.inputs.windows import halves
 
 SOME = {
     REFERENCE,

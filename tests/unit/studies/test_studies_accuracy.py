@@ -3,25 +3,25 @@ import math
 
 import numpy as np
 import pytest
-from study_windows import START
-from study_windows import made_up_window
+from support.study_windows import START
+from support.study_windows import made_up_window
 
-from liq_nautilus.core.paths import DAY_NS
 from liq_nautilus.core.records import LONG
+from liq_nautilus.core.science.paths import DAY_NS
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SettingError
+from liq_nautilus.reports.accuracy_page import html_report
+from liq_nautilus.reports.accuracy_page import markdown_report
 from liq_nautilus.studies.accuracy import measure_accuracy
 from liq_nautilus.studies.accuracy import verdict
-from liq_nautilus.studies.benchmark import ALL_MODELS
-from liq_nautilus.studies.benchmark import METRICS
-from liq_nautilus.studies.benchmark import relation_of
 from liq_nautilus.studies.calibrating import Calibrator
 from liq_nautilus.studies.calibrating import data_hash
 from liq_nautilus.studies.calibrating import reported_share
 from liq_nautilus.studies.fitting import FITTED_MODEL
 from liq_nautilus.studies.fitting import Fit
-from liq_nautilus.studies.report import html_report
-from liq_nautilus.studies.report import markdown_report
+from liq_nautilus.studies.window_scores import ALL_MODELS
+from liq_nautilus.studies.window_scores import METRICS
+from liq_nautilus.studies.window_scores import relation_of
 
 CANDIDATES = {"turnover_rate": (1.0, 2.0), "openings_share": (0.1, 0.3)}
 BASELINES = {

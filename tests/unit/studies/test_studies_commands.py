@@ -3,27 +3,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from study_windows import START
-from study_windows import made_up_orders
-from study_windows import made_up_window
-from study_windows import write_files
-from study_windows import write_labels
-from study_windows import write_orders
+from support.study_windows import START
+from support.study_windows import made_up_orders
+from support.study_windows import made_up_window
+from support.study_windows import write_files
+from support.study_windows import write_labels
+from support.study_windows import write_orders
 from typer.testing import CliRunner
 
 from liq_nautilus.cli.main import app
-from liq_nautilus.core.paths import DAY_NS
+from liq_nautilus.core.science.paths import DAY_NS
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError
-from liq_nautilus.nautilus.ingest import ingest
+from liq_nautilus.nautilus.ingest.ingest import ingest
 from liq_nautilus.studies import calibrating
-from liq_nautilus.studies.files import read_fit
-from liq_nautilus.studies.files import shipped_fit
-from liq_nautilus.studies.files import write_text
-from liq_nautilus.studies.loading import Request
-from liq_nautilus.studies.loading import load_windows
-from liq_nautilus.studies.replay import replay
+from liq_nautilus.studies.inputs.loading import Request
+from liq_nautilus.studies.inputs.loading import load_windows
+from liq_nautilus.studies.map_readings import replay
+from liq_nautilus.studies.parameter_files import read_fit
+from liq_nautilus.studies.parameter_files import shipped_fit
+from liq_nautilus.studies.parameter_files import write_text
 
 
 @pytest.fixture(scope="module")

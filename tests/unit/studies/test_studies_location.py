@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from study_windows import made_up_window
+from support.study_windows import made_up_window
 
 from liq_nautilus.core.records import LONG
 from liq_nautilus.studies.calibrating import Calibrator

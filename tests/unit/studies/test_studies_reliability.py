@@ -3,19 +3,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from study_windows import START
-from study_windows import made_up_window
+from support.study_windows import START
+from support.study_windows import made_up_window
 
 from liq_nautilus.core.feed import Feed
 from liq_nautilus.core.feed import liquidation_event
 from liq_nautilus.core.parameters import TrackerParameters
-from liq_nautilus.core.paths import DAY_NS
-from liq_nautilus.core.paths import HOUR_NS
 from liq_nautilus.core.records import ACTIONS
+from liq_nautilus.core.science.paths import DAY_NS
+from liq_nautilus.core.science.paths import HOUR_NS
 from liq_nautilus.core.tracker import LiquidationTracker
-from liq_nautilus.studies.reliability import collect_claims
-from liq_nautilus.studies.reliability import reliability_document
-from liq_nautilus.studies.reliability import unusual_liquidations
+from liq_nautilus.studies.signal_reliability import collect_claims
+from liq_nautilus.studies.signal_reliability import reliability_document
+from liq_nautilus.studies.signal_reliability import unusual_liquidations
 
 # So that there are signals of every kind in few days.
 PARAMETERS = TrackerParameters(

@@ -2,18 +2,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from study_windows import made_up_window
+from support.study_windows import made_up_window
 
 from liq_nautilus.core.feed import Feed
 from liq_nautilus.core.feed import bar_event
 from liq_nautilus.core.parameters import TrackerParameters
-from liq_nautilus.core.paths import HOUR_NS
 from liq_nautilus.core.records import LONG
+from liq_nautilus.core.science.paths import HOUR_NS
 from liq_nautilus.core.tracker import LiquidationTracker
-from liq_nautilus.studies.replay import replay
-from liq_nautilus.studies.replay import tier_multiples
-from liq_nautilus.studies.replay import turnover_known
-from liq_nautilus.studies.windows import bar_by_bar
+from liq_nautilus.studies.inputs.windows import bar_by_bar
+from liq_nautilus.studies.map_readings import replay
+from liq_nautilus.studies.map_readings import tier_multiples
+from liq_nautilus.studies.map_readings import turnover_known
 
 PARAMETERS = TrackerParameters()
 

@@ -1,7 +1,7 @@
 """The shipped parameters are what everything uses by default, and say where they come from."""
 
 from liq_nautilus.core.parameters import TrackerParameters
-from liq_nautilus.studies.files import shipped_fit
+from liq_nautilus.studies.parameter_files import shipped_fit
 
 
 def test_the_defaults_are_the_shipped_parameters():

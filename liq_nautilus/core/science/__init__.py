@@ -1,0 +1,1 @@
+"""How the map is scored: paths, baselines, regressions, intervals. Numbers only."""

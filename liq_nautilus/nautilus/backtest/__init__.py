@@ -1,0 +1,1 @@
+"""Backtests: run configurations, funding and liquidation, paired runs and their results."""

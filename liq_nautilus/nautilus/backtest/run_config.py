@@ -1,0 +1,380 @@
+"""Backtest runs: what there is to run on, as a BacktestRunConfig, and as streams of data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import Final
+
+import msgspec
+import numpy as np
+from nautilus_trader.config import BacktestDataConfig
+from nautilus_trader.config import BacktestEngineConfig
+from nautilus_trader.config import BacktestRunConfig
+from nautilus_trader.config import BacktestVenueConfig
+from nautilus_trader.config import ImportableActorConfig
+from nautilus_trader.config import ImportableStrategyConfig
+from nautilus_trader.config import LoggingConfig
+from nautilus_trader.model.data import Bar
+from nautilus_trader.model.data import FundingRateUpdate
+from nautilus_trader.model.data import TradeTick
+
+from liq_nautilus.errors import DataGapError
+from liq_nautilus.errors import SettingError
+from liq_nautilus.nautilus.catalog.inventory import Series
+from liq_nautilus.nautilus.catalog.inventory import finest_bar_interval
+from liq_nautilus.nautilus.catalog.inventory import inventory
+from liq_nautilus.nautilus.catalog.inventory import only_symbol
+from liq_nautilus.nautilus.catalog.kinds import bar_type
+from liq_nautilus.nautilus.catalog.reading import read_table
+from liq_nautilus.nautilus.catalog.reading import series_files
+from liq_nautilus.nautilus.config import LiquidationActorConfig
+from liq_nautilus.nautilus.config import LiquidationStrategyConfig
+from liq_nautilus.nautilus.config import SettlementConfig
+from liq_nautilus.nautilus.instruments import VENUE
+from liq_nautilus.nautilus.instruments import instrument_id
+from liq_nautilus.nautilus.types import LiquidationOrder
+from liq_nautilus.nautilus.types import LiquidationVolume
+from liq_nautilus.nautilus.types import MarkPriceBar
+from liq_nautilus.nautilus.types import OpenInterest
+from liq_nautilus.times import DAY_NS
+from liq_nautilus.times import HOUR_NS
+from liq_nautilus.times import INTERVALS
+from liq_nautilus.times import interval_ns
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from liq_nautilus.nautilus.backtest.options import BacktestOptions
+
+CURRENCY: Final = "USDT"
+_CLIENT: Final = "CATALOG"
+_HOURS: Final = {"fast_period": 4.0, "slow_period": 16.0, "range_period": 8.0, "patience": 4.0}
+_MONTH_NS: Final = 30 * DAY_NS
+# At equal times, in the order of `liq_nautilus.core.feed`.
+_FEED: Final[dict[str, type]] = {
+    "markPriceKlines": MarkPriceBar,
+    "klines": Bar,
+    "aggTrades": TradeTick,
+    "trades": TradeTick,
+    "liquidations": LiquidationVolume,
+    "liquidationSnapshot": LiquidationOrder,
+    "fundingRate": FundingRateUpdate,
+    "metrics": OpenInterest,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """
+    One kind of data that a run is fed.
+
+    Attributes
+    ----------
+    data_cls : type
+        Its class.
+    interval : str or None
+        Which of several intervals is taken; None: all there is.
+
+    """
+
+    data_cls: type
+    interval: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """
+    What a backtest runs on.
+
+    Attributes
+    ----------
+    options : BacktestOptions
+        What was asked for, the window filled in.
+    symbols : tuple of str
+        What is traded.
+    bar : str
+        The interval of the bars, such as "5m".
+    data_start_ns : int
+        Where the warm-up begins (UTC nanoseconds).
+    sources : dict of str to tuple of Source
+        Per symbol what is fed, in the feed's order.
+
+    """
+
+    options: BacktestOptions
+    symbols: tuple[str, ...]
+    bar: str
+    data_start_ns: int
+    sources: Mapping[str, tuple[Source, ...]]
+
+    @property
+    def start_ns(self) -> int:
+        """Return the first moment of the window (UTC nanoseconds)."""
+        return int(self.options.start_ns or 0)
+
+    @property
+    def end_ns(self) -> int:
+        """Return the end of the window, exclusive (UTC nanoseconds)."""
+        return int(self.options.end_ns or 0)
+
+
+def resolve_scope(options: BacktestOptions) -> Scope:
+    """
+    Return what there is to run on.
+
+    Raises
+    ------
+    DataGapError
+        If a symbol, its bars or its open interest are not in the catalog for the window.
+    SettingError
+        If the catalog holds several symbols and none was named.
+
+    """
+    symbols = _symbols(options)
+    start_ns, end_ns = _window(options, symbols)
+    options = options.for_window(start_ns, end_ns)
+    bar = options.bar
+    if bar is None:
+        intervals = [
+            finest_bar_interval(options.catalog, symbol, start_ns, end_ns) for symbol in symbols
+        ]
+        bar = max(intervals, key=INTERVALS.index)
+    elif bar not in INTERVALS:
+        msg = f"--bar must be one of {', '.join(INTERVALS)}, was {bar!r}"
+        raise SettingError(msg)
+    data_start_ns = start_ns - round(options.warm_up_days * DAY_NS)
+    series = inventory(options.catalog)
+    sources = {}
+    for symbol in symbols:
+        window = f"of {symbol} in the window"
+        identifier = str(bar_type(symbol, bar))
+        _require_rows(options, Bar, identifier, (start_ns, end_ns), f"bars of {bar} {window}")
+        identifier = str(instrument_id(symbol))
+        span = (data_start_ns, end_ns)
+        _require_rows(options, OpenInterest, identifier, span, f"open interest {window}")
+        own = [
+            item
+            for item in series
+            if item.symbol == symbol and item.first_ns < end_ns and item.last_ns >= data_start_ns
+        ]
+        sources[symbol] = _sources(own)
+    return Scope(options, symbols, bar, data_start_ns, sources)
+
+
+def run_config(
+    scope: Scope,
+    *,
+    use_signals: bool,
+    store_path: str | None = None,
+    replay_paths: Mapping[str, str] | None = None,
+) -> BacktestRunConfig:
+    """
+    Return the configuration of one run; its JSON can be kept and run again.
+
+    Parameters
+    ----------
+    scope : Scope
+        What it runs on.
+    use_signals : bool
+        Whether the strategy consults signals.
+    store_path : str, optional
+        Where the actor keeps what it publishes. Without it and without `replay_paths` no actor
+        runs.
+    replay_paths : mapping of str to str, optional
+        Per symbol the table whose signals take the place of the actor's.
+
+    """
+    actors = []
+    for symbol in scope.symbols:
+        if replay_paths is not None:
+            actors.append(_replay(symbol, replay_paths[symbol]))
+        elif store_path is not None:
+            actors.append(_actor(scope, symbol, store_path))
+    return BacktestRunConfig(
+        venues=[_venue(scope)],
+        data=[data for symbol in scope.symbols for data in _data(scope, symbol)],
+        engine=BacktestEngineConfig(
+            actors=actors,
+            strategies=[
+                _strategy(scope, symbol, index, use_signals=use_signals)
+                for index, symbol in enumerate(scope.symbols)
+            ],
+            logging=LoggingConfig(bypass_logging=True),
+            run_analysis=False,
+        ),
+        start=scope.data_start_ns,
+        end=scope.end_ns - 1,
+        raise_exception=True,
+        dispose_on_completion=False,
+    )
+
+
+def _symbols(options: BacktestOptions) -> tuple[str, ...]:
+    if not options.symbols:
+        return (only_symbol(options.catalog, None),)
+    return tuple(only_symbol(options.catalog, symbol) for symbol in options.symbols)
+
+
+def _window(options: BacktestOptions, symbols: tuple[str, ...]) -> tuple[int, int]:
+    start_ns, end_ns = options.start_ns, options.end_ns
+    if start_ns is None or end_ns is None:
+        series = [
+            item
+            for item in inventory(options.catalog)
+            if item.symbol in symbols and item.kind.startswith("klines")
+        ]
+        if not series:
+            msg = f"bars of {', '.join(symbols)} must be in {options.catalog}, found none; ingest"
+            raise DataGapError(msg)
+        start_ns = min(item.first_ns for item in series) if start_ns is None else start_ns
+        end_ns = max(item.last_ns for item in series) + 1 if end_ns is None else end_ns
+    if end_ns <= start_ns:
+        msg = "the window must hold data, its end came before the first bar; give another"
+        raise DataGapError(msg)
+    return start_ns, end_ns
+
+
+def _require_rows(
+    options: BacktestOptions, data_cls: type, identifier: str, span: tuple[int, int], what: str
+) -> None:
+    # By the times alone: a year of prices would be hundreds of megabytes, read for a yes or no.
+    for path in series_files(options.catalog, data_cls, identifier, *span):
+        times = np.asarray(read_table(path, ["ts_init"])["ts_init"].to_numpy())
+        if ((times >= max(span[0], 0)) & (times < span[1])).any():
+            return
+    msg = f"{options.catalog} must hold {what}, there was none; ingest it or choose another window"
+    raise DataGapError(msg)
+
+
+def _sources(series: list[Series]) -> tuple[Source, ...]:
+    kinds: dict[str, list[str]] = {}
+    for item in series:
+        kind, _, interval = item.kind.partition("-")
+        kinds.setdefault(kind, []).append(interval)
+    sources = []
+    for kind, data_cls in _FEED.items():
+        if kind == "klines":
+            sources.append(Source(data_cls))
+        elif kind in kinds:
+            intervals = sorted(filter(None, kinds[kind]), key=INTERVALS.index)
+            # The same stretch of time must not come twice.
+            sources.append(Source(data_cls, intervals[0] if len(intervals) > 1 else None))
+    return tuple(sources)
+
+
+def _venue(scope: Scope) -> BacktestVenueConfig:
+    options = scope.options
+    _parse(SettlementConfig, options.settlement, "settlement")
+    return BacktestVenueConfig(
+        name=VENUE,
+        oms_type="NETTING",
+        account_type="MARGIN",
+        base_currency=CURRENCY,
+        starting_balances=[f"{options.starting_balance:.8f} {CURRENCY}"],
+        default_leverage=options.leverage,
+        modules=[
+            ImportableActorConfig(
+                actor_path="liq_nautilus.nautilus.backtest.settlement:Settlement",
+                config_path="liq_nautilus.nautilus.config:SettlementConfig",
+                config=dict(options.settlement),
+            )
+        ],
+    )
+
+
+def _data(scope: Scope, symbol: str) -> list[BacktestDataConfig]:
+    identifier = instrument_id(symbol)
+    configs = []
+    for source in scope.sources[symbol]:
+        data_cls = source.data_cls
+        values: dict[str, Any] = {"instrument_id": identifier}
+        if source.interval is not None:
+            values["filter_expr"] = f'field("interval") == "{source.interval}"'
+        if data_cls is Bar:
+            values = {"bar_types": [str(bar_type(symbol, scope.bar))]}
+        elif data_cls not in (TradeTick, FundingRateUpdate):
+            values |= {"client_id": _CLIENT, "metadata": {"instrument_id": str(identifier)}}
+        configs.append(
+            BacktestDataConfig(
+                catalog_path=str(scope.options.catalog),
+                data_cls=f"{data_cls.__module__}:{data_cls.__qualname__}",
+                **values,
+            )
+        )
+    return configs
+
+
+def _actor(scope: Scope, symbol: str, store_path: str) -> ImportableActorConfig:
+    options = scope.options
+    kinds = {source.data_cls for source in scope.sources[symbol]}
+    liquidations = "none"
+    if LiquidationVolume in kinds:
+        liquidations = "volume"
+    elif LiquidationOrder in kinds:
+        liquidations = "orders"
+    config: dict[str, Any] = {
+        "component_id": f"LiquidationActor-{symbol}",
+        "instrument_id": str(instrument_id(symbol)),
+        "bar_type": str(bar_type(symbol, scope.bar)),
+        "mark_prices": "bars" if MarkPriceBar in kinds else "none",
+        "use_trades": TradeTick in kinds,
+        "liquidations": liquidations,
+        "publish_from_ns": scope.start_ns,
+        "store_path": store_path,
+        "store_interval_secs": options.store_interval_secs,
+    }
+    if options.params is not None:
+        config["parameters_path"] = str(options.params)
+    config |= options.actor
+    _parse(LiquidationActorConfig, config, "actor")
+    return ImportableActorConfig(
+        actor_path="liq_nautilus.nautilus.actor:LiquidationActor",
+        config_path="liq_nautilus.nautilus.config:LiquidationActorConfig",
+        config=config,
+    )
+
+
+def _replay(symbol: str, path: str) -> ImportableActorConfig:
+    return ImportableActorConfig(
+        actor_path="liq_nautilus.nautilus.backtest.rival_signals:LiquidationReplay",
+        config_path="liq_nautilus.nautilus.config:LiquidationReplayConfig",
+        config={
+            "component_id": f"LiquidationReplay-{symbol}",
+            "instrument_id": str(instrument_id(symbol)),
+            "table_path": path,
+        },
+    )
+
+
+def _strategy(
+    scope: Scope, symbol: str, index: int, *, use_signals: bool
+) -> ImportableStrategyConfig:
+    length_ns = interval_ns(scope.bar) or _MONTH_NS
+    periods = {name: max(round(hours * HOUR_NS / length_ns), 1) for name, hours in _HOURS.items()}
+    periods["slow_period"] = max(periods["slow_period"], periods["fast_period"] + 1)
+    config: dict[str, Any] = {
+        "order_id_tag": f"{index + 1:03d}",
+        "instrument_id": str(instrument_id(symbol)),
+        "bar_type": str(bar_type(symbol, scope.bar)),
+        "trade_from_ns": scope.start_ns,
+        **periods,
+        **scope.options.strategy,
+        "use_signals": use_signals,
+    }
+    _parse(LiquidationStrategyConfig, config, "strategy")
+    return ImportableStrategyConfig(
+        strategy_path="liq_nautilus.nautilus.strategy:LiquidationStrategy",
+        config_path="liq_nautilus.nautilus.config:LiquidationStrategyConfig",
+        config=config,
+    )
+
+
+def _parse(config_cls: Any, values: Mapping[str, Any], name: str) -> None:  # noqa: ANN401 - a class
+    # A wrong setting is told before anything runs.
+    try:
+        config_cls.parse(msgspec.json.encode(values))
+    except (msgspec.ValidationError, TypeError, ValueError) as e:
+        msg = f"the {name}'s settings must be those of {config_cls.__name__}: {e}"
+        raise SettingError(msg) from e

@@ -1,0 +1,1 @@
+"""The Parquet catalog: where a series lies, how it is encoded, read and judged."""

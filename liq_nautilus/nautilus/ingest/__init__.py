@@ -1,0 +1,1 @@
+"""From Binance's files to the catalog."""

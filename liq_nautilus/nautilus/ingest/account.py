@@ -1,0 +1,109 @@
+"""The account of an ingestion: what became of every row and every file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from dataclasses import dataclass
+from dataclasses import field
+from datetime import UTC
+from datetime import datetime
+from typing import TYPE_CHECKING
+from typing import Any
+
+from liq_nautilus.times import SECOND_NS
+
+if TYPE_CHECKING:
+    from liq_nautilus.data.rows import Issue
+
+
+@dataclass(slots=True)
+class SeriesCounts:
+    """
+    The rows of one kind and symbol: read = kept + rejected + duplicate + already_present.
+
+    Attributes
+    ----------
+    read : int
+        Rows in the files (and in the window asked for).
+    kept : int
+        Rows that are new in the catalog.
+    rejected : int
+        Rows that cannot be true, or contradict one taken before.
+    duplicate : int
+        Rows equal to another of the same run.
+    already_present : int
+        Rows equal to one that was in the catalog before the run.
+    first_ns, last_ns : int, optional
+        The first and last time (UTC nanoseconds) of the good rows read.
+
+    """
+
+    read: int = 0
+    kept: int = 0
+    rejected: int = 0
+    duplicate: int = 0
+    already_present: int = 0
+    first_ns: int | None = None
+    last_ns: int | None = None
+
+    def cover(self, first_ns: int, last_ns: int) -> None:
+        """Widen the span of time."""
+        self.first_ns = first_ns if self.first_ns is None else min(self.first_ns, first_ns)
+        self.last_ns = last_ns if self.last_ns is None else max(self.last_ns, last_ns)
+
+
+@dataclass(slots=True)
+class IngestSummary:
+    """
+    The account of one ingestion.
+
+    Attributes
+    ----------
+    n_files_read, n_files_refused, n_files_ignored : int
+        Files by what became of them; ignored ones are no market data.
+    kinds : dict
+        Kind with interval, then symbol, to counts.
+    issues : list of Issue
+        Rejected rows and refused files.
+
+    """
+
+    n_files_read: int = 0
+    n_files_refused: int = 0
+    n_files_ignored: int = 0
+    kinds: dict[str, dict[str, SeriesCounts]] = field(default_factory=dict)
+    issues: list[Issue] = field(default_factory=list)
+
+    def counts(self, series: str, symbol: str) -> SeriesCounts:
+        """Return the counts of a kind and symbol."""
+        return self.kinds.setdefault(series, {}).setdefault(symbol, SeriesCounts())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON document of `ingest --json`."""
+        return {
+            "files": {
+                "read": self.n_files_read,
+                "refused": self.n_files_refused,
+                "ignored": self.n_files_ignored,
+            },
+            "kinds": {
+                series: {symbol: _counts(counts) for symbol, counts in sorted(symbols.items())}
+                for series, symbols in sorted(self.kinds.items())
+            },
+            "issues": [asdict(issue) for issue in self.issues],
+        }
+
+
+def _counts(counts: SeriesCounts) -> dict[str, Any]:
+    values = asdict(counts)
+    first, last = values.pop("first_ns"), values.pop("last_ns")
+    return {**values, "first": _iso(first), "last": _iso(last)}
+
+
+def _iso(ts_ns: int | None) -> str | None:
+    if ts_ns is None:
+        return None
+    seconds, ns = divmod(ts_ns, SECOND_NS)
+    text = datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    fraction = f".{ns:09d}".rstrip("0").rstrip(".")
+    return f"{text}{fraction}Z"

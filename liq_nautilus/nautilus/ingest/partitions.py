@@ -1,0 +1,311 @@
+"""Writes one series of a catalog: rows stream in, partitions are staged, a commit moves them in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import field
+from typing import TYPE_CHECKING
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from liq_nautilus.data.held_rows import ALREADY_PRESENT
+from liq_nautilus.data.held_rows import HeldRows
+from liq_nautilus.data.merging import CONFLICT
+from liq_nautilus.data.merging import KEPT
+from liq_nautilus.data.merging import SAME
+from liq_nautilus.data.merging import is_strictly_sorted
+from liq_nautilus.data.merging import sortable
+from liq_nautilus.errors import StoreError
+from liq_nautilus.nautilus.catalog.layout import ROWS_PER_GROUP
+from liq_nautilus.nautilus.catalog.layout import partition_file_name
+from liq_nautilus.nautilus.catalog.layout import partitions_of
+from liq_nautilus.nautilus.catalog.layout import series_directory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from liq_nautilus.nautilus.catalog.encoding import Target
+
+    type Codes = npt.NDArray[np.uint8]
+
+__all__ = ["ALREADY_PRESENT", "CONFLICT", "KEPT", "SAME", "SeriesStore"]
+_ROWS_PER_WRITE: Final = 20 * ROWS_PER_GROUP
+
+
+@dataclass(slots=True)
+class _Partition:
+    # One file of the series. `is_prior` tells which of its rows were there before this run, packed
+    # to bits; None stands for "all of them" as long as the run has not changed the file.
+    path: Path
+    exists: bool
+    is_prior: npt.NDArray[np.uint8] | None = None
+    staged: Path | None = None
+    staged_is_prior: npt.NDArray[np.uint8] | None = None
+
+    @property
+    def current(self) -> Path | None:
+        return self.staged or (self.path if self.exists else None)
+
+    def prior_rows(self, n_rows: int) -> npt.NDArray[np.bool_]:
+        packed = self.staged_is_prior if self.staged is not None else self.is_prior
+        if packed is None:
+            return np.ones(n_rows, dtype=bool)
+        return np.unpackbits(packed, count=n_rows).astype(bool)
+
+    def stage(self, path: Path, is_prior: npt.NDArray[np.bool_]) -> None:
+        if self.staged is not None:
+            self.staged.unlink()
+        self.staged, self.staged_is_prior = path, np.packbits(is_prior)
+
+
+@dataclass(slots=True)
+class _Stream:
+    # A partition that is being written from its first row on.
+    partition: int
+    path: Path
+    writer: pq.ParquetWriter
+    last: tuple[int, int]
+    n_rows: int = 0
+    waiting: list[pa.Table] = field(default_factory=list)
+    n_waiting: int = 0
+
+
+class SeriesStore:
+    """
+    The files of one series.
+
+    Parameters
+    ----------
+    catalog : Path
+        The catalog's folder.
+    staging : Path
+        A folder on the same file system for files in the making.
+    target : Target
+        What the series holds.
+
+    Raises
+    ------
+    StoreError
+        If the folder holds files that were not written this way.
+
+    """
+
+    def __init__(self, catalog: Path, staging: Path, target: Target) -> None:
+        self._target = target
+        self._directory = series_directory(catalog, target.data_cls, target.identifier)
+        self._staging = staging / self._directory.parent.name / self._directory.name
+        self._partitions: dict[int, _Partition] = {}
+        self._stream: _Stream | None = None
+        self._held: tuple[int, HeldRows] | None = None
+        self._n_staged = 0
+        self._check_directory()
+
+    def add(self, table: pa.Table) -> Codes:
+        """
+        Take rows, and return what becomes of each once `commit` is called.
+
+        Parameters
+        ----------
+        table : pa.Table
+            Rows in the target's flat schema, in any order.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            KEPT, SAME (as another of this run), ALREADY_PRESENT (before the run) or CONFLICT.
+
+        """
+        codes = np.zeros(table.num_rows, dtype=np.uint8)
+        ts = np.asarray(table.column("ts_init").to_numpy()).astype(np.int64)
+        partitions = partitions_of(ts, daily=self._target.is_daily)
+        if np.any(np.diff(partitions) < 0):
+            order = np.argsort(partitions, kind="stable")
+            codes[order] = self._add_ordered(table.take(pa.array(order)), partitions[order])
+            return codes
+        return self._add_ordered(table, partitions)
+
+    def commit(self) -> None:
+        """Move everything staged into the catalog, file by file, each atomically."""
+        self._close_stream()
+        self._put_down()
+        for _, partition in sorted(self._partitions.items()):
+            if partition.staged is None:
+                continue
+            self._directory.mkdir(parents=True, exist_ok=True)
+            partition.staged.replace(partition.path)
+            partition.exists, partition.is_prior = True, partition.staged_is_prior
+            partition.staged, partition.staged_is_prior = None, None
+
+    def rollback(self) -> None:
+        """Forget everything since the last commit."""
+        if self._stream is not None:
+            self._stream.writer.close()
+            self._stream.path.unlink()
+            self._stream = None
+        self._held = None
+        for partition in self._partitions.values():
+            if partition.staged is not None:
+                partition.staged.unlink()
+                partition.staged, partition.staged_is_prior = None, None
+
+    def _check_directory(self) -> None:
+        for path in self._directory.glob("*.parquet"):
+            if path.name != self._name_as_written(path.name):
+                msg = (
+                    f"every file of {self._directory} must be one of liq-nautilus, {path.name} was "
+                    "not; ingest into another --catalog"
+                )
+                raise StoreError(msg)
+
+    def _name_as_written(self, name: str) -> str:
+        # The name of the partition in which the first time of a file name lies.
+        try:
+            ts = np.asarray([name[:10]], dtype="datetime64[ns]").astype(np.int64)
+        except ValueError:
+            return ""
+        daily = self._target.is_daily
+        return partition_file_name(int(partitions_of(ts, daily=daily)[0]), daily=daily)
+
+    def _add_ordered(self, table: pa.Table, partitions: npt.NDArray[np.int64]) -> Codes:
+        if not len(partitions):
+            return np.zeros(0, dtype=np.uint8)
+        starts = np.flatnonzero(np.diff(partitions, prepend=partitions[0] - 1))
+        ends = [*starts[1:], len(partitions)]
+        return np.concatenate(
+            [
+                self._add_to(int(partitions[start]), table.slice(start, end - start))
+                for start, end in zip(starts, ends, strict=True)
+            ]
+        )
+
+    def _add_to(self, number: int, table: pa.Table) -> Codes:
+        partition = self._partition(number)
+        if self._target.streams and self._stream_rows(number, partition, table):
+            return np.zeros(table.num_rows, dtype=np.uint8)
+        if self._stream is not None and self._stream.partition == number:
+            self._close_stream()
+        return self._hold(number, partition).merge(table, self._target.keys, self._target.unique)
+
+    def _partition(self, number: int) -> _Partition:
+        if number not in self._partitions:
+            name = partition_file_name(number, daily=self._target.is_daily)
+            path = self._directory / name
+            self._partitions[number] = _Partition(path, path.exists())
+        return self._partitions[number]
+
+    def _stream_rows(self, number: int, partition: _Partition, table: pa.Table) -> bool:
+        # Appends rows that are in order to a partition that did not exist; False if they are not.
+        stream = self._stream
+        is_open = stream is not None and stream.partition == number
+        is_held = self._held is not None and self._held[0] == number
+        if is_held or not (is_open or partition.current is None):
+            return False
+        if not is_strictly_sorted(table, self._target.keys):
+            return False
+        bounds = self._bounds(table)
+        if bounds is None:
+            return False
+        first, last = bounds
+        if stream is None or not is_open:
+            self._close_stream()
+            stream = self._stream = self._open_stream(number)
+        elif not self._comes_after(first, stream.last):
+            return False
+        stream.last = last
+        stream.waiting.append(table)
+        stream.n_waiting += table.num_rows
+        stream.n_rows += table.num_rows
+        self._write_waiting(stream, at_least=_ROWS_PER_WRITE)
+        return True
+
+    def _bounds(self, table: pa.Table) -> tuple[tuple[int, int], tuple[int, int]] | None:
+        # Time and number of the first and the last row; None if the numbers do not rise.
+        times = table.column("ts_init")
+        first, last = times[0].as_py(), times[-1].as_py()
+        if self._target.unique is None:
+            return (first, 0), (last, 0)
+        numbers = sortable(table.column(self._target.unique))
+        if not np.all(np.diff(numbers) > 0):
+            return None
+        return (first, int(numbers[0])), (last, int(numbers[-1]))
+
+    def _comes_after(self, first: tuple[int, int], last: tuple[int, int]) -> bool:
+        if self._target.unique is None:
+            return first[0] > last[0]
+        return first[0] >= last[0] and first[1] > last[1]
+
+    def _open_stream(self, number: int) -> _Stream:
+        path = self._next_staged_path()
+        return _Stream(number, path, self._target.open_file(path), last=(0, 0))
+
+    def _next_staged_path(self) -> Path:
+        self._staging.mkdir(parents=True, exist_ok=True)
+        self._n_staged += 1
+        return self._staging / f"{self._n_staged}.parquet"
+
+    def _write_waiting(self, stream: _Stream, *, at_least: int) -> None:
+        # Whole row groups only, so that the bytes do not depend on how the rows came in.
+        if stream.n_waiting < max(at_least, 1):
+            return
+        table = pa.concat_tables(stream.waiting)
+        n_whole = (
+            table.num_rows if at_least == 0 else table.num_rows // ROWS_PER_GROUP * ROWS_PER_GROUP
+        )
+        whole = self._target.to_file(table.slice(0, n_whole)).combine_chunks()
+        stream.writer.write_table(whole, row_group_size=ROWS_PER_GROUP)
+        stream.waiting = [table.slice(n_whole)]
+        stream.n_waiting = table.num_rows - n_whole
+
+    def _close_stream(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is None:
+            return
+        self._write_waiting(stream, at_least=0)
+        stream.writer.close()
+        partition = self._partition(stream.partition)
+        partition.stage(stream.path, np.zeros(stream.n_rows, dtype=bool))
+
+    def _hold(self, number: int, partition: _Partition) -> HeldRows:
+        # The rows of a partition, kept in memory until another is needed.
+        if self._held is not None and self._held[0] == number:
+            return self._held[1]
+        self._put_down()
+        if partition.current is None:
+            rows = HeldRows(self._target.flat_schema.empty_table(), np.zeros(0, dtype=bool))
+        else:
+            table = self._read(partition.current)
+            rows = HeldRows(table, partition.prior_rows(table.num_rows))
+        self._held = (number, rows)
+        return rows
+
+    def _put_down(self) -> None:
+        held, self._held = self._held, None
+        if held is None or not held[1].is_changed:
+            return
+        number, rows = held
+        path = self._next_staged_path()
+        made = self._target.to_file(rows.table)
+        with self._target.open_file(path) as writer:
+            for start in range(0, made.num_rows, _ROWS_PER_WRITE):
+                part = made.slice(start, _ROWS_PER_WRITE).combine_chunks()
+                writer.write_table(part, row_group_size=ROWS_PER_GROUP)
+        self._partition(number).stage(path, rows.is_prior)
+
+    def _read(self, path: Path) -> pa.Table:
+        try:
+            table = pq.ParquetFile(path).read()
+        except (OSError, pa.ArrowException) as e:
+            msg = f"{path} must be a sound Parquet file, {e}; delete it and ingest again"
+            raise StoreError(msg) from e
+        if not table.schema.equals(self._target.file_schema, check_metadata=True):
+            msg = (
+                f"{path} must have the schema of this version and instrument, it has another; "
+                "ingest into another --catalog"
+            )
+            raise StoreError(msg)
+        return self._target.from_file(table)

@@ -1,0 +1,166 @@
+"""Questions to a catalog: the liquidation levels at a moment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Final
+
+import numpy as np
+
+from liq_nautilus.core.feed import Feed
+from liq_nautilus.core.feed import time_event
+from liq_nautilus.core.forced_close import brackets_of
+from liq_nautilus.core.records import Levels
+from liq_nautilus.core.tracker import LiquidationTracker
+from liq_nautilus.errors import DataGapError
+from liq_nautilus.errors import SettingError
+from liq_nautilus.nautilus.catalog.events import DAY_NS
+from liq_nautilus.nautilus.catalog.events import read_events
+from liq_nautilus.nautilus.catalog.inventory import inventory
+from liq_nautilus.nautilus.catalog.inventory import only_symbol
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from liq_nautilus.core.parameters import TrackerParameters
+
+_MADE_OF_TRADES: Final = frozenset({"py_liquidation_map", "ensemble"})
+# Positions turn over within days: what was opened a month before is hardly there any more.
+WARM_UP_DAYS: Final = 30.0
+
+
+def tracker_at(
+    catalog: Path,
+    symbol: str,
+    at_ns: int | None = None,
+    *,
+    parameters: TrackerParameters | None = None,
+    warm_up_days: float = WARM_UP_DAYS,
+    has_trades: bool = True,
+) -> LiquidationTracker:
+    """
+    Return a tracker that knows what could be known at a moment.
+
+    Parameters
+    ----------
+    catalog : Path
+        The Parquet catalog.
+    symbol : str
+        Binance's name.
+    at_ns : int, optional
+        The moment (UTC nanoseconds); by default that of the newest input.
+    parameters : TrackerParameters, optional
+        What is assumed.
+    warm_up_days : float, optional
+        How far back the replay begins (days).
+    has_trades : bool, optional
+        Whether trades are replayed, which only `py_liquidation_map` and the ensemble need.
+
+    Returns
+    -------
+    LiquidationTracker
+
+    Raises
+    ------
+    DataGapError
+        If the catalog has no bars or no open interest in the time before the moment.
+
+    """
+    end_ns = _newest(catalog, symbol) + 1 if at_ns is None else at_ns + 1
+    start_ns = end_ns - round(warm_up_days * DAY_NS)
+    brackets = brackets_of(symbol, end_ns, None)
+    feed = Feed(LiquidationTracker(parameters, brackets=brackets))
+    last_ns = 0
+    for event in read_events(catalog, symbol, start_ns, end_ns, has_trades=has_trades):
+        if at_ns is not None and event.ts_known > at_ns:
+            break
+        feed.push(event)
+        last_ns = event.ts_known
+        feed.release(last_ns)
+    # The passing of time shows how old the newest input is.
+    feed.push(time_event(last_ns if at_ns is None else at_ns))
+    feed.release(end_ns)
+    return feed.tracker
+
+
+def _newest(catalog: Path, symbol: str) -> int:
+    moments = [series.last_ns for series in inventory(catalog) if series.symbol == symbol]
+    if not moments:
+        msg = f"the catalog must hold data of {symbol}, {catalog} holds none; ingest some first"
+        raise DataGapError(msg)
+    return max(moments)
+
+
+def levels_at(
+    catalog: Path,
+    symbol: str | None = None,
+    model: str = "ensemble",
+    *,
+    leverage: float | None = None,
+    at_ns: int | None = None,
+    parameters: TrackerParameters | None = None,
+) -> Levels:
+    """
+    Return a model's liquidation levels at a moment.
+
+    Parameters
+    ----------
+    catalog : Path
+        The Parquet catalog.
+    symbol : str, optional
+        Binance's name; by default the only symbol of the catalog.
+    model : str, optional
+        One of `LiquidationTracker.model_names`.
+    leverage : float, optional
+        Only the levels of this leverage, one of the parameters' tiers.
+    at_ns : int, optional
+        The moment (UTC nanoseconds); by default that of the newest input.
+    parameters : TrackerParameters, optional
+        What is assumed.
+
+    Returns
+    -------
+    Levels
+        Longs below, shorts above the price of that moment.
+
+    Raises
+    ------
+    DataGapError
+        If the catalog lacks what the levels need.
+    SettingError
+        If the model or the leverage is unknown, or the symbol must be named.
+
+    """
+    if model not in LiquidationTracker.model_names:
+        known = ", ".join(LiquidationTracker.model_names)
+        msg = f"--model must be one of {known}, was {model}"
+        raise SettingError(msg)
+    chosen = only_symbol(catalog, symbol)
+    has_trades = model in _MADE_OF_TRADES
+    tracker = tracker_at(catalog, chosen, at_ns, parameters=parameters, has_trades=has_trades)
+    if leverage is None:
+        return tracker.levels(model)
+    tiers = tracker.parameters.leverages
+    if leverage not in tiers:
+        known = ", ".join(f"{tier:g}" for tier in tiers)
+        msg = f"--leverage must be one of {known}, was {leverage:g}"
+        raise SettingError(msg)
+    return _of_leverage(tracker.levels(model, by_leverage=True), leverage)
+
+
+def _of_leverage(levels: Levels, leverage: float) -> Levels:
+    kept = np.isclose(levels.leverage, leverage)
+    return Levels(
+        model=levels.model,
+        ts_event=levels.ts_event,
+        reference_price=levels.reference_price,
+        price=levels.price[kept],
+        notional=levels.notional[kept],
+        notional_low=levels.notional_low[kept],
+        notional_high=levels.notional_high[kept],
+        side=levels.side[kept],
+        leverage=levels.leverage[kept],
+        confidence=levels.confidence[kept],
+        is_valid=levels.is_valid,
+        params_hash=levels.params_hash,
+    )

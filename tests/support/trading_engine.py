@@ -1,0 +1,194 @@
+"""A backtest engine on hand-made bars, and a strategy that follows a script."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from typing import Any
+
+from nautilus_trader.backtest.engine import BacktestEngine
+from nautilus_trader.backtest.engine import BacktestEngineConfig
+from nautilus_trader.config import LoggingConfig
+from nautilus_trader.config import StrategyConfig
+from nautilus_trader.model.currencies import USDT
+from nautilus_trader.model.data import Bar
+from nautilus_trader.model.data import BarType
+from nautilus_trader.model.data import CustomData
+from nautilus_trader.model.data import FundingRateUpdate
+from nautilus_trader.model.enums import AccountType
+from nautilus_trader.model.enums import OmsType
+from nautilus_trader.model.enums import OrderSide
+from nautilus_trader.model.identifiers import ClientId
+from nautilus_trader.model.identifiers import Venue
+from nautilus_trader.model.objects import Money
+from nautilus_trader.trading.strategy import Strategy
+
+from liq_nautilus.nautilus.backtest.ledger import Ledger
+from liq_nautilus.nautilus.backtest.ledger import read_ledger
+from liq_nautilus.nautilus.backtest.ledger import record_fills
+from liq_nautilus.nautilus.backtest.settlement import Settlement
+from liq_nautilus.nautilus.config import SettlementConfig
+from liq_nautilus.nautilus.instruments import built_in_instrument
+from liq_nautilus.nautilus.instruments import instrument_id
+from liq_nautilus.nautilus.types import CustomRecord
+from liq_nautilus.nautilus.types import data_type
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SECOND = 1_000_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+# 2026-01-01T00:00Z
+START = 1_767_225_600 * SECOND
+VENUE = Venue("BINANCE")
+
+
+def hourly_bar_type(symbol: str = "BTCUSDT") -> BarType:
+    return BarType.from_str(f"{instrument_id(symbol)}-1-HOUR-LAST-EXTERNAL")
+
+
+def make_bar(bar_type: BarType, ts_open: int, ohlc: Sequence[float], volume: float = 10.0) -> Bar:
+    instrument = built_in_instrument(_symbol(bar_type))
+    ts = ts_open + bar_type.spec.timedelta.value - 1_000_000
+    prices = [instrument.make_price(value) for value in ohlc]
+    return Bar(bar_type, *prices, instrument.make_qty(volume), ts, ts)
+
+
+def hourly_bars(rows: Sequence[Sequence[float]], symbol: str = "BTCUSDT") -> list[Bar]:
+    bar_type = hourly_bar_type(symbol)
+    return [make_bar(bar_type, START + i * HOUR, ohlc) for i, ohlc in enumerate(rows)]
+
+
+def flat_bars(price: float, n: int, symbol: str = "BTCUSDT") -> list[Bar]:
+    return hourly_bars([(price, price, price, price)] * n, symbol)
+
+
+def funding(
+    ts: int, rate: str = "0.0001", symbol: str = "BTCUSDT", interval: int | None = 480
+) -> FundingRateUpdate:
+    return FundingRateUpdate(instrument_id(symbol), Decimal(rate), ts, ts, interval, None)
+
+
+def custom(datum: CustomRecord) -> CustomData:
+    return CustomData(data_type(type(datum), datum.instrument_id), datum)
+
+
+class ScriptConfig(StrategyConfig, frozen=True, kw_only=True):
+    symbols: tuple[str, ...] = ("BTCUSDT",)
+
+
+class Script(Strategy):
+    """Send market orders (signed quantities) and stops at given moments, on bars or on funding."""
+
+    def __init__(self, config: ScriptConfig) -> None:
+        super().__init__(config)
+        self.orders: dict[int, list[tuple[str, float]]] = {}
+        self.stops: dict[int, tuple[str, float, float]] = {}
+        self.on_funding_order: tuple[str, float] | None = None
+
+    def on_start(self) -> None:
+        for symbol in self.config.symbols:
+            self.subscribe_bars(hourly_bar_type(symbol))
+            self.subscribe_funding_rates(instrument_id(symbol))
+
+    def on_bar(self, bar: Bar) -> None:
+        for symbol, quantity in self.orders.pop(bar.ts_event, []):
+            self._send(symbol, quantity)
+        if bar.ts_event in self.stops:
+            symbol, quantity, trigger = self.stops.pop(bar.ts_event)
+            instrument = self.cache.instrument(instrument_id(symbol))
+            self.submit_order(
+                self.order_factory.stop_market(
+                    instrument.id,
+                    OrderSide.BUY if quantity > 0 else OrderSide.SELL,
+                    instrument.make_qty(abs(quantity)),
+                    instrument.make_price(trigger),
+                    reduce_only=True,
+                )
+            )
+
+    def on_funding_rate(self, update: FundingRateUpdate) -> None:
+        if self.on_funding_order is not None:
+            self._send(*self.on_funding_order)
+            self.on_funding_order = None
+
+    def _send(self, symbol: str, quantity: float) -> None:
+        instrument = self.cache.instrument(instrument_id(symbol))
+        side = OrderSide.BUY if quantity > 0 else OrderSide.SELL
+        size = instrument.make_qty(abs(quantity))
+        self.submit_order(self.order_factory.market(instrument.id, side, size))
+
+
+@dataclass
+class Play:
+    """What is run: data, orders by bar number, settings."""
+
+    data: list[Any]
+    orders: dict[int, list[tuple[str, float]]] = field(default_factory=dict)
+    stops: dict[int, tuple[str, float, float]] = field(default_factory=dict)
+    on_funding_order: tuple[str, float] | None = None
+    settlement: SettlementConfig | None = None
+    symbols: tuple[str, ...] = ("BTCUSDT",)
+    balance: float = 100_000.0
+    leverage: int = 10
+    closes_at_end: bool = False
+
+
+def bar_time(number: int) -> int:
+    return START + (number + 1) * HOUR - 1_000_000
+
+
+def make_engine(
+    symbols: Sequence[str] = ("BTCUSDT",),
+    settlement: SettlementConfig | None = None,
+    balance: float = 100_000.0,
+    leverage: int = 10,
+) -> BacktestEngine:
+    engine = BacktestEngine(
+        BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True), run_analysis=False)
+    )
+    modules = [] if settlement is None else [Settlement(settlement)]
+    engine.add_venue(
+        VENUE,
+        OmsType.NETTING,
+        AccountType.MARGIN,
+        [Money(balance, USDT)],
+        base_currency=USDT,
+        default_leverage=Decimal(leverage),
+        modules=modules,
+    )
+    for symbol in symbols:
+        engine.add_instrument(built_in_instrument(symbol))
+    return engine
+
+
+def add_data(engine: BacktestEngine, data: Sequence[Any]) -> None:
+    for datum in sorted(data, key=lambda x: x.ts_init):
+        engine.add_data([datum], client_id=ClientId("CATALOG"), sort=False)
+    engine.sort_data()
+
+
+def play(script: Play) -> tuple[Ledger, BacktestEngine]:
+    engine = make_engine(
+        script.symbols,
+        script.settlement or SettlementConfig(),
+        script.balance,
+        script.leverage,
+    )
+    add_data(engine, script.data)
+    strategy = Script(ScriptConfig(symbols=script.symbols))
+    strategy.orders = {bar_time(i): orders for i, orders in script.orders.items()}
+    strategy.stops = {bar_time(i): stop for i, stop in script.stops.items()}
+    strategy.on_funding_order = script.on_funding_order
+    engine.add_strategy(strategy)
+    fills = record_fills(engine)
+    engine.run()
+    return read_ledger(engine, fills, VENUE, USDT), engine
+
+
+def _symbol(bar_type: BarType) -> str:
+    return str(bar_type.instrument_id).partition("-")[0]

@@ -1,0 +1,128 @@
+"""A random market as Nautilus data, and an actor that records what is published."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from nautilus_trader.common.actor import Actor
+from nautilus_trader.config import ActorConfig
+from nautilus_trader.model.currencies import USDT
+from nautilus_trader.model.data import BarType
+from support.trading_engine import DAY
+from support.trading_engine import HOUR
+from support.trading_engine import MINUTE
+from support.trading_engine import START
+from support.trading_engine import VENUE
+from support.trading_engine import add_data
+from support.trading_engine import custom
+from support.trading_engine import funding
+from support.trading_engine import make_bar
+from support.trading_engine import make_engine
+
+from liq_nautilus.nautilus.actor import LiquidationActor
+from liq_nautilus.nautilus.backtest.ledger import read_ledger
+from liq_nautilus.nautilus.backtest.ledger import record_fills
+from liq_nautilus.nautilus.config import LiquidationActorConfig
+from liq_nautilus.nautilus.config import LiquidationStrategyConfig
+from liq_nautilus.nautilus.config import SettlementConfig
+from liq_nautilus.nautilus.instruments import instrument_id
+from liq_nautilus.nautilus.strategy import LiquidationStrategy
+from liq_nautilus.nautilus.types import LiquidationClusters
+from liq_nautilus.nautilus.types import LiquidationLevels
+from liq_nautilus.nautilus.types import LiquidationSignal
+from liq_nautilus.nautilus.types import LiquidationVolume
+from liq_nautilus.nautilus.types import OpenInterest
+from liq_nautilus.nautilus.types import data_type
+
+BTC = instrument_id("BTCUSDT")
+NAN = float("nan")
+
+
+def bar_type_of(minutes: int = 5) -> BarType:
+    return BarType.from_str(f"{BTC}-{minutes}-MINUTE-LAST-EXTERNAL")
+
+
+def open_interest(ts: int, contracts: float, price: float = 100_000.0) -> Any:
+    return custom(OpenInterest(BTC, contracts, contracts * price, NAN, NAN, NAN, NAN, ts, ts))
+
+
+def volume(ts: int, long_notional: float, short_notional: float, interval: str = "1h") -> Any:
+    return custom(LiquidationVolume(BTC, long_notional, short_notional, interval, "test", ts, ts))
+
+
+def random_market(days: float = 1.0, seed: int = 1, minutes: int = 5) -> list[Any]:
+    """Bars, open interest at every bar, funding every eight hours, liquidations every hour."""
+    rng = np.random.default_rng(seed)
+    step = minutes * MINUTE
+    n = round(days * DAY / step)
+    scale = 0.0007 * np.sqrt(minutes)
+    closes = 100_000.0 * np.exp(np.cumsum(rng.standard_normal(n) * scale))
+    opens = np.concatenate([[100_000.0], closes[:-1]])
+    spread = 1.0 + np.abs(rng.standard_normal((2, n))) * scale / 3.0
+    highs, lows = np.maximum(opens, closes) * spread[0], np.minimum(opens, closes) / spread[1]
+    contracts = 80_000.0 * np.exp(np.cumsum(rng.standard_normal(n) * 0.003))
+    data: list[Any] = []
+    for i in range(n):
+        ts = START + i * step
+        ohlc = (opens[i], highs[i], lows[i], closes[i])
+        data.append(make_bar(bar_type_of(minutes), ts, ohlc, 100.0 + 50.0 * rng.random()))
+        ts += step
+        if ts % HOUR == 0:
+            data.append(volume(ts, 1e6 * rng.random() ** 8, 1e6 * rng.random() ** 8))
+        if ts % (8 * HOUR) == 0:
+            data.append(funding(ts))
+        data.append(open_interest(ts, contracts[i], closes[i]))
+    return data
+
+
+class Recorder(Actor):
+    """Keep what is published."""
+
+    def __init__(self) -> None:
+        super().__init__(ActorConfig(component_id="RECORDER"))
+        self.levels: list[LiquidationLevels] = []
+        self.clusters: list[LiquidationClusters] = []
+        self.signals: list[LiquidationSignal] = []
+
+    def on_start(self) -> None:
+        for data_cls, kept in (
+            (LiquidationLevels, self.levels),
+            (LiquidationClusters, self.clusters),
+            (LiquidationSignal, self.signals),
+        ):
+            self.msgbus.subscribe(f"data.{data_type(data_cls, BTC).topic}", kept.append)
+
+
+def run_actor(
+    data: list[Any], minutes: int = 5, **settings: Any
+) -> tuple[LiquidationActor, Recorder]:
+    engine = make_engine()
+    add_data(engine, data)
+    actor = LiquidationActor(
+        LiquidationActorConfig(instrument_id=BTC, bar_type=bar_type_of(minutes), **settings)
+    )
+    recorder = Recorder()
+    engine.add_actor(recorder)
+    engine.add_actor(actor)
+    engine.run()
+    return actor, recorder
+
+
+def run_strategy(
+    data: list[Any],
+    minutes: int = 5,
+    extra_actors: tuple[Actor, ...] = (),
+    **settings: Any,
+) -> tuple[Any, LiquidationStrategy]:
+    engine = make_engine(settlement=SettlementConfig())
+    add_data(engine, data)
+    strategy = LiquidationStrategy(
+        LiquidationStrategyConfig(instrument_id=BTC, bar_type=bar_type_of(minutes), **settings)
+    )
+    for actor in extra_actors:
+        engine.add_actor(actor)
+    engine.add_strategy(strategy)
+    fills = record_fills(engine)
+    engine.run()
+    return read_ledger(engine, fills, VENUE, USDT), strategy
