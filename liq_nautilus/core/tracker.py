@@ -16,6 +16,7 @@ import numpy as np
 
 from liq_nautilus.core import kernels
 from liq_nautilus.core import view
+from liq_nautilus.core.grid import grid_around
 from liq_nautilus.core.levels import Uncertainty
 from liq_nautilus.core.levels import bucket_levels
 from liq_nautilus.core.levels import shown_bucket_size
@@ -38,6 +39,7 @@ from liq_nautilus.core.watch import Watch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from liq_nautilus.core.grid import Grid
     from liq_nautilus.core.kernels.positions import IndexArray
     from liq_nautilus.core.models.base import ExposureModel
     from liq_nautilus.core.models.ensemble import Weighing
@@ -601,9 +603,9 @@ class LiquidationTracker:
             self._scales = np.outer(weighing.scales, self._scale)
         return self._scales
 
-    def _grid(self, price_range: float | None) -> view.Grid:
+    def _grid(self, price_range: float | None) -> Grid:
         reach = _FULL_RANGE if price_range is None else price_range
-        return view.grid_around(self._price, reach, self._width)
+        return grid_around(self._price, reach, self._width)
 
     def _no_levels(self, name: str) -> Levels:
         empty = np.zeros(0)

@@ -11,6 +11,7 @@ import numpy as np
 from liq_nautilus.core import kernels
 from liq_nautilus.core import view
 from liq_nautilus.core.clusters import find_clusters
+from liq_nautilus.core.grid import grid_around
 from liq_nautilus.core.records import WAIT
 from liq_nautilus.core.records import Clusters
 from liq_nautilus.core.records import Signal
@@ -112,7 +113,7 @@ class Watch:
 
         """
         p = self._parameters
-        grid = view.grid_around(price, p.cluster_range, p.grid_bps * 1e-4)
+        grid = grid_around(price, p.cluster_range, p.grid_bps * 1e-4)
         notional = view.ensemble_notional(ensemble, grid)
         found = find_clusters(notional, grid.edges, p.cluster_smoothing_bps / p.grid_bps)
         significance = self._significance(found, price, ts)

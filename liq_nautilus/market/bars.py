@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.market.book import StepArray
-    from liq_nautilus.market.record import SimulatedMarket
+    from liq_nautilus.market.record import MarketRecord
     from liq_nautilus.market.trades import Trades
 
 _MINUTE_NS = 60_000_000_000
@@ -88,13 +88,13 @@ def bars_of_trades(trades: Trades, start_ns: int, end_ns: int, minutes: int) -> 
     )
 
 
-def price_bars(market: SimulatedMarket, prices: FloatArray, minutes: int) -> Bars:
+def price_bars(market: MarketRecord, prices: FloatArray, minutes: int) -> Bars:
     """
     Return the bars of a price known at the end of every step, without volume.
 
     Parameters
     ----------
-    market : SimulatedMarket
+    market : MarketRecord
         The run, for its times and decimals.
     prices : ndarray of shape (n_steps,)
         The price, or the premium of one price over another.

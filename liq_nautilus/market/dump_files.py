@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from liq_nautilus.market.record import SimulatedMarket
+    from liq_nautilus.market.published import SimulatedMarket
 
 _DAY_NS = 86_400_000_000_000
 _HOUR_NS = 3_600_000_000_000

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.market.bars import Bars
     from liq_nautilus.market.book import StepArray
-    from liq_nautilus.market.record import SimulatedMarket
+    from liq_nautilus.market.published import SimulatedMarket
 
 _MS_NS = 1_000_000
 _MINUTE_NS = 60_000_000_000

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.records import SideArray
     from liq_nautilus.market.book import StepArray
-    from liq_nautilus.market.record import SimulatedMarket
+    from liq_nautilus.market.record import MarketRecord
 
 _SECOND_NS = 1_000_000_000
 _MINUTE_NS = 60 * _SECOND_NS
@@ -75,13 +75,13 @@ class LiquidationVolumes:
     short_notional: FloatArray
 
 
-def draw_orders(market: SimulatedMarket) -> LiquidationOrders:
+def draw_orders(market: MarketRecord) -> LiquidationOrders:
     """
     Return every forced order: each liquidated position is closed by one or several.
 
     Parameters
     ----------
-    market : SimulatedMarket
+    market : MarketRecord
         The run.
 
     Returns
@@ -174,7 +174,7 @@ def volumes(
 
 # Where within its step the mark price was at the liquidation price, in [0, 1].
 def _crossing_share(
-    market: SimulatedMarket, steps: StepArray, liquidation_price: FloatArray
+    market: MarketRecord, steps: StepArray, liquidation_price: FloatArray
 ) -> FloatArray:
     mark = market.trace.mark_price
     after = mark[steps]

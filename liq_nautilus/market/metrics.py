@@ -11,10 +11,12 @@ from liq_nautilus.market.book import NEVER
 
 if TYPE_CHECKING:
     from liq_nautilus.core.records import FloatArray
+    from liq_nautilus.market.bars import Bars
     from liq_nautilus.market.book import StepArray
-    from liq_nautilus.market.record import SimulatedMarket
+    from liq_nautilus.market.record import MarketRecord
 
-_STAMP_SECONDS = 300
+# Minutes from one snapshot of the open interest to the next.
+STAMP_MINUTES = 5
 # Binance's top traders are the fifth of users with the highest margin balance.
 _TOP_SHARE = 0.2
 
@@ -48,14 +50,16 @@ class Metrics:
     taker_ratio: FloatArray
 
 
-def measure(market: SimulatedMarket) -> Metrics:
+def measure(market: MarketRecord, bars: Bars) -> Metrics:
     """
     Return the metrics of a run.
 
     Parameters
     ----------
-    market : SimulatedMarket
+    market : MarketRecord
         The run.
+    bars : Bars
+        The bars of its trades, one per snapshot, for what takers bought and sold.
 
     Returns
     -------
@@ -63,7 +67,7 @@ def measure(market: SimulatedMarket) -> Metrics:
         One row for each 5 minutes.
 
     """
-    every = _STAMP_SECONDS // market.world.step_seconds
+    every = 60 * STAMP_MINUTES // market.world.step_seconds
     n = market.n_steps // every
     index = np.flatnonzero(market.book.positions["opened"] != NEVER)
     known = market.book.positions[index]
@@ -78,7 +82,6 @@ def measure(market: SimulatedMarket) -> Metrics:
     stamps = np.arange(n) * every
     mark = np.where(stamps > 0, market.trace.mark_price[stamps - 1], market.start_mark_price)
     open_interest = sums.max(axis=0)
-    bars = market.bars(_STAMP_SECONDS // 60)
     taker = bars.taker_buy_volume / np.maximum(bars.volume - bars.taker_buy_volume, 1e-9)
     return Metrics(
         ts=market.start_ns + stamps.astype(np.int64) * market.step_ns,
@@ -93,7 +96,7 @@ def measure(market: SimulatedMarket) -> Metrics:
 
 # Sum of a weight over the positions open at each stamp, shape (2, n_stamps): longs, shorts.
 def _open_at_stamps(
-    market: SimulatedMarket, index: StepArray, weight: FloatArray, every: int, n: int
+    market: MarketRecord, index: StepArray, weight: FloatArray, every: int, n: int
 ) -> FloatArray:
     known = market.book.positions[index]
     opened, closed = known["opened"], known["closed"]

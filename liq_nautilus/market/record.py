@@ -1,4 +1,4 @@
-"""The record of a simulated market: all that happened, and what a venue would publish of it."""
+"""The record of a simulated market: all that happened, to the last position."""
 
 from __future__ import annotations
 
@@ -10,19 +10,7 @@ from zlib import crc32
 import numpy as np
 
 from liq_nautilus.core.margin import isolated_liquidation_price
-from liq_nautilus.market.bars import Bars
-from liq_nautilus.market.bars import bars_of_trades
-from liq_nautilus.market.bars import price_bars
 from liq_nautilus.market.book import LIQUIDATED
-from liq_nautilus.market.liquidations import LiquidationOrders
-from liq_nautilus.market.liquidations import LiquidationVolumes
-from liq_nautilus.market.liquidations import draw_orders
-from liq_nautilus.market.liquidations import largest_per_second
-from liq_nautilus.market.liquidations import volumes
-from liq_nautilus.market.metrics import Metrics
-from liq_nautilus.market.metrics import measure
-from liq_nautilus.market.trades import Trades
-from liq_nautilus.market.trades import draw_trades
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -99,9 +87,9 @@ class Positions:
 
 
 @dataclass(frozen=True, eq=False)
-class SimulatedMarket:
+class MarketRecord:
     """
-    All that happened in a simulated market, and what a venue would have published of it.
+    All that happened in a simulated market.
 
     Attributes
     ----------
@@ -174,53 +162,6 @@ class SimulatedMarket:
         """Return a source of randomness of its own for what is derived from the run."""
         words = [self.seed, crc32(self.symbol.encode()), crc32(purpose.encode())]
         return np.random.Generator(np.random.PCG64(np.random.SeedSequence(words)))
-
-    @cached_property
-    def liquidation_orders(self) -> LiquidationOrders:
-        """Every forced order, by time."""
-        return draw_orders(self)
-
-    @cached_property
-    def reported_orders(self) -> LiquidationOrders:
-        """The forced orders a venue shows: the largest of each second."""
-        return largest_per_second(self.liquidation_orders)
-
-    def liquidation_volume(self, minutes: int = 60) -> LiquidationVolumes:
-        """Return the liquidated notional of every interval of some minutes, per side."""
-        return volumes(self.liquidation_orders, self.start_ns, self.end_ns, minutes)
-
-    @cached_property
-    def under_reporting(self) -> float:
-        """Liquidated over reported quantity."""
-        shown = self.reported_orders.quantity.sum()
-        return float(self.liquidation_orders.quantity.sum() / shown) if shown > 0.0 else 1.0
-
-    @cached_property
-    def trades(self) -> Trades:
-        """Every trade, by time."""
-        return draw_trades(self)
-
-    def bars(self, minutes: int = 1) -> Bars:
-        """Return the bars of the trades."""
-        return bars_of_trades(self.trades, self.start_ns, self.end_ns, minutes)
-
-    def mark_bars(self, minutes: int = 1) -> Bars:
-        """Return the bars of the mark price, without volume."""
-        return price_bars(self, self.trace.mark_price, minutes)
-
-    def index_bars(self, minutes: int = 1) -> Bars:
-        """Return the bars of the index price, without volume."""
-        return price_bars(self, self.trace.index_price, minutes)
-
-    def premium_bars(self, minutes: int = 1) -> Bars:
-        """Return the bars of the last over the index price less 1."""
-        premium = self.trace.last_price / self.trace.index_price - 1.0
-        return price_bars(self, premium, minutes)
-
-    @cached_property
-    def metrics(self) -> Metrics:
-        """Open interest and ratios at every fifth minute."""
-        return measure(self)
 
     def positions_at(self, ts: int) -> Positions:
         """

@@ -20,8 +20,8 @@ from liq_nautilus.market.drivers import Drivers
 from liq_nautilus.market.drivers import draw_drivers
 from liq_nautilus.market.history import initial_book
 from liq_nautilus.market.population import draw_candidates
+from liq_nautilus.market.published import SimulatedMarket
 from liq_nautilus.market.record import Funding
-from liq_nautilus.market.record import SimulatedMarket
 from liq_nautilus.market.worlds import contract as contract_of
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.records import SideArray
     from liq_nautilus.market.book import StepArray
-    from liq_nautilus.market.record import SimulatedMarket
+    from liq_nautilus.market.liquidations import LiquidationOrders
+    from liq_nautilus.market.record import MarketRecord
 
 _MILLISECOND_NS = 1_000_000
 # Openings and closings that take liquidity; the others are the far side of somebody's trade.
@@ -53,14 +54,16 @@ class Trades:
     n_fills: StepArray
 
 
-def draw_trades(market: SimulatedMarket) -> Trades:
+def draw_trades(market: MarketRecord, orders: LiquidationOrders) -> Trades:
     """
     Return all trades: every step has one at its end, at the step's last price.
 
     Parameters
     ----------
-    market : SimulatedMarket
+    market : MarketRecord
         The run.
+    orders : LiquidationOrders
+        Its forced orders, which are trades too.
 
     Returns
     -------
@@ -70,7 +73,6 @@ def draw_trades(market: SimulatedMarket) -> Trades:
 
     """
     rng = market.stream("trades")
-    orders = market.liquidation_orders
     forced_step = (orders.ts - market.start_ns) // market.step_ns
     forced_place = (orders.ts - market.start_ns) / market.step_ns - forced_step
     parts = [
@@ -98,7 +100,7 @@ type _Part = tuple[StepArray, FloatArray, FloatArray, FloatArray, SideArray]
 
 
 # Openings and closings that took liquidity, at the step's last price.
-def _of_positions(market: SimulatedMarket, rng: np.random.Generator) -> _Part:
+def _of_positions(market: MarketRecord, rng: np.random.Generator) -> _Part:
     positions = market.book.positions
     side = (1 - 2 * (np.arange(len(positions)) & 1)).astype(np.int8)
     opened = (positions["opened"] >= 0) & (positions["opened"] < market.n_steps)
@@ -121,7 +123,7 @@ def _of_positions(market: SimulatedMarket, rng: np.random.Generator) -> _Part:
 
 
 # How far the probability that takers buy lies above one half in each step.
-def _pull(market: SimulatedMarket) -> FloatArray:
+def _pull(market: MarketRecord) -> FloatArray:
     last = market.trace.last_price
     moved = np.diff(np.log(last), prepend=np.log(market.start_last_price))
     pull = _FOLLOWING * np.tanh(moved / (_FOLLOWING_SCALE * moved.std()))
@@ -129,7 +131,7 @@ def _pull(market: SimulatedMarket) -> FloatArray:
 
 
 # Trades that open and close nobody's position: along the step's path, and one at its end.
-def _of_others(market: SimulatedMarket, rng: np.random.Generator) -> _Part:
+def _of_others(market: MarketRecord, rng: np.random.Generator) -> _Part:
     n, world = market.n_steps, market.world
     last = market.trace.last_price
     before = np.concatenate([[market.start_last_price], last[:-1]])

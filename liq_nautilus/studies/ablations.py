@@ -29,11 +29,11 @@ from liq_nautilus.studies.ablation_changes import one_sided
 from liq_nautilus.studies.ablation_changes import without_mark
 from liq_nautilus.studies.ablation_changes import without_volume
 from liq_nautilus.studies.calibrating import PRIOR
-from liq_nautilus.studies.fitting import N_PATH_INPUTS
-from liq_nautilus.studies.fitting import SIDE_NAMES
 from liq_nautilus.studies.fitting import prior_weights
 from liq_nautilus.studies.inputs.windows import halves
 from liq_nautilus.studies.map_readings import replay
+from liq_nautilus.studies.names import N_PATH_INPUTS
+from liq_nautilus.studies.names import SIDE_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

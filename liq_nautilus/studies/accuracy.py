@@ -9,15 +9,15 @@ import numpy as np
 
 from liq_nautilus.core.science.bootstrap import spearman_difference
 from liq_nautilus.studies.evidence import gather
-from liq_nautilus.studies.fitting import FROZEN
-from liq_nautilus.studies.fitting import PATH
-from liq_nautilus.studies.fitting import PATH_AND_FROZEN_MAP
-from liq_nautilus.studies.fitting import PATH_AND_MODEL
-from liq_nautilus.studies.fitting import PATH_AND_PLACEBO
-from liq_nautilus.studies.fitting import PATH_REGRESSION
-from liq_nautilus.studies.fitting import REFRESH
-from liq_nautilus.studies.fitting import SIDE_NAMES
 from liq_nautilus.studies.location import LocationStudy
+from liq_nautilus.studies.names import FROZEN
+from liq_nautilus.studies.names import PATH
+from liq_nautilus.studies.names import PATH_AND_FROZEN_MAP
+from liq_nautilus.studies.names import PATH_AND_MODEL
+from liq_nautilus.studies.names import PATH_AND_PLACEBO
+from liq_nautilus.studies.names import PATH_REGRESSION
+from liq_nautilus.studies.names import REFRESH
+from liq_nautilus.studies.names import SIDE_NAMES
 from liq_nautilus.studies.signal_reliability import measure_signals
 from liq_nautilus.studies.window_scores import METRICS
 from liq_nautilus.studies.window_scores import relation_of

@@ -21,9 +21,6 @@ from liq_nautilus.core.science.leverage_shares import ShareFit
 from liq_nautilus.core.science.leverage_shares import fit_shares
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.studies.evidence import gather
-from liq_nautilus.studies.fitting import FROZEN
-from liq_nautilus.studies.fitting import REFRESH
-from liq_nautilus.studies.fitting import SIDE_NAMES
 from liq_nautilus.studies.fitting import Fit
 from liq_nautilus.studies.fitting import best_model_of
 from liq_nautilus.studies.fitting import fit_side
@@ -32,6 +29,9 @@ from liq_nautilus.studies.inputs.windows import ORDERS_SOURCE
 from liq_nautilus.studies.inputs.windows import bar_by_bar
 from liq_nautilus.studies.inputs.windows import labels_from_orders
 from liq_nautilus.studies.map_readings import replay
+from liq_nautilus.studies.names import FROZEN
+from liq_nautilus.studies.names import REFRESH
+from liq_nautilus.studies.names import SIDE_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,16 +13,16 @@ from liq_nautilus.core.science.baselines import Context
 from liq_nautilus.core.science.baselines import baseline_designs
 from liq_nautilus.core.science.paths import path_features
 from liq_nautilus.core.tracker import MODEL_NAMES
-from liq_nautilus.studies.fitting import FITTED_MODEL
-from liq_nautilus.studies.fitting import FROZEN
-from liq_nautilus.studies.fitting import REFRESH
-from liq_nautilus.studies.fitting import SHIFTED_MAP
 from liq_nautilus.studies.inputs.windows import bar_by_bar
 from liq_nautilus.studies.inputs.windows import last_known
 from liq_nautilus.studies.map_readings import replay
 from liq_nautilus.studies.map_readings import tier_multiples
 from liq_nautilus.studies.map_readings import tier_ratios
 from liq_nautilus.studies.map_readings import turnover_known
+from liq_nautilus.studies.names import FITTED_MODEL
+from liq_nautilus.studies.names import FROZEN
+from liq_nautilus.studies.names import REFRESH
+from liq_nautilus.studies.names import SHIFTED_MAP
 
 if TYPE_CHECKING:
     from liq_nautilus.core.parameters import TrackerParameters

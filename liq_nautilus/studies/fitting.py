@@ -11,7 +11,6 @@ import numpy as np
 
 from liq_nautilus.core.parameters import TrackerParameters
 from liq_nautilus.core.records import LONG
-from liq_nautilus.core.records import SHORT
 from liq_nautilus.core.science.column_weights import fit_mix
 from liq_nautilus.core.science.path_regression import RankRegression
 from liq_nautilus.core.science.path_regression import fit_rank_regression
@@ -19,6 +18,16 @@ from liq_nautilus.core.science.scoring import PowerScale
 from liq_nautilus.core.science.scoring import fit_scale
 from liq_nautilus.core.science.scoring import spearman
 from liq_nautilus.errors import SettingError
+from liq_nautilus.studies.names import FITTED_MODEL
+from liq_nautilus.studies.names import FROZEN
+from liq_nautilus.studies.names import N_PATH_INPUTS
+from liq_nautilus.studies.names import PATH
+from liq_nautilus.studies.names import PATH_AND_FROZEN_MAP
+from liq_nautilus.studies.names import PATH_AND_MODEL
+from liq_nautilus.studies.names import PATH_AND_PLACEBO
+from liq_nautilus.studies.names import PATH_REGRESSION
+from liq_nautilus.studies.names import SHIFTED_MAP
+from liq_nautilus.studies.names import SIDE_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,19 +36,7 @@ if TYPE_CHECKING:
     from liq_nautilus.studies.evidence import Evidence
 
 DOCUMENT_VERSION = 1
-SIDE_NAMES = {LONG: "long", SHORT: "short"}
-# The map, what will be opened and swept on the way, and an even background: what is fitted.
-FITTED_MODEL = "expected_liquidations"
-SHIFTED_MAP = "shifted_map"
-PATH_REGRESSION = "path_regression"
-# The regressions: the opponent, and the opponent with one more input.
-PATH, PATH_AND_MODEL = "path", "path_and_model"
-PATH_AND_FROZEN_MAP, PATH_AND_PLACEBO = "path_and_frozen_map", "path_and_placebo"
 _PRIOR_BACKGROUND = 0.01
-# The inputs of the path-only regression that enter with all their products.
-N_PATH_INPUTS = 7
-# Whether the map is read at the start of an interval, or at every bar in it.
-FROZEN, REFRESH = "frozen", "refresh"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -27,10 +27,10 @@ from liq_nautilus.market.simulation import simulate
 from liq_nautilus.market.worlds import world
 from liq_nautilus.studies.calibrating import Calibrator
 from liq_nautilus.studies.calibrating import reported_share
-from liq_nautilus.studies.fitting import SIDE_NAMES
 from liq_nautilus.studies.inputs.simulated import simulated_window
 from liq_nautilus.studies.inputs.windows import halves
 from liq_nautilus.studies.map_readings import tier_ratios
+from liq_nautilus.studies.names import SIDE_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from liq_nautilus.core.parameters import TrackerParameters
     from liq_nautilus.core.records import FloatArray
-    from liq_nautilus.market.record import SimulatedMarket
+    from liq_nautilus.market.published import SimulatedMarket
     from liq_nautilus.studies.inputs.windows import Window
 
 # Compared within this fraction of the price, where clusters are looked for.

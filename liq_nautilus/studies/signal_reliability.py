@@ -44,8 +44,8 @@ from liq_nautilus.core.science.paths import HOUR_NS
 from liq_nautilus.core.science.reliability import measure_reliability
 from liq_nautilus.core.science.reliability import share_interval
 from liq_nautilus.core.tracker import LiquidationTracker
-from liq_nautilus.studies.fitting import SIDE_NAMES
 from liq_nautilus.studies.inputs.windows import ORDERS_SOURCE
+from liq_nautilus.studies.names import SIDE_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,12 +15,12 @@ from liq_nautilus.core.science.scoring import spearman
 from liq_nautilus.core.tracker import MODEL_NAMES
 from liq_nautilus.studies.evidence import ORIGINAL_MAP
 from liq_nautilus.studies.evidence import TRADE_MODEL
-from liq_nautilus.studies.fitting import FITTED_MODEL
-from liq_nautilus.studies.fitting import PATH
-from liq_nautilus.studies.fitting import PATH_REGRESSION
-from liq_nautilus.studies.fitting import SIDE_NAMES
 from liq_nautilus.studies.fitting import regression_inputs
 from liq_nautilus.studies.leak_reference import leak_reference
+from liq_nautilus.studies.names import FITTED_MODEL
+from liq_nautilus.studies.names import PATH
+from liq_nautilus.studies.names import PATH_REGRESSION
+from liq_nautilus.studies.names import SIDE_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

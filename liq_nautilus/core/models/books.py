@@ -9,11 +9,11 @@ import numpy as np
 from liq_nautilus.core import kernels
 
 if TYPE_CHECKING:
+    from liq_nautilus.core.grid import Grid
     from liq_nautilus.core.kernels.positions import IndexArray
     from liq_nautilus.core.models.base import ExposureModel
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.records import SideArray
-    from liq_nautilus.core.view import Grid
 
 
 class ModelBooks:

@@ -17,7 +17,7 @@ from liq_nautilus.studies.inputs.windows import Window
 from liq_nautilus.studies.inputs.windows import with_paths
 
 if TYPE_CHECKING:
-    from liq_nautilus.market.record import SimulatedMarket
+    from liq_nautilus.market.published import SimulatedMarket
 
 _DELAY_NS = round(OPEN_INTEREST_DELAY_SECS * 1e9)
 _PRICES = ("open", "high", "low", "close", "ts_open", "ts_close")

@@ -5,6 +5,7 @@ import pytest
 from support.streams import small_parameters
 
 from liq_nautilus.core import view
+from liq_nautilus.core.grid import grid_around
 from liq_nautilus.core.levels import bucket_levels
 from liq_nautilus.core.models.binance_standard import BinanceStandard
 from liq_nautilus.core.models.ensemble import Ensemble
@@ -16,7 +17,7 @@ WIDTH = 1e-3
 
 @pytest.mark.parametrize("price", [60_000.0, 1.0, 0.00001234, math.exp(7 * WIDTH)])
 def test_grid_covers_the_range_and_splits_at_the_price(price):
-    grid = view.grid_around(price, 0.1, WIDTH)
+    grid = grid_around(price, 0.1, WIDTH)
     assert grid.edges[0] <= 0.9 * price < grid.edges[1]
     assert grid.edges[-2] <= 1.1 * price < grid.edges[-1]
     assert grid.n == grid.edges.size - 1
@@ -35,7 +36,7 @@ def opened(model):
 
 def test_leverages_apart_sum_to_the_whole():
     model = opened(BinanceStandard(small_parameters()))
-    grid = view.grid_around(100.0, 0.2, WIDTH)
+    grid = grid_around(100.0, 0.2, WIDTH)
     apart = view.native_levels(model, grid)
     whole = model.density(grid.first, grid.n) * grid.price
     assert apart[1].sum() == pytest.approx(whole.sum())
@@ -64,7 +65,7 @@ def with_trades(weights=(0.5, 0.3, 0.2), **changes):
 
 def test_ensemble_levels_hold_what_its_densities_hold():
     model = with_trades()
-    grid = view.grid_around(100.0, 0.2, WIDTH)
+    grid = grid_around(100.0, 0.2, WIDTH)
     levels = view.ensemble_levels(model, grid)
     notional = view.ensemble_notional(model, grid)
     for index, side in enumerate((1, -1)):
@@ -90,7 +91,7 @@ def slow_levels(model, grid, size):
 def test_shown_levels_equal_the_native_ones_in_buckets(consume, offset, size):
     model = with_trades(consume=consume)
     model.models[1].exposure.shift_prices(1.0 + offset)
-    grid = view.grid_around(100.0, 0.2, WIDTH)
+    grid = grid_around(100.0, 0.2, WIDTH)
     shown = view.shown_levels(model, grid, model.all_names, size)
     for part in (*model.models, model):
         expected = slow_levels(part, grid, size)
@@ -105,7 +106,7 @@ def test_shown_levels_equal_the_native_ones_in_buckets(consume, offset, size):
 @pytest.mark.parametrize("names", [(), ("ensemble",), ("funding_adjusted", "py_liquidation_map")])
 def test_only_the_levels_asked_for_are_shown(names):
     model = with_trades()
-    grid = view.grid_around(100.0, 0.2, WIDTH)
+    grid = grid_around(100.0, 0.2, WIDTH)
     everything = view.shown_levels(model, grid, model.all_names, 1.0)
     some = view.shown_levels(model, grid, names, 1.0)
     for name in model.all_names:
@@ -118,7 +119,7 @@ def test_only_the_levels_asked_for_are_shown(names):
 
 def test_ensemble_without_a_map_has_no_levels():
     model = ensemble((0.0, 0.0, 1.0))
-    grid = view.grid_around(100.0, 0.2, WIDTH)
+    grid = grid_around(100.0, 0.2, WIDTH)
     assert all(part.size == 0 for part in view.ensemble_levels(model, grid))
     assert view.shown_levels(model, grid, ("ensemble",), 1.0).side.size == 0
     assert not view.ensemble_notional(model, grid).any()
@@ -127,7 +128,7 @@ def test_ensemble_without_a_map_has_no_levels():
 @pytest.mark.parametrize("price", [1e-5, 1.0, 61_234.5])
 @pytest.mark.parametrize("price_range", [0.05, 0.6, 0.99])
 def test_edges_are_those_of_the_bucket_numbers(price, price_range):
-    grid = view.grid_around(price, price_range, WIDTH)
+    grid = grid_around(price, price_range, WIDTH)
     numbers = np.arange(grid.first, grid.first + grid.n + 1)
     np.testing.assert_array_equal(grid.edges, np.exp(numbers * WIDTH))
     np.testing.assert_array_equal(grid.middle, 0.5 * (grid.edges[:-1] + grid.edges[1:]))
@@ -135,7 +136,7 @@ def test_edges_are_those_of_the_bucket_numbers(price, price_range):
 
 def test_ensemble_notices_models_that_disagree():
     model = ensemble((0.5, 0.5, 0.0))
-    grid = view.grid_around(100.0, 0.3, WIDTH)
+    grid = grid_around(100.0, 0.3, WIDTH)
     view.ensemble_notional(model, grid)
     assert model.confidence_score() == pytest.approx(0.85)
     model.models[1].exposure.shift_prices(0.93)

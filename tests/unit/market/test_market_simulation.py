@@ -14,7 +14,7 @@ from liq_nautilus.market.worlds import WORLDS
 from liq_nautilus.market.worlds import WorldParameters
 
 if TYPE_CHECKING:
-    from liq_nautilus.market.record import SimulatedMarket
+    from liq_nautilus.market.published import SimulatedMarket
 
 HOUR_NS = 3_600_000_000_000
 

@@ -17,8 +17,8 @@ from liq_nautilus.studies.accuracy import verdict
 from liq_nautilus.studies.calibrating import Calibrator
 from liq_nautilus.studies.calibrating import data_hash
 from liq_nautilus.studies.calibrating import reported_share
-from liq_nautilus.studies.fitting import FITTED_MODEL
 from liq_nautilus.studies.fitting import Fit
+from liq_nautilus.studies.names import FITTED_MODEL
 from liq_nautilus.studies.window_scores import ALL_MODELS
 from liq_nautilus.studies.window_scores import METRICS
 from liq_nautilus.studies.window_scores import relation_of
