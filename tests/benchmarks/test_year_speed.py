@@ -2,7 +2,7 @@
 What the actor costs an engine over a long run; run by `pytest -m benchmark tests/benchmarks`.
 
 Each run has a process of its own; ratios are of processor time, which other programs disturb less.
-`LIQ_BENCHMARK_DAYS` sets the length: 365 is the year that the figures of the README are about.
+`LIQ_BENCHMARK_DAYS` sets the length: the figures of backtests/EVIDENCE.md are about 365 days.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The benchmark on real months: what README and CHANGELOG claim of the map must hold here."""
+"""The benchmark on real months: what EVIDENCE.md claims of the map must hold here."""
 
 from pathlib import Path
 

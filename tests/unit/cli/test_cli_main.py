@@ -1,7 +1,6 @@
 """The command line's frame: help, exit codes, one-line failures, times, settings."""
 
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -121,10 +120,3 @@ def test_remarks_go_to_stderr(capsys):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == "hello\n"
-
-
-def test_every_command_in_the_readme_exists():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"liq-nautilus ([a-z]+)", readme))
-    assert named
-    assert named <= set(COMMANDS), f"README names unknown commands: {named - set(COMMANDS)}"
