@@ -1,122 +1,207 @@
-"""
-Built-in notional brackets of Binance USDT-M futures, versioned by date.
-
-Figures read off Binance's `leverageBracket` responses
-(https://developers.binance.com/docs/derivatives/usds-margined-futures/account/rest-api/Notional-and-Leverage-Brackets);
-the maintenance amounts follow from the rates. Tables change: `BracketTable.from_binance` reads a
-newer response.
-"""
+"""Binance's notional brackets: how much margin a position must keep, by its size."""
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import dataclass
+from datetime import UTC
+from datetime import datetime
+from typing import TYPE_CHECKING
+from typing import Any
 
-# One row per bracket: maximum leverage, notional cap (USDT), maintenance margin rate.
-type Rows = tuple[tuple[float, float, float], ...]
+import numpy as np
 
-_M: Final = 1e6
-# The tail that every large table shares: brackets differ in their caps only.
-BUILT_IN: Final[dict[str, tuple[tuple[str, Rows], ...]]] = {
-    "BTCUSDT": (
-        (
-            "2024-10-24",
-            (
-                (125, 50_000, 0.004), (100, 600_000, 0.005), (75, 3 * _M, 0.0065),
-                (50, 12 * _M, 0.01), (25, 70 * _M, 0.02), (20, 100 * _M, 0.025),
-                (10, 230 * _M, 0.05), (5, 480 * _M, 0.1), (4, 600 * _M, 0.125),
-                (3, 800 * _M, 0.15), (2, 1_200 * _M, 0.25), (1, 1_800 * _M, 0.5),
-            ),
-        ),
-        (
-            # Rows 1-3 corroborated, the rest from one source.
-            "2026-01-01",
-            (
-                (150, 300_000, 0.004), (100, 800_000, 0.005), (75, 3 * _M, 0.0065),
-                (50, 12 * _M, 0.01), (25, 70 * _M, 0.02), (20, 100 * _M, 0.025),
-                (10, 230 * _M, 0.05), (5, 480 * _M, 0.1), (4, 600 * _M, 0.125),
-                (3, 800 * _M, 0.15), (2, 1_200 * _M, 0.25), (1, 1_800 * _M, 0.5),
-            ),
-        ),
-    ),
-    "ETHUSDT": (
-        (
-            "2024-10-24",
-            (
-                (125, 50_000, 0.004), (100, 600_000, 0.005), (75, 3 * _M, 0.0065),
-                (50, 12 * _M, 0.01), (25, 50 * _M, 0.02), (20, 65 * _M, 0.025),
-                (10, 150 * _M, 0.05), (5, 320 * _M, 0.1), (4, 400 * _M, 0.125),
-                (3, 530 * _M, 0.15), (2, 800 * _M, 0.25), (1, 1_200 * _M, 0.5),
-            ),
-        ),
-    ),
-    "SOLUSDT": (
-        (
-            "2024-10-24",
-            (
-                (100, 20_000, 0.005), (75, 100_000, 0.0065), (50, 800_000, 0.01),
-                (25, 4 * _M, 0.02), (20, 8 * _M, 0.025), (10, 40 * _M, 0.05),
-                (5, 80 * _M, 0.1), (4, 100 * _M, 0.125), (2, 200 * _M, 0.25), (1, 400 * _M, 0.5),
-            ),
-        ),
-    ),
-    "BNBUSDT": (
-        (
-            "2024-10-24",
-            (
-                (75, 10_000, 0.005), (50, 50_000, 0.006), (40, 200_000, 0.01),
-                (25, 1.5 * _M, 0.02), (20, 3 * _M, 0.025), (10, 15 * _M, 0.05),
-                (5, 30 * _M, 0.1), (4, 37.5 * _M, 0.125), (2, 75 * _M, 0.25), (1, 150 * _M, 0.5),
-            ),
-        ),
-    ),
-    "XRPUSDT": (
-        (
-            "2024-10-24",
-            (
-                (75, 10_000, 0.005), (50, 20_000, 0.0065), (40, 160_000, 0.01),
-                (25, 800_000, 0.02), (20, 1.6 * _M, 0.025), (10, 8 * _M, 0.05),
-                (5, 16 * _M, 0.1), (4, 20 * _M, 0.125), (2, 40 * _M, 0.25), (1, 80 * _M, 0.5),
-            ),
-        ),
-    ),
-    "DOGEUSDT": (
-        (
-            "2024-10-24",
-            (
-                (75, 10_000, 0.005), (50, 50_000, 0.007), (40, 750_000, 0.01),
-                (25, 800_000, 0.02), (20, 1.6 * _M, 0.025), (10, 8 * _M, 0.05),
-                (5, 16 * _M, 0.1), (4, 20 * _M, 0.125), (2, 40 * _M, 0.25), (1, 80 * _M, 0.5),
-            ),
-        ),
-    ),
-    "ADAUSDT": (
-        (
-            "2024-10-24",
-            (
-                (75, 10_000, 0.005), (50, 50_000, 0.01), (40, 100_000, 0.015),
-                (25, 500_000, 0.02), (20, 1 * _M, 0.025), (10, 5 * _M, 0.05),
-                (5, 10 * _M, 0.1), (4, 20 * _M, 0.125), (2, 30 * _M, 0.25), (1, 50 * _M, 0.5),
-            ),
-        ),
-    ),
-    "NEARUSDT": (
-        (
-            "2024-10-24",
-            (
-                (75, 10_000, 0.01), (50, 100_000, 0.015), (25, 500_000, 0.02),
-                (20, 1 * _M, 0.025), (10, 5 * _M, 0.05), (5, 10 * _M, 0.1),
-                (4, 12.5 * _M, 0.125), (2, 25 * _M, 0.25), (1, 50 * _M, 0.5),
-            ),
-        ),
-    ),
-    "1000PEPEUSDT": (
-        (
-            "2024-10-24",
-            (
-                (75, 20_000, 0.0065), (50, 200_000, 0.01), (40, 300_000, 0.015),
-                (25, 1.5 * _M, 0.02), (20, 3 * _M, 0.025), (10, 15 * _M, 0.05),
-                (5, 30 * _M, 0.1), (4, 37.5 * _M, 0.125), (2, 75 * _M, 0.25), (1, 150 * _M, 0.5),
-            ),
-        ),
-    ),
-}  # fmt: skip
+from liq_nautilus.core.built_in_brackets import BUILT_IN
+
+if TYPE_CHECKING:
+    from liq_nautilus.core.built_in_brackets import Rows
+    from liq_nautilus.core.records import FloatArray
+
+# Symbols without a table of their own get the one of a mid-sized contract.
+_FALLBACK_SYMBOL = "ADAUSDT"
+
+
+@dataclass(frozen=True, slots=True)
+class Bracket:
+    """
+    One row of a notional bracket table.
+
+    Attributes
+    ----------
+    notional_floor, notional_cap : float
+        The bracket holds notionals in ``[floor, cap)`` (quote currency).
+    max_leverage : float
+        The highest leverage a position of this size may have.
+    maintenance_margin_rate : float
+        A fraction of the notional.
+    maintenance_amount : float
+        What is taken off (quote currency), so that the margin is continuous in the notional.
+
+    """
+
+    notional_floor: float
+    notional_cap: float
+    max_leverage: float
+    maintenance_margin_rate: float
+    maintenance_amount: float
+
+
+@dataclass(frozen=True, slots=True)
+class BracketTable:
+    """
+    The brackets of one symbol from a date on.
+
+    Attributes
+    ----------
+    symbol : str
+        Such as ``BTCUSDT``.
+    valid_from : str
+        The ISO date from which the table is known to hold.
+    brackets : tuple of Bracket
+        By rising notional, without holes.
+
+    Raises
+    ------
+    ValueError
+        If there is no bracket, or they do not follow each other from 0.
+
+    """
+
+    symbol: str
+    valid_from: str
+    brackets: tuple[Bracket, ...]
+
+    def __post_init__(self) -> None:
+        """Check that the brackets follow each other from 0."""
+        floors = [bracket.notional_floor for bracket in self.brackets]
+        caps = [0.0, *(bracket.notional_cap for bracket in self.brackets)]
+        if not self.brackets or floors != caps[:-1]:
+            msg = f"brackets of {self.symbol} must follow each other from 0, floors were {floors}"
+            raise ValueError(msg)
+
+    @classmethod
+    def from_rows(cls, symbol: str, valid_from: str, rows: Rows) -> BracketTable:
+        """
+        Return a table from (maximum leverage, notional cap, maintenance rate) by rising cap.
+
+        The amounts follow: ``amount_n = floor_n * (rate_n - rate_{n-1}) + amount_{n-1}``.
+        """
+        brackets: list[Bracket] = []
+        floor = rate = amount = 0.0
+        for max_leverage, cap, next_rate in rows:
+            amount = floor * (next_rate - rate) + amount
+            rate = next_rate
+            brackets.append(Bracket(floor, cap, max_leverage, rate, amount))
+            floor = cap
+        return cls(symbol, valid_from, tuple(brackets))
+
+    @classmethod
+    def built_in(cls, symbol: str, ts_ns: int | None = None) -> BracketTable:
+        """
+        Return the built-in table of a symbol, the one in force at a time.
+
+        Parameters
+        ----------
+        symbol : str
+            A symbol without a table of its own gets that of a mid-sized contract.
+        ts_ns : int, optional
+            UTC nanoseconds; by default the newest table. Before the first table, the first.
+
+        """
+        versions = BUILT_IN.get(symbol, BUILT_IN[_FALLBACK_SYMBOL])
+        chosen = versions[-1] if ts_ns is None else versions[0]
+        if ts_ns is not None:
+            day = datetime.fromtimestamp(ts_ns // 1_000_000_000, tz=UTC).date().isoformat()
+            for version in versions:
+                if version[0] <= day:
+                    chosen = version
+        return cls.from_rows(symbol, *chosen)
+
+    @classmethod
+    def from_binance(cls, document: Any, symbol: str, valid_from: str = "") -> BracketTable:  # noqa: ANN401 - parsed JSON
+        """
+        Return a symbol's table from Binance's `leverageBracket` response.
+
+        Parameters
+        ----------
+        document : list of dict
+            The parsed response (one symbol's object is taken too).
+        symbol : str
+            The symbol to look for.
+        valid_from : str, optional
+            The date of the response.
+
+        Raises
+        ------
+        ValueError
+            If the symbol is not in it, or its rows lack a field.
+
+        """
+        entries = document if isinstance(document, list) else [document]
+        rows = next((entry["brackets"] for entry in entries if entry.get("symbol") == symbol), None)
+        if rows is None:
+            found = ", ".join(str(entry.get("symbol")) for entry in entries)
+            msg = f"the leverageBracket response must hold {symbol}, found {found}"
+            raise ValueError(msg)
+        try:
+            brackets = sorted(
+                (
+                    Bracket(
+                        float(row["notionalFloor"]),
+                        float(row["notionalCap"]),
+                        float(row["initialLeverage"]),
+                        float(row["maintMarginRatio"]),
+                        float(row["cum"]),
+                    )
+                    for row in rows
+                ),
+                key=lambda bracket: bracket.notional_floor,
+            )
+        except KeyError as e:
+            msg = f"a bracket of {symbol} must have {e}, found {sorted(rows[0])}"
+            raise ValueError(msg) from e
+        return cls(symbol, valid_from, tuple(brackets))
+
+    def maintenance(self, notional: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """
+        Return the maintenance margin rate and amount of each notional.
+
+        Parameters
+        ----------
+        notional : ndarray of shape (n,)
+            Quote currency, >= 0; above the last cap the last bracket holds.
+
+        Returns
+        -------
+        tuple of ndarray of shape (n,)
+            Rate (fraction) and amount (quote currency).
+
+        """
+        caps = np.array([bracket.notional_cap for bracket in self.brackets[:-1]])
+        index = np.searchsorted(caps, notional, side="right")
+        rates = np.array([bracket.maintenance_margin_rate for bracket in self.brackets])
+        amounts = np.array([bracket.maintenance_amount for bracket in self.brackets])
+        return rates[index], amounts[index]
+
+    def maintenance_margin(self, notional: FloatArray) -> FloatArray:
+        """Return the maintenance margin (quote currency) of each notional, shape (n,)."""
+        rate, amount = self.maintenance(notional)
+        return rate * notional - amount
+
+
+def brackets_of(symbol: str, ts_ns: int | None, document: object | None) -> BracketTable:
+    """
+    Return a symbol's brackets at a moment.
+
+    Parameters
+    ----------
+    symbol : str
+        Binance's name.
+    ts_ns : int or None
+        UTC nanoseconds; None for the newest.
+    document : object, optional
+        A parsed answer of `leverageBracket`; without it the built-in dated tables.
+
+    """
+    if document is None:
+        return BracketTable.built_in(symbol, ts_ns)
+    return BracketTable.from_binance(document, symbol)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from liq_nautilus.core.margin import BracketTable
 from liq_nautilus.core.margin import liquidation_price
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from liq_nautilus.core.brackets import BracketTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,22 +165,3 @@ def forced_close(
     fill = side * tick * math.ceil(side * fill / tick - 1e-9)
     left = max(last_balance + position.pnl_at(fill), 0.0)
     return ForcedClose(trigger, fill, min(clearance_fee_rate * quantity * fill, left))
-
-
-def brackets_of(symbol: str, ts_ns: int | None, document: object | None) -> BracketTable:
-    """
-    Return a symbol's brackets at a moment.
-
-    Parameters
-    ----------
-    symbol : str
-        Binance's name.
-    ts_ns : int or None
-        UTC nanoseconds; None for the newest.
-    document : object, optional
-        A parsed answer of `leverageBracket`; without it the built-in dated tables.
-
-    """
-    if document is None:
-        return BracketTable.built_in(symbol, ts_ns)
-    return BracketTable.from_binance(document, symbol)

@@ -8,197 +8,20 @@ liquidation price* (https://www.binance.com/en/support/faq/b3c689c1f50a44cabb3a8
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC
-from datetime import datetime
 from typing import TYPE_CHECKING
-from typing import Any
 
 import numpy as np
 
-from liq_nautilus.core.brackets import BUILT_IN
-from liq_nautilus.core.brackets import Rows
 from liq_nautilus.core.records import LONG
 
 if TYPE_CHECKING:
+    from liq_nautilus.core.brackets import BracketTable
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.records import SideArray
 
-_DAY_NS = 86_400_000_000_000
-# Symbols without a table of their own get the one of a mid-sized contract.
-_FALLBACK_SYMBOL = "ADAUSDT"
-# The specification's maintenance rates by leverage, for `formula="simplified"`; 125x takes 100x's
-# neighbour in the exact table, as the specification has none.
+# Maintenance rates by leverage, which `formula="simplified"` takes instead of brackets by size.
 _SIMPLIFIED_LEVERAGE = np.array([5.0, 10.0, 25.0, 50.0, 100.0])
 _SIMPLIFIED_RATE = np.array([0.004, 0.005, 0.01, 0.02, 0.05])
-
-
-@dataclass(frozen=True, slots=True)
-class Bracket:
-    """
-    One row of a notional bracket table.
-
-    Attributes
-    ----------
-    notional_floor, notional_cap : float
-        The bracket holds notionals in ``[floor, cap)`` (quote currency).
-    max_leverage : float
-        The highest leverage a position of this size may have.
-    maintenance_margin_rate : float
-        A fraction of the notional.
-    maintenance_amount : float
-        What is taken off (quote currency), so that the margin is continuous in the notional.
-
-    """
-
-    notional_floor: float
-    notional_cap: float
-    max_leverage: float
-    maintenance_margin_rate: float
-    maintenance_amount: float
-
-
-@dataclass(frozen=True, slots=True)
-class BracketTable:
-    """
-    The brackets of one symbol from a date on.
-
-    Attributes
-    ----------
-    symbol : str
-        Such as ``BTCUSDT``.
-    valid_from : str
-        The ISO date from which the table is known to hold.
-    brackets : tuple of Bracket
-        By rising notional, without holes.
-
-    Raises
-    ------
-    ValueError
-        If there is no bracket, or they do not follow each other from 0.
-
-    """
-
-    symbol: str
-    valid_from: str
-    brackets: tuple[Bracket, ...]
-
-    def __post_init__(self) -> None:
-        """Check that the brackets follow each other from 0."""
-        floors = [bracket.notional_floor for bracket in self.brackets]
-        caps = [0.0, *(bracket.notional_cap for bracket in self.brackets)]
-        if not self.brackets or floors != caps[:-1]:
-            msg = f"brackets of {self.symbol} must follow each other from 0, floors were {floors}"
-            raise ValueError(msg)
-
-    @classmethod
-    def from_rows(cls, symbol: str, valid_from: str, rows: Rows) -> BracketTable:
-        """
-        Return a table from (maximum leverage, notional cap, maintenance rate) by rising cap.
-
-        The amounts follow: ``amount_n = floor_n * (rate_n - rate_{n-1}) + amount_{n-1}``.
-        """
-        brackets: list[Bracket] = []
-        floor = rate = amount = 0.0
-        for max_leverage, cap, next_rate in rows:
-            amount = floor * (next_rate - rate) + amount
-            rate = next_rate
-            brackets.append(Bracket(floor, cap, max_leverage, rate, amount))
-            floor = cap
-        return cls(symbol, valid_from, tuple(brackets))
-
-    @classmethod
-    def built_in(cls, symbol: str, ts_ns: int | None = None) -> BracketTable:
-        """
-        Return the built-in table of a symbol, the one in force at a time.
-
-        Parameters
-        ----------
-        symbol : str
-            A symbol without a table of its own gets that of a mid-sized contract.
-        ts_ns : int, optional
-            UTC nanoseconds; by default the newest table. Before the first table, the first.
-
-        """
-        versions = BUILT_IN.get(symbol, BUILT_IN[_FALLBACK_SYMBOL])
-        chosen = versions[-1] if ts_ns is None else versions[0]
-        if ts_ns is not None:
-            day = datetime.fromtimestamp(ts_ns // 1_000_000_000, tz=UTC).date().isoformat()
-            for version in versions:
-                if version[0] <= day:
-                    chosen = version
-        return cls.from_rows(symbol, *chosen)
-
-    @classmethod
-    def from_binance(cls, document: Any, symbol: str, valid_from: str = "") -> BracketTable:  # noqa: ANN401 - parsed JSON
-        """
-        Return a symbol's table from Binance's `leverageBracket` response.
-
-        Parameters
-        ----------
-        document : list of dict
-            The parsed response (one symbol's object is taken too).
-        symbol : str
-            The symbol to look for.
-        valid_from : str, optional
-            The date of the response.
-
-        Raises
-        ------
-        ValueError
-            If the symbol is not in it, or its rows lack a field.
-
-        """
-        entries = document if isinstance(document, list) else [document]
-        rows = next((entry["brackets"] for entry in entries if entry.get("symbol") == symbol), None)
-        if rows is None:
-            found = ", ".join(str(entry.get("symbol")) for entry in entries)
-            msg = f"the leverageBracket response must hold {symbol}, found {found}"
-            raise ValueError(msg)
-        try:
-            brackets = sorted(
-                (
-                    Bracket(
-                        float(row["notionalFloor"]),
-                        float(row["notionalCap"]),
-                        float(row["initialLeverage"]),
-                        float(row["maintMarginRatio"]),
-                        float(row["cum"]),
-                    )
-                    for row in rows
-                ),
-                key=lambda bracket: bracket.notional_floor,
-            )
-        except KeyError as e:
-            msg = f"a bracket of {symbol} must have {e}, found {sorted(rows[0])}"
-            raise ValueError(msg) from e
-        return cls(symbol, valid_from, tuple(brackets))
-
-    def maintenance(self, notional: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """
-        Return the maintenance margin rate and amount of each notional.
-
-        Parameters
-        ----------
-        notional : ndarray of shape (n,)
-            Quote currency, >= 0; above the last cap the last bracket holds.
-
-        Returns
-        -------
-        tuple of ndarray of shape (n,)
-            Rate (fraction) and amount (quote currency).
-
-        """
-        caps = np.array([bracket.notional_cap for bracket in self.brackets[:-1]])
-        index = np.searchsorted(caps, notional, side="right")
-        rates = np.array([bracket.maintenance_margin_rate for bracket in self.brackets])
-        amounts = np.array([bracket.maintenance_amount for bracket in self.brackets])
-        return rates[index], amounts[index]
-
-    def maintenance_margin(self, notional: FloatArray) -> FloatArray:
-        """Return the maintenance margin (quote currency) of each notional, shape (n,)."""
-        rate, amount = self.maintenance(notional)
-        return rate * notional - amount
 
 
 def liquidation_price(
@@ -288,6 +111,7 @@ def isolated_liquidation_price(
 
     Examples
     --------
+    >>> from liq_nautilus.core.brackets import BracketTable
     >>> table = BracketTable.built_in("BTCUSDT")
     >>> isolated_liquidation_price(
     ...     np.array([100_000.0]),
@@ -310,7 +134,7 @@ def simplified_liquidation_price(
     side: SideArray,
 ) -> FloatArray:
     """
-    Return the specification's `entry * (1 -/+ 1/L +/- mmr/L)`, kept for comparison.
+    Return ``entry * (1 - side * (1 - rate) / leverage)``, a common shortcut, for comparison.
 
     It divides the maintenance rate by the leverage once too often: levels lie 24-40 basis points
     too far from entry.
@@ -335,7 +159,7 @@ def simplified_liquidation_price(
     """
     _check_leverage(leverage)
     rate = np.interp(leverage, _SIMPLIFIED_LEVERAGE, _SIMPLIFIED_RATE)
-    # The table ends at 100x; above it the specification has no rate and 0.4 % is taken.
+    # The rates end at 100x; above it 0.4 % is taken.
     rate = np.where(np.asarray(leverage) > _SIMPLIFIED_LEVERAGE[-1], 0.004, rate)
     return entry_price * (1.0 - side * (1.0 - rate) / leverage)
 
@@ -390,7 +214,7 @@ def liquidation_ratio(
     table : BracketTable
         The symbol's brackets.
     formula : {"exact", "simplified"}, optional
-        Binance's formula or the specification's.
+        Binance's formula or the shortcut of `simplified_liquidation_price`.
 
     Returns
     -------

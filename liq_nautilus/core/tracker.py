@@ -16,12 +16,12 @@ import numpy as np
 
 from liq_nautilus.core import kernels
 from liq_nautilus.core import view
+from liq_nautilus.core.brackets import Bracket
+from liq_nautilus.core.brackets import BracketTable
 from liq_nautilus.core.grid import grid_around
 from liq_nautilus.core.levels import Uncertainty
 from liq_nautilus.core.levels import bucket_levels
 from liq_nautilus.core.levels import shown_bucket_size
-from liq_nautilus.core.margin import Bracket
-from liq_nautilus.core.margin import BracketTable
 from liq_nautilus.core.models.binance_standard import BinanceStandard
 from liq_nautilus.core.models.ensemble import Ensemble
 from liq_nautilus.core.models.funding_adjusted import FundingAdjusted

@@ -15,7 +15,7 @@ from liq_nautilus.market.book import LIQUIDATED
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from liq_nautilus.core.margin import BracketTable
+    from liq_nautilus.core.brackets import BracketTable
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.records import SideArray
     from liq_nautilus.market.book import Book

@@ -9,7 +9,7 @@ from zlib import crc32
 
 import numpy as np
 
-from liq_nautilus.core.margin import BracketTable
+from liq_nautilus.core.brackets import BracketTable
 from liq_nautilus.core.margin import isolated_liquidation_price
 from liq_nautilus.errors import SettingError
 from liq_nautilus.market import engine

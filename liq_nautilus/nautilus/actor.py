@@ -13,6 +13,7 @@ import pandas as pd
 from nautilus_trader.common.actor import Actor
 from nautilus_trader.model.enums import AggressorSide
 
+from liq_nautilus.core.brackets import brackets_of
 from liq_nautilus.core.feed import Event
 from liq_nautilus.core.feed import Feed
 from liq_nautilus.core.feed import bar_event
@@ -21,7 +22,6 @@ from liq_nautilus.core.feed import liquidation_event
 from liq_nautilus.core.feed import open_interest_event
 from liq_nautilus.core.feed import time_event
 from liq_nautilus.core.feed import trades_event
-from liq_nautilus.core.forced_close import brackets_of
 from liq_nautilus.core.parameters import TrackerParameters
 from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.errors import SettingError
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from nautilus_trader.model.data import MarkPriceUpdate
     from nautilus_trader.model.data import TradeTick
 
-    from liq_nautilus.core.margin import BracketTable
+    from liq_nautilus.core.brackets import BracketTable
     from liq_nautilus.nautilus.config import LiquidationActorConfig
     from liq_nautilus.nautilus.custom import CustomRecord
 

@@ -7,9 +7,9 @@ from typing import Final
 
 import numpy as np
 
+from liq_nautilus.core.brackets import brackets_of
 from liq_nautilus.core.feed import Feed
 from liq_nautilus.core.feed import time_event
-from liq_nautilus.core.forced_close import brackets_of
 from liq_nautilus.core.records import Levels
 from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.errors import DataGapError

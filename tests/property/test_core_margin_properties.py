@@ -5,8 +5,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from support import oracles
 
-from liq_nautilus.core.brackets import BUILT_IN
-from liq_nautilus.core.margin import BracketTable
+from liq_nautilus.core.brackets import BracketTable
+from liq_nautilus.core.built_in_brackets import BUILT_IN
 from liq_nautilus.core.margin import bankruptcy_price
 from liq_nautilus.core.margin import isolated_liquidation_price
 

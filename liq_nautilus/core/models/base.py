@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from liq_nautilus.core.brackets import BracketTable
 from liq_nautilus.core.exposure import Exposure
 from liq_nautilus.core.levels import bucket_levels
 from liq_nautilus.core.levels import shown_bucket_size
-from liq_nautilus.core.margin import BracketTable
 from liq_nautilus.core.margin import liquidation_ratio
 from liq_nautilus.core.parameters import TrackerParameters
 from liq_nautilus.core.records import LONG

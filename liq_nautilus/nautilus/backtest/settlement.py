@@ -20,9 +20,9 @@ from nautilus_trader.model.data import Bar
 from nautilus_trader.model.data import TradeTick
 from nautilus_trader.model.objects import Money
 
+from liq_nautilus.core.brackets import brackets_of
 from liq_nautilus.core.forced_close import OpenPosition
 from liq_nautilus.core.forced_close import backing
-from liq_nautilus.core.forced_close import brackets_of
 from liq_nautilus.core.forced_close import forced_close
 from liq_nautilus.core.forced_close import trigger_price
 from liq_nautilus.errors import SettingError
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from nautilus_trader.model.identifiers import PositionId
     from nautilus_trader.model.position import Position
 
-    from liq_nautilus.core.margin import BracketTable
+    from liq_nautilus.core.brackets import BracketTable
     from liq_nautilus.nautilus.config import SettlementConfig
     from liq_nautilus.nautilus.types import MarkPriceBar
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from liq_nautilus.core.brackets import BracketTable
 from liq_nautilus.core.feed import trades_event
-from liq_nautilus.core.margin import BracketTable
 from liq_nautilus.core.science.paths import DAY_NS
 from liq_nautilus.core.science.paths import Bars
 from liq_nautilus.errors import DataGapError

@@ -18,8 +18,8 @@ from liq_nautilus.core.science.paths import interval_paths
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from liq_nautilus.core.brackets import BracketTable
     from liq_nautilus.core.feed import Event
-    from liq_nautilus.core.margin import BracketTable
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.science.paths import IntervalPaths
     from liq_nautilus.core.science.paths import TimeArray

@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from liq_nautilus.core.brackets import BUILT_IN
-from liq_nautilus.core.margin import Bracket
-from liq_nautilus.core.margin import BracketTable
+from liq_nautilus.core.brackets import Bracket
+from liq_nautilus.core.brackets import BracketTable
+from liq_nautilus.core.built_in_brackets import BUILT_IN
 from liq_nautilus.core.margin import bankruptcy_price
 from liq_nautilus.core.margin import isolated_liquidation_price
 from liq_nautilus.core.margin import liquidation_price
