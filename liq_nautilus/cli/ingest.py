@@ -105,8 +105,7 @@ def _progress() -> Iterator[Progress]:
 
 def _log_summary(summary: IngestSummary) -> None:
     for issue in summary.issues:
-        where = issue.file if issue.line is None else f"{issue.file} line {issue.line}"
-        _log.warning("%s (%s): %s", where, issue.kind, issue.what)
+        _log.warning("%s (%s): %s", issue.where, issue.kind, issue.what)
     for series, symbols in sorted(summary.kinds.items()):
         for symbol, counts in sorted(symbols.items()):
             _log.info(
@@ -136,8 +135,12 @@ def _print_summary(summary: IngestSummary) -> None:
     typer.echo(
         f"files: {files['read']} read, {files['refused']} refused, {files['ignored']} ignored"
     )
-    for issue in document["issues"][:_LISTED_ISSUES]:
-        where = issue["file"] if issue["line"] is None else f"{issue['file']} line {issue['line']}"
-        say(f"{where}: {issue['what']}")
-    if len(document["issues"]) > _LISTED_ISSUES:
-        say(f"and {len(document['issues']) - _LISTED_ISSUES} more; --json or --log-file has all")
+    issues = summary.issues
+    for issue in issues[:_LISTED_ISSUES]:
+        say(f"{issue.where}: {issue.what}")
+    if len(issues) > _LISTED_ISSUES:
+        n_rows = sum(issue.count for issue in issues[_LISTED_ISSUES:])
+        say(
+            f"and {len(issues) - _LISTED_ISSUES} more reasons for {n_rows:,} rows or files; "
+            "--json or --log-file has all"
+        )

@@ -75,6 +75,25 @@ def unpack(source: SourceFile, target: Path) -> None:
             file.write(block)
 
 
+def unpacked_text(source: SourceFile, most_bytes: int) -> bytes | None:
+    """
+    Return the one CSV file of an archive; None if it is larger than `most_bytes`.
+
+    Raises
+    ------
+    SchemaError
+        If the archive is damaged or holds other than one CSV file.
+
+    """
+    blocks, n_bytes = [], 0
+    for block in _blocks(source):
+        n_bytes += len(block)
+        if n_bytes > most_bytes:
+            return None
+        blocks.append(block)
+    return b"".join(blocks)
+
+
 def _blocks(source: SourceFile) -> Iterator[bytes]:
     try:
         with _opened(source) as packed:

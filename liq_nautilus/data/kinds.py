@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from liq_nautilus.data.values import NO_FORM
 from liq_nautilus.data.values import NOISE_PLACES
 from liq_nautilus.data.values import Value
 from liq_nautilus.data.values import choice
@@ -19,6 +18,7 @@ from liq_nautilus.data.values import derived
 from liq_nautilus.data.values import identifier
 from liq_nautilus.data.values import moment
 from liq_nautilus.data.values import number
+from liq_nautilus.data.values import number_text
 from liq_nautilus.data.values import optional_number
 from liq_nautilus.data.values import text_moment
 from liq_nautilus.data.values import whole
@@ -70,14 +70,6 @@ class Kind:
     has_interval: bool = False
     is_period_closed: bool = True
     names_row: tuple[str, ...] = ("ts_event",)
-
-    @property
-    def is_plain(self) -> bool:
-        """Return whether the values are numbers that plain reading knows."""
-        return all(
-            value.form != NO_FORM if value.column else "raw_" not in value.derivation
-            for value in self.values
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,15 +147,15 @@ _KLINES: Final = Kind(
     values=(
         *_KLINE_TIMES,
         *(decimal(name, name, "{price_decimals}") for name in ("open", "high", "low", "close")),
-        decimal("volume", "volume", "{size_decimals}", default="0"),
+        decimal("volume", "volume", "{size_decimals}", default=0),
         derived(
             "volume_float",
             "coalesce(TRY_CAST(raw_volume AS DOUBLE), 0)",
-            "volume / pow(10, {size_decimals})",
+            "CAST(volume AS DOUBLE)",
         ),
-        optional_number("quote_volume", "quote_volume", default="0"),
-        whole("n_trades", "count", default="0"),
-        optional_number("taker_buy_volume", "taker_buy_volume", default="0"),
+        optional_number("quote_volume", "quote_volume", default=0),
+        whole("n_trades", "count", default=0),
+        optional_number("taker_buy_volume", "taker_buy_volume", default=0),
     ),
     checks=(
         *_KLINE_TIME_CHECKS,
@@ -279,10 +271,10 @@ _FUNDING: Final = Kind(
     ),
     values=(
         moment("ts_event", "calc_time"),
-        whole("interval_hours", "funding_interval_hours", default="8"),
+        whole("interval_hours", "funding_interval_hours", default=8),
         # The text itself is kept: the catalog holds the rate as an exact decimal.
         number("rate", "last_funding_rate"),
-        derived("rate_text", "raw_last_funding_rate"),
+        number_text("rate_text", "last_funding_rate"),
     ),
     checks=(
         Check("interval_hours BETWEEN 1 AND 24", "funding_interval_hours must be in 1..24"),

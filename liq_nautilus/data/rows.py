@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
-from typing import Any
 from typing import Final
 
 import duckdb
@@ -23,15 +22,18 @@ import pyarrow.compute as pc
 
 from liq_nautilus.data.cleaning import SEPARATOR
 from liq_nautilus.data.cleaning import write_clean_lines
+from liq_nautilus.data.issues import Issues
 from liq_nautilus.data.source import scan
 from liq_nautilus.errors import SchemaError
 from liq_nautilus.times import DAY_NS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from collections.abc import Sequence
 
     import numpy.typing as npt
 
+    from liq_nautilus.data.finding import SourceFile
     from liq_nautilus.data.kinds import Kind
     from liq_nautilus.data.kinds import Rules
     from liq_nautilus.data.source import OpenedFile
@@ -40,35 +42,10 @@ ROWS_PER_CHUNK: Final = 500_000
 # A file that names its day holds rows of that day. A few rows further away than a day are garbled
 # times; if there are many of them, the name means something else.
 _STRAY_SHARE: Final = 0.01
-_MOST_ISSUES_PER_FILE: Final = 1_000
 
 
 class NeedsCareError(Exception):
     """The fast way met something it cannot account for: read the file the careful way."""
-
-
-@dataclass(frozen=True, slots=True)
-class Issue:
-    """
-    A row, or a whole file when `line` is None, that was not taken.
-
-    Attributes
-    ----------
-    file : str
-        The path below the source folder.
-    line : int, optional
-        The line, counted from 1, header included.
-    kind : str
-        The kind with its interval.
-    what : str
-        What must hold and what was found.
-
-    """
-
-    file: str
-    line: int | None
-    kind: str
-    what: str
 
 
 @dataclass(slots=True)
@@ -79,31 +56,28 @@ class FileReport:
     n_rejected: int = 0
     n_out_of_order: int = 0
     n_repeated: int = 0
-    last_ns: int = 0
-    issues: list[Issue] = field(default_factory=list)
+    first_ns: int | None = None
+    last_ns: int | None = None
+    issues: Issues = field(default_factory=Issues)
+    _last_row_ns: int = 0
 
     def add_good(self, chunk: Chunk, kind: Kind) -> None:
         """Count good rows, those earlier than the row before them, and those of the same name."""
         time = chunk.time
-        if len(time):
-            self.n_good += len(time)
-            self.n_out_of_order += int(np.count_nonzero(np.diff(time, prepend=self.last_ns) < 0))
-            self.n_repeated += _count_repeated([chunk.table[name] for name in kind.names_row])
-            self.last_ns = int(time[-1])
+        if not len(time):
+            return
+        self.n_good += len(time)
+        self.n_out_of_order += int(np.count_nonzero(np.diff(time, prepend=self._last_row_ns) < 0))
+        self.n_repeated += _count_repeated([chunk.table[name] for name in kind.names_row])
+        self._last_row_ns = int(time[-1])
+        first, last = int(time.min()), int(time.max())
+        self.first_ns = first if self.first_ns is None else min(self.first_ns, first)
+        self.last_ns = last if self.last_ns is None else max(self.last_ns, last)
 
-    def forget(self) -> None:
-        """Start anew: another way reads the file."""
-        self.n_good = self.n_rejected = self.n_out_of_order = self.n_repeated = self.last_ns = 0
-        self.issues.clear()
-
-    def add_rejected(self, source: Any, line: int, what: str) -> None:  # noqa: ANN401 - a file, named as is
-        """Count a rejected row, and list it as long as the list is readable."""
-        self.n_rejected += 1
-        if self.n_rejected <= _MOST_ISSUES_PER_FILE:
-            self.issues.append(Issue(source.name, line, source.series, what))
-        elif self.n_rejected == _MOST_ISSUES_PER_FILE + 1:
-            what = f"more rows were rejected; the first {_MOST_ISSUES_PER_FILE} are listed"
-            self.issues.append(Issue(source.name, None, source.series, what))
+    def add_rejected(self, source: SourceFile, rule: str, found: str, lines: Sequence[int]) -> None:
+        """Count and list rejected rows that break one rule."""
+        self.n_rejected += len(lines)
+        self.issues.add_rows(source, rule, found, lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +184,8 @@ def read_careful(
     """
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         clean = Path(folder) / "clean.csv"
-        for line, what in write_clean_lines(file, clean):
-            report.add_rejected(file.source, line, what)
+        for (rule, found), lines in write_clean_lines(file, clean).items():
+            report.add_rejected(file.source, rule, found, lines)
         if clean.stat().st_size == 0:
             return
         try:
@@ -231,13 +205,20 @@ def _judged(
     for batch in connection.sql(query).to_arrow_reader(ROWS_PER_CHUNK):
         table = pa.Table.from_batches([batch])
         is_good = pc.is_null(table.column("reason"))
-        bad = table.filter(pc.invert(is_good)).select(["line", "reason"])
-        for row in bad.to_pylist():
-            report.add_rejected(file.source, row["line"], row["reason"])
+        _list_rejected(file, table.filter(pc.invert(is_good)), report)
         kept = table.filter(is_good)
         if kept.num_rows:
             lines = kept.column("line").to_numpy()
-            yield Chunk(kept.drop_columns(["line", "reason"]), lines)
+            yield Chunk(kept.drop_columns(["line", "reason", "found"]), lines)
+
+
+def _list_rejected(file: OpenedFile, bad: pa.Table, report: FileReport) -> None:
+    lines, reasons = bad.column("line").to_numpy(), bad.column("reason")
+    for reason in pc.unique(reasons).to_pylist():
+        rows = np.flatnonzero(pc.equal(reasons, reason))
+        first = rows[np.argmin(lines[rows])]
+        found = bad.column("found")[int(first)].as_py() or ""
+        report.add_rejected(file.source, reason, found, np.sort(lines[rows]).tolist())
 
 
 def count_stray(file: OpenedFile, time: npt.NDArray[np.int64]) -> int:
@@ -291,24 +272,26 @@ def _fast_query(file: OpenedFile, rules: Rules, odd_signs: str) -> str:
 
 
 def _careful_query(file: OpenedFile, rules: Rules, clean: Path) -> str:
-    values, cases = [], []
+    values, reasons, founds = [], [], []
     for value in file.kind.values:
         # A garbled number can overflow where it is scaled: it is no value, and no failure.
         values.append(f"TRY({value.careful_sql or value.sql}) AS {value.name}")
         exact = value.careful_exact or value.exact
         if exact:
-            found = f"coalesce(nullif(raw_{value.column}, ''), 'empty')"
-            what = f"concat({_text(f'{value.column} {value.what}, was ')}, {found})"
-            cases.append(f"WHEN NOT coalesce(TRY(({exact})), false) THEN {what}")
-    cases += [
+            fails = f"WHEN NOT coalesce(TRY(({exact})), false) THEN"
+            reasons.append(f"{fails} {_text(f'{value.column} {value.what}')}")
+            text = f"coalesce(nullif(raw_{value.column}, ''), 'empty')"
+            founds.append(f"{fails} concat(', was ', {text})")
+    reasons += [
         f"WHEN NOT coalesce(TRY(({check.sql})), false) THEN {_text(check.what)}"
         for check in file.kind.checks
     ]
     names = ", ".join(value.name for value in file.kind.values)
+    found = f"CASE {' '.join(founds)} END"
     reader = _reader(file, clean, SEPARATOR, has_header=False, line=True)
     return rules.fill(
-        f"SELECT line, {names}, CASE {' '.join(cases)} END AS reason"  # noqa: S608 - as above
-        f" FROM (SELECT *, {', '.join(values)} FROM ({reader}))"
+        f"SELECT line, {names}, CASE {' '.join(reasons)} END AS reason,"  # noqa: S608 - as above
+        f" {found} AS found FROM (SELECT *, {', '.join(values)} FROM ({reader}))"
     )
 
 

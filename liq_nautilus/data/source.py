@@ -2,36 +2,44 @@
 
 from __future__ import annotations
 
+import io
+import re
 import stat
 import tempfile
+from contextlib import ExitStack
 from contextlib import contextmanager
 from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
+from typing import IO
 from typing import TYPE_CHECKING
 from typing import Final
 from typing import NamedTuple
 
 from liq_nautilus.data.archives import unpack
+from liq_nautilus.data.archives import unpacked_text
 from liq_nautilus.data.kinds import KINDS
-from liq_nautilus.data.kinds import Kind
 from liq_nautilus.data.values import ODD_SIGNS
 from liq_nautilus.errors import SchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from io import BufferedReader
 
     from liq_nautilus.data.finding import SourceFile
+    from liq_nautilus.data.kinds import Kind
 
 LONGEST_LINE: Final = 65_536
+# Files up to here are held in memory.
+SMALL_BYTES: Final = 24 << 20
 _BLOCK: Final = 1 << 20
 _BOM: Final = b"\xef\xbb\xbf"
+_IS_NUMBER: Final = re.compile(rb'(-?[0-9]*\.?[0-9]*|"")')
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OpenedFile:
     """
-    A plain CSV file ready to be read, and how it is laid out.
+    The text of a file ready to be read, and how it is laid out.
 
     Attributes
     ----------
@@ -39,33 +47,66 @@ class OpenedFile:
         The file it came from.
     kind : Kind
         The schema.
-    path : Path
-        The plain CSV file, which may be a temporary one.
     columns : tuple of str
         The canonical column names in the file's order; empty for a column that is not needed.
     has_header : bool
         Whether the first line is a header.
+    is_text : tuple of bool
+        Whether the first row holds other than a number in each column.
     n_bytes : int
-        Its size.
+        The size of the text.
 
     """
 
     source: SourceFile
     kind: Kind
-    path: Path
     columns: tuple[str, ...]
     has_header: bool
+    is_text: tuple[bool, ...]
     n_bytes: int
+    _text: bytes | None
+    _path: Path | None
+    _scratch: Path
+    _made: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def looks(self) -> tuple[object, ...]:
+        """Return what files must have in common to be read together."""
+        return self.columns, self.is_text
+
+    @property
+    def is_small(self) -> bool:
+        """Return whether the text is held in memory."""
+        return self._text is not None
+
+    @property
+    def path(self) -> Path:
+        """Return a plain file with the text; one is made if there is none."""
+        if self._path is None:
+            folder = self._made.enter_context(tempfile.TemporaryDirectory(dir=self._scratch))
+            self._path = Path(folder) / "plain.csv"
+            self._path.write_bytes(self._text or b"")
+        return self._path
 
     @contextmanager
-    def body(self) -> Iterator[BufferedReader]:
-        """Open the file at its first row."""
-        with self.path.open("rb") as file:
+    def lines(self) -> Iterator[IO[bytes]]:
+        """Open the text at its first byte."""
+        with io.BytesIO(self._text) if self._text is not None else self.path.open("rb") as file:
+            yield file
+
+    @contextmanager
+    def body(self) -> Iterator[IO[bytes]]:
+        """Open the text at its first row."""
+        with self.lines() as file:
             if self.has_header:
                 file.readline(LONGEST_LINE)
             elif file.read(len(_BOM)) != _BOM:
                 file.seek(0)
             yield file
+
+    def close(self) -> None:
+        """Delete what was made."""
+        self._made.close()
 
 
 @contextmanager
@@ -80,17 +121,25 @@ def opened(source: SourceFile, scratch: Path) -> Iterator[OpenedFile]:
 
     """
     with readable(source):
-        is_regular = stat.S_ISREG(source.path.stat().st_mode)
-    if not is_regular:  # to open a pipe would wait for a writer
+        status = source.path.stat()
+    if not stat.S_ISREG(status.st_mode):  # to open a pipe would wait for a writer
         msg = f"{source.name} must be a regular file, was none; leave it out"
         raise SchemaError(msg, path=source.path)
-    if source.path.suffix.lower() == ".csv":
-        yield _describe(source, source.path)
-        return
-    with tempfile.TemporaryDirectory(dir=scratch) as folder:
-        plain = Path(folder) / "plain.csv"
-        unpack(source, plain)
-        yield _describe(source, plain)
+    is_plain = source.path.suffix.lower() == ".csv"
+    with ExitStack() as made:
+        text, path = None, source.path if is_plain else None
+        if not is_plain:
+            text = unpacked_text(source, SMALL_BYTES)
+        elif status.st_size < SMALL_BYTES:
+            with readable(source), source.path.open("rb") as file:
+                text = b"".join(iter(lambda: file.read(_BLOCK), b""))
+        if text is None and path is None:
+            folder = made.enter_context(tempfile.TemporaryDirectory(dir=scratch))
+            path = Path(folder) / "plain.csv"
+            unpack(source, path)
+        described = _describe(source, text, path, scratch)
+        made.callback(described.close)
+        yield described
 
 
 @contextmanager
@@ -111,19 +160,32 @@ def readable(source: SourceFile) -> Iterator[None]:
         raise SchemaError(msg, path=source.path) from e
 
 
-def _describe(source: SourceFile, path: Path) -> OpenedFile:
+def _describe(
+    source: SourceFile, text: bytes | None, path: Path | None, scratch: Path
+) -> OpenedFile:
     kind = KINDS[source.kind]
-    with readable(source), path.open("rb") as file:
-        first = file.readline(LONGEST_LINE)
-        if not first.strip():
-            msg = f"{source.name} must begin with a row or header, was empty; download it again"
-            raise SchemaError(msg, path=path)
-        text = first.removeprefix(_BOM).decode("utf-8", "replace")
-        head = first + file.read(LONGEST_LINE)
-        lengths = {line.count(b",") + 1 for line in head.split(b"\n")}
-        names = [_clean(name) for name in text.split(",")]
-        columns, has_header = _layout(source, kind, names, lengths)
-    return OpenedFile(source, kind, path, columns, has_header, path.stat().st_size)
+    with readable(source):
+        head, n_bytes = _head(text, path)
+    lines = head.removeprefix(_BOM).split(b"\n")
+    if not lines[0].strip():
+        msg = f"{source.name} must begin with a row or header, was empty; download it again"
+        raise SchemaError(msg, path=source.path)
+    lengths = {line.count(b",") + 1 for line in lines}
+    names = [_clean(name) for name in lines[0].decode("utf-8", "replace").split(",")]
+    columns, has_header = _layout(source, kind, names, lengths)
+    first_row = lines[has_header] if len(lines) > has_header else b""
+    fields = [*first_row.rstrip().split(b","), *[b""] * len(columns)][: len(columns)]
+    is_text = tuple(_IS_NUMBER.fullmatch(field) is None for field in fields)
+    return OpenedFile(source, kind, columns, has_header, is_text, n_bytes, text, path, scratch)
+
+
+def _head(text: bytes | None, path: Path | None) -> tuple[bytes, int]:
+    # The first line, as far as it is read at all, and a stretch of the others.
+    if text is not None:
+        return text[: 2 * LONGEST_LINE], len(text)
+    assert path is not None  # noqa: S101 - one of the two is given
+    with path.open("rb") as file:
+        return file.read(2 * LONGEST_LINE), path.stat().st_size
 
 
 def _clean(name: str) -> str:

@@ -3,13 +3,21 @@ How one value of a row is read from the text of a file: strictly, so that no gar
 
 DuckDB's own casts take "1.5" for the integer 2, "1_000" for 1000, "0x1F" for 31, "1e5" for 100000.
 Fast reading rules such texts out with the cheapest conditions there are; what they refuse, careful
-reading holds against a pattern. Plain reading (`parsing`) knows digits only.
+reading holds against a pattern. Plain reading (`plain`) takes a column by its form.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from enum import Enum
+from enum import auto
+from typing import TYPE_CHECKING
 from typing import Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 DECIMAL_PLACES: Final = 16
 DECIMAL_TYPE: Final = f"DECIMAL(38, {DECIMAL_PLACES})"
@@ -20,17 +28,33 @@ NOISE_PLACES: Final = 4
 FIRST_MS: Final = 1_262_304_000_000
 LAST_MS: Final = 4_102_444_800_000
 ODD_SIGNS: Final = "_eExXbB"
-# How plain reading takes a column; zero where it cannot.
-NO_FORM: Final = 0
-TIME_FORM: Final = 1
-WHOLE_FORM: Final = 2
-DECIMAL_FORM: Final = 3
-TRUTH_FORM: Final = 4
-FLOAT_FORM: Final = 5
-_DIGITS: Final = "[+]?[0-9]{0,13}"
+MOST_WHOLE_DIGITS: Final = 18
+# Digits before the point.
+MOST_DECIMAL_DIGITS: Final = 13
+MOST_FLOAT_DIGITS: Final = 20
+_DIGITS: Final = f"[+]?[0-9]{{0,{MOST_DECIMAL_DIGITS}}}"
 # As Python and pandas write floats: the exponent has a sign.
-_FLOAT: Final = r"[+-]?[0-9]{0,20}(\.[0-9]*)?([eE][+-][0-9]{1,2})?"
+_FLOAT: Final = rf"[+-]?[0-9]{{0,{MOST_FLOAT_DIGITS}}}(\.[0-9]*)?([eE][+-][0-9]{{1,2}})?"
 _TIME: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z?"
+
+
+class Form(Enum):
+    """What the text of a column looks like, and so how plain reading takes it."""
+
+    EPOCH = auto()
+    """A time in milliseconds or microseconds."""
+    MOMENT = auto()
+    """A time as `EPOCH`, or as the text of a date and a time of day."""
+    WHOLE = auto()
+    """A whole number that is not negative."""
+    DECIMAL = auto()
+    """A decimal number that is not negative, taken exactly."""
+    FLOAT = auto()
+    """A decimal number, taken as the nearest float."""
+    NUMBER_TEXT = auto()
+    """A decimal number whose text is kept."""
+    WORD = auto()
+    """One of a few words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +79,16 @@ class Value:
         empty when there is no difference.
     is_number : bool
         Whether the text must have none of `ODD_SIGNS`, which casts to numbers take, when read fast.
-    form : int
-        How plain reading takes the column.
+    form : Form, optional
+        How plain reading takes the column; None when the value is derived.
     decimals : str
         The decimals of a decimal number.
-    codes : tuple of int
-        What false and true stand for.
+    is_optional : bool
+        Whether the text may be empty.
+    default : float, optional
+        What stands for an empty text; None for no value.
+    codes : mapping of str to int
+        What each word stands for.
     plain_sql : str
         How a derived value comes from others that were read plainly, if not by `sql`.
 
@@ -74,9 +102,11 @@ class Value:
     careful_sql: str = ""
     careful_exact: str = ""
     is_number: bool = False
-    form: int = NO_FORM
+    form: Form | None = None
     decimals: str = ""
-    codes: tuple[int, int] = (0, 1)
+    is_optional: bool = False
+    default: float | None = None
+    codes: Mapping[str, int] = field(default_factory=dict)
     plain_sql: str = ""
 
     @property
@@ -94,16 +124,16 @@ class Value:
 
 def moment(name: str, column: str) -> Value:
     """Return a time in milliseconds or microseconds (told by magnitude) as nanoseconds."""
+    raw = f"TRY_CAST(raw_{column} AS BIGINT)"
     sql = (
-        f"CASE WHEN strlen(raw_{column}) = 13 THEN TRY_CAST(raw_{column} AS BIGINT) * 1000000"
-        f" WHEN strlen(raw_{column}) = 16 THEN TRY_CAST(raw_{column} AS BIGINT) * 1000 END"
+        f"CASE WHEN {raw} BETWEEN {FIRST_MS} AND {LAST_MS} THEN {raw} * 1000000"
+        f" WHEN {raw} BETWEEN {FIRST_MS * 1_000} AND {LAST_MS * 1_000} THEN {raw} * 1000 END"
     )
-    # Of so many characters, anything but digits makes a number out of this range, except for
-    # `ODD_SIGNS`: 17357472000e2.
-    in_range = f"{name} BETWEEN {FIRST_MS * 1_000_000} AND {LAST_MS * 1_000_000}"
-    careful = f"regexp_full_match(raw_{column}, '[0-9]+') AND {in_range}"
+    # The cast rounds: a point must not stand in a time.
+    exact = f"{name} IS NOT NULL AND NOT contains(raw_{column}, '.')"
+    careful = f"regexp_full_match(raw_{column}, '[0-9]+') AND {name} IS NOT NULL"
     what = "must be a time in ms or us since 1970"
-    return Value(name, sql, in_range, what, column, sql, careful, is_number=True, form=TIME_FORM)
+    return Value(name, sql, exact, what, column, sql, careful, is_number=True, form=Form.EPOCH)
 
 
 def text_moment(name: str, column: str) -> Value:
@@ -113,14 +143,16 @@ def text_moment(name: str, column: str) -> Value:
     sql = f"CASE WHEN contains(raw_{column}, '-') THEN {text} ELSE {epoch.sql} END"
     exact = (
         f"(regexp_full_match(raw_{column}, '{_TIME}') OR regexp_full_match(raw_{column}, '[0-9]+'))"
-        f" AND {epoch.exact}"
+        f" AND {name} BETWEEN {FIRST_MS * 1_000_000} AND {LAST_MS * 1_000_000}"
     )
-    return Value(name, sql, exact, "must be a UTC time such as 2026-01-04 00:05:00", column)
+    what = "must be a UTC time such as 2026-01-04 00:05:00"
+    return Value(name, sql, exact, what, column, form=Form.MOMENT)
 
 
-def decimal(name: str, column: str, decimals: str, default: str = "") -> Value:
+def decimal(name: str, column: str, decimals: str, default: float | None = None) -> Value:
     """Return an exact decimal with at most `decimals` decimals (zeros behind them are fine)."""
-    text = f"coalesce(nullif(raw_{column}, ''), '{default}')" if default else f"raw_{column}"
+    is_optional = default is not None
+    text = f"coalesce(nullif(raw_{column}, ''), '{default}')" if is_optional else f"raw_{column}"
     # Four places more than the precision, in 64 bits: what lies beyond them is noise.
     short = f"TRY_CAST({text} AS DECIMAL(18, {decimals.replace('decimals', 'scale')}))"
     exact = f"{short} = CAST({short} AS DECIMAL(18, {decimals})) AND {short} >= 0"
@@ -143,8 +175,10 @@ def decimal(name: str, column: str, decimals: str, default: str = "") -> Value:
         careful_sql,
         careful,
         is_number=True,
-        form=DECIMAL_FORM,
+        form=Form.DECIMAL,
         decimals=decimals,
+        is_optional=is_optional,
+        default=default,
     )
 
 
@@ -154,47 +188,63 @@ def number(name: str, column: str) -> Value:
     exact = f"isfinite({name})"
     careful = f"regexp_full_match(raw_{column}, '{_FLOAT}') AND {exact}"
     what = "must be a number"
-    return Value(name, sql, exact, what, column, sql, careful, is_number=True, form=FLOAT_FORM)
+    return Value(name, sql, exact, what, column, sql, careful, is_number=True, form=Form.FLOAT)
 
 
-def optional_number(name: str, column: str, default: str = "NULL") -> Value:
-    """Return a float, or `default` (SQL) where the text is empty."""
+def number_text(name: str, column: str) -> Value:
+    """Return the text of a number as it stands in the file."""
+    return Value(name, f"raw_{column}", column=column, form=Form.NUMBER_TEXT)
+
+
+def optional_number(name: str, column: str, default: float | None = None) -> Value:
+    """Return a float, or `default` where the text is empty."""
     required = number(name, column)
     is_empty = f"raw_{column} IS NULL"
-    sql = required.sql if default == "NULL" else f"if({is_empty}, {default}, {required.sql})"
-    return Value(
-        name,
-        sql,
-        f"({is_empty} OR ({required.exact}))",
-        "must be a number or empty",
-        column,
-        sql,
-        f"({is_empty} OR ({required.careful_exact}))",
-        is_number=True,
-        form=FLOAT_FORM,
+    sql = required.sql if default is None else f"if({is_empty}, {default}, {required.sql})"
+    return replace(
+        required,
+        sql=sql,
+        exact=f"({is_empty} OR ({required.exact}))",
+        what="must be a number or empty",
+        careful_sql=sql,
+        careful_exact=f"({is_empty} OR ({required.careful_exact}))",
+        is_optional=True,
+        default=default,
     )
 
 
-def whole(name: str, column: str, default: str) -> Value:
-    """Return a small whole number, or `default` (SQL) where the text is empty."""
+def whole(name: str, column: str, default: int) -> Value:
+    """Return a small whole number, or `default` where the text is empty."""
     sql = f"if(raw_{column} IS NULL, {default}, TRY_CAST(raw_{column} AS BIGINT))"
     # The cast to BIGINT rounds: the number must be the same without rounding.
     exact = f"(raw_{column} IS NULL OR {name} = TRY_CAST(raw_{column} AS DOUBLE))"
     careful = f"{exact} AND NOT contains(coalesce(raw_{column}, ''), '_')"
     what = "must be a whole number"
-    return Value(name, sql, exact, what, column, sql, careful, is_number=True, form=WHOLE_FORM)
+    return Value(
+        name,
+        sql,
+        exact,
+        what,
+        column,
+        sql,
+        careful,
+        is_number=True,
+        form=Form.WHOLE,
+        is_optional=True,
+        default=default,
+    )
 
 
 def identifier(name: str, column: str) -> Value:
     """Return a number that names something."""
     sql = f"TRY_CAST(raw_{column} AS BIGINT)"
-    exact = f"{name} >= 0 AND NOT contains(raw_{column}, '.')"
-    careful = f"regexp_full_match(raw_{column}, '[0-9]{{1,18}}')"
+    exact = f"{name} >= 0 AND {name} < 10**{MOST_WHOLE_DIGITS} AND NOT contains(raw_{column}, '.')"
+    careful = f"regexp_full_match(raw_{column}, '[0-9]{{1,{MOST_WHOLE_DIGITS}}}')"
     what = "must be a number"
-    return Value(name, sql, exact, what, column, sql, careful, is_number=True, form=WHOLE_FORM)
+    return Value(name, sql, exact, what, column, sql, careful, is_number=True, form=Form.WHOLE)
 
 
-def choice(name: str, column: str, codes: dict[str, int]) -> Value:
+def choice(name: str, column: str, codes: Mapping[str, int]) -> Value:
     """Return the code of one of a few words, in any case."""
     spelled = {spelling: code for word, code in codes.items() for spelling in (word, word.title())}
     cases = " ".join(f"WHEN '{word}' THEN {code}" for word, code in spelled.items())
@@ -203,12 +253,9 @@ def choice(name: str, column: str, codes: dict[str, int]) -> Value:
     careful = f"CAST(CASE lower(raw_{column}) {lowered} END AS TINYINT)"
     what = f"must be {' or '.join(codes)}"
     exact = f"{name} IS NOT NULL"
-    if set(codes) != {"true", "false"}:
-        return Value(name, sql, exact, what, column, careful, exact)
-    truth = codes["false"], codes["true"]
-    return Value(name, sql, exact, what, column, careful, exact, form=TRUTH_FORM, codes=truth)
+    return Value(name, sql, exact, what, column, careful, exact, form=Form.WORD, codes=dict(codes))
 
 
 def derived(name: str, sql: str, plain_sql: str = "") -> Value:
-    """Return a value computed from others of the row; decimals count units when read plainly."""
+    """Return a value computed from others of the row, which are no texts when read plainly."""
     return Value(name, sql, plain_sql=plain_sql)

@@ -20,10 +20,10 @@ from support.data_files import digest
 from support.data_files import write_file
 
 from liq_nautilus.data import plain
+from liq_nautilus.data import source as source_files
 from liq_nautilus.nautilus.catalog.kinds import bar_type
 from liq_nautilus.nautilus.catalog.layout import partition_file_name
 from liq_nautilus.nautilus.catalog.layout import partitions_of
-from liq_nautilus.nautilus.ingest import series_ingestion
 from liq_nautilus.nautilus.ingest.ingest import ingest
 from liq_nautilus.nautilus.instruments import built_in_instrument
 
@@ -90,7 +90,7 @@ def content(catalog: Path, folder: str) -> dict[str, tuple]:
 def way(request, monkeypatch):
     """Read small files as the large ones are, too: by the compiled loop, block by block."""
     if request.param == "streamed":
-        monkeypatch.setattr(series_ingestion, "_STREAM_BYTES", 0)
+        monkeypatch.setattr(source_files, "SMALL_BYTES", 0)
         monkeypatch.setattr(plain, "_BLOCK_BYTES", 1 << 20)
 
 

@@ -18,8 +18,8 @@ from support.data_files import stored_rows
 from support.data_files import write_bytes
 from support.data_files import write_file
 
-from liq_nautilus.data import plain
 from liq_nautilus.data import rows
+from liq_nautilus.data import source as source_files
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError
@@ -276,12 +276,26 @@ def test_name_that_says_less_than_the_file_holds_binds_nothing(tmp_path):
     assert counts(ingest(tmp_path / "source", tmp_path / "catalog"))[1] == 5 * 1440
 
 
-def test_long_list_of_rejected_rows_is_cut(tmp_path):
-    write_file(tmp_path / "source", KLINES, [*KLINES.lines(3), *["x"] * 1500])
+@pytest.mark.parametrize("is_small", [True, False])
+def test_rejected_rows_are_grouped_by_reason_with_counts_that_add_up(
+    tmp_path, monkeypatch, is_small
+):
+    lines = KLINES.lines(3000)
+    for row in range(20, 2000):
+        fields = lines[row].split(",")
+        fields[3 if row % 4 else 2] = f"{row}.x"
+        lines[row] = ",".join(fields)
+    lines[7:9] = ["x", "x,y"]
+    write_file(tmp_path / "source", KLINES, lines)
+    if not is_small:
+        monkeypatch.setattr(source_files, "SMALL_BYTES", 0)
     summary = ingest(tmp_path / "source", tmp_path / "catalog")
-    assert counts(summary) == (1503, 3, 1500, 0, 0)
-    assert len(summary.issues) == 1001
-    assert summary.issues[-1].line is None
+    assert counts(summary) == (3000, 1018, 1982, 0, 0)
+    issues = summary.to_dict()["issues"]
+    assert [(issue["line"], issue["count"]) for issue in issues] == [(9, 2), (22, 495), (23, 1485)]
+    assert issues[0]["what"] == "a row must have 12 columns, had 1"
+    assert issues[1]["what"].endswith("with at most 2 decimals, was 20.x")
+    assert issues[2]["lines"] == [23, 24, 25, 27, 28, 29, 31, 32, 33, 35]
 
 
 @pytest.mark.parametrize(
@@ -528,7 +542,7 @@ def test_repeated_rows_of_a_file_are_recorded(tmp_path, monkeypatch, name, strea
     lines = kind.lines(60)
     write_file(tmp_path / "source", kind, [*lines[:50], lines[49], lines[12], *lines[50:]])
     if streams:
-        monkeypatch.setattr(series_ingestion, "_STREAM_BYTES", 0)
+        monkeypatch.setattr(source_files, "SMALL_BYTES", 0)
     summary = ingest(tmp_path / "source", tmp_path / "catalog")
     assert counts(summary, kind.series) == (62, 60, 0, 2, 0)
     (record,) = read_records(tmp_path / "catalog", kind.series, "BTCUSDT")
@@ -538,7 +552,7 @@ def test_repeated_rows_of_a_file_are_recorded(tmp_path, monkeypatch, name, strea
 def test_streaming_gives_the_same_bytes(tmp_path, monkeypatch):
     source = fill(tmp_path / "source")
     ingest(source, tmp_path / "together")
-    monkeypatch.setattr(series_ingestion, "_STREAM_BYTES", 1)
+    monkeypatch.setattr(source_files, "SMALL_BYTES", 1)
     monkeypatch.setattr(partitions, "_ROWS_PER_WRITE", partitions.ROWS_PER_GROUP)
     summary = ingest(source, tmp_path / "streamed")
     assert digest(tmp_path / "together") == digest(tmp_path / "streamed")
@@ -548,22 +562,25 @@ def test_streaming_gives_the_same_bytes(tmp_path, monkeypatch):
     assert digest(tmp_path / "together") == digest(tmp_path / "streamed")
 
 
-def test_compiled_reading_of_many_files_gives_the_same_bytes(tmp_path, monkeypatch):
+@pytest.mark.parametrize("odd_file", [0, 4, 8])
+def test_odd_file_among_small_ones_changes_nothing(tmp_path, monkeypatch, odd_file):
     lines = AGG_TRADES.lines(9_000)
-    lines[7_000] = lines[7_000].replace("true", "True").replace("false", "False")
     for i in range(9):
         part = lines[i * 1_000 : (i + 1) * 1_000]
         name = f"BTCUSDT-aggTrades-2025-01-{i + 1:02d}"
-        size = write_file(tmp_path / "source", AGG_TRADES, part, name=name).stat().st_size
+        write_file(tmp_path / "source", AGG_TRADES, part, name=name)
     ingest(tmp_path / "source", tmp_path / "usual")
-    # From the third file on it pays to load what reads the last of them.
-    monkeypatch.setattr(series_ingestion, "_STREAM_BYTES", 5 * size // 2)
-    ways = []
-    reading = plain.read_plain
-    monkeypatch.setattr(plain, "read_plain", lambda *of: ways.append(of) or reading(*of))
-    ingest(tmp_path / "source", tmp_path / "compiled")
-    assert len(ways) == 7
-    assert digest(tmp_path / "usual") == digest(tmp_path / "compiled")
+    quoted = [line.replace(",", '","') for line in lines[odd_file * 1_000 :][:1_000]]
+    name = f"BTCUSDT-aggTrades-2025-01-{odd_file + 1:02d}"
+    write_file(tmp_path / "source", AGG_TRADES, [f'"{x}"' for x in quoted], name=name)
+    alone = []
+    reading = series_ingestion.read_fast
+    monkeypatch.setattr(
+        series_ingestion, "read_fast", lambda file, *of: alone.append(file) or reading(file, *of)
+    )
+    ingest(tmp_path / "source", tmp_path / "odd")
+    assert [file.source.path.stem for file in alone] == [name]
+    assert digest(tmp_path / "usual") == digest(tmp_path / "odd")
 
 
 def test_damage_found_late_in_a_stream_leaves_no_trace(tmp_path, monkeypatch):
@@ -572,7 +589,7 @@ def test_damage_found_late_in_a_stream_leaves_no_trace(tmp_path, monkeypatch):
     lines[-2] = lines[5].replace(",94", ",95")
     write_file(tmp_path / "source", KLINES, lines, name="BTCUSDT-1m-2025")
     one = ingest(tmp_path / "source", tmp_path / "together")
-    monkeypatch.setattr(series_ingestion, "_STREAM_BYTES", 1)
+    monkeypatch.setattr(source_files, "SMALL_BYTES", 1)
     two = ingest(tmp_path / "source", tmp_path / "streamed")
     assert one.to_dict() == two.to_dict()
     assert counts(two) == (140_000, 139_998, 2, 0, 0)
@@ -656,7 +673,7 @@ def test_stream_into_what_is_there_adds_only_the_missing_rows(tmp_path, monkeypa
     write_file(tmp_path / "all", kind, lines, name=kind.name[:-3])
     ingest(tmp_path / "all", tmp_path / "at once")
     ingest(tmp_path / "some", tmp_path / "catalog")
-    monkeypatch.setattr(series_ingestion, "_STREAM_BYTES", 1)
+    monkeypatch.setattr(source_files, "SMALL_BYTES", 1)
     monkeypatch.setattr(rows, "ROWS_PER_CHUNK", 4_096)
     summary = ingest(tmp_path / "all", tmp_path / "catalog")
     n_there = 100 + len(range(200, 50_000, 3))
@@ -668,7 +685,7 @@ def test_damage_found_early_in_a_stream_starts_it_again_with_care(tmp_path, monk
     lines = AGG_TRADES.lines(300_000)
     lines[2] = lines[2].replace("true", "maybe").replace("false", "maybe")
     write_file(tmp_path / "source", AGG_TRADES, lines)
-    monkeypatch.setattr(series_ingestion, "_STREAM_BYTES", 1)
+    monkeypatch.setattr(source_files, "SMALL_BYTES", 1)
     summary = ingest(tmp_path / "source", tmp_path / "catalog")
     assert counts(summary, "aggTrades") == (300_000, 299_999, 1, 0, 0)
     assert summary.issues[0].what == "is_buyer_maker must be true or false, was maybe"

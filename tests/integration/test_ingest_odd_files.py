@@ -18,6 +18,7 @@ from support.data_files import write_file
 
 from liq_nautilus.data import archives
 from liq_nautilus.data import rows
+from liq_nautilus.data import source as source_files
 from liq_nautilus.data.rows import read_careful
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import StoreError
@@ -150,8 +151,8 @@ def test_disk_that_fails_in_the_middle_of_a_file_costs_that_file_only(source, mo
         return Failing(self) if self == path else opening(self, *rest, **named)
 
     monkeypatch.setattr(Path, "open", guarded)
-    for stream_bytes in (series_ingestion._STREAM_BYTES, 0):
-        monkeypatch.setattr(series_ingestion, "_STREAM_BYTES", stream_bytes)
+    for stream_bytes in (source_files.SMALL_BYTES, 0):
+        monkeypatch.setattr(source_files, "SMALL_BYTES", stream_bytes)
         (said,) = issues_of(source)
         assert "must be readable, Input/output error" in said
 
@@ -201,6 +202,7 @@ def test_hidden_files_of_an_archive_are_not_meant(source):
 @pytest.mark.parametrize("suffix", [".zip", ".csv.gz"])
 def test_archive_that_grows_beyond_reason_is_refused(source, monkeypatch, suffix):
     write_bytes(source, ODD, b"0" * (3 << 20), suffix)
+    monkeypatch.setattr(source_files, "SMALL_BYTES", 1 << 20)
     monkeypatch.setattr(archives, "_ALWAYS_FINE_BYTES", 1 << 20)
     (said,) = issues_of(source)
     assert "must unpack to at most 200 times its size" in said
@@ -208,6 +210,7 @@ def test_archive_that_grows_beyond_reason_is_refused(source, monkeypatch, suffix
 
 def test_archive_that_does_not_fit_on_the_disk_is_named(source, monkeypatch):
     write_file(source, KLINES, KLINES.lines(5), name=ODD, suffix=".zip")
+    monkeypatch.setattr(source_files, "SMALL_BYTES", 0)
     monkeypatch.setattr(archives.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 100})())
     (said,) = issues_of(source)
     assert "must fit on the disk unpacked" in said
@@ -278,8 +281,8 @@ def test_failure_of_duckdb_costs_that_file_only(source, monkeypatch):
         raise duckdb.OutOfMemoryException(msg)
 
     monkeypatch.setattr(rows, "_stray_query", failing)
-    for stream_bytes in (series_ingestion._STREAM_BYTES, 0):
-        monkeypatch.setattr(series_ingestion, "_STREAM_BYTES", stream_bytes)
+    for stream_bytes in (source_files.SMALL_BYTES, 0):
+        monkeypatch.setattr(source_files, "SMALL_BYTES", stream_bytes)
         (said,) = issues_of(source)
         assert "must be read by DuckDB, Out of Memory Error: failed; report" in said
         assert stored_rows(source.parent / "catalog", AGG_TRADES) == []
@@ -289,7 +292,7 @@ def test_stream_that_fails_late_leaves_nothing_behind(tmp_path, monkeypatch):
     lines = AGG_TRADES.lines(30_000)
     write_file(tmp_path / "source", AGG_TRADES, [*lines[:20_000], "x", *lines[20_000:]])
     write_file(tmp_path / "source", KLINES, KLINES.lines(5))
-    monkeypatch.setattr(series_ingestion, "_STREAM_BYTES", 0)
+    monkeypatch.setattr(source_files, "SMALL_BYTES", 0)
     reading = read_careful
 
     def failing(file, *rest):

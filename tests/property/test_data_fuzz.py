@@ -16,8 +16,8 @@ from support.data_files import stored_rows
 from support.data_files import write_bytes
 
 from liq_nautilus.data import plain
+from liq_nautilus.data import source as source_files
 from liq_nautilus.errors import DataGapError
-from liq_nautilus.nautilus.ingest import series_ingestion
 from liq_nautilus.nautilus.ingest.ingest import IngestSummary
 from liq_nautilus.nautilus.ingest.ingest import ingest
 
@@ -179,7 +179,7 @@ def is_header(line: bytes, kind: FileKind) -> bool:
 def check_damaged(kind: FileKind, text: bytes, *, streams: bool) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         if streams:
-            patch.setattr(series_ingestion, "_STREAM_BYTES", 0)
+            patch.setattr(source_files, "SMALL_BYTES", 0)
             patch.setattr(plain, "_BLOCK_BYTES", 500)
         source, catalog = Path(folder) / "source", Path(folder) / "catalog"
         write_bytes(source / kind.kind, kind.name, text)
@@ -198,7 +198,8 @@ def check_account(summary: IngestSummary, text: bytes, kind: FileKind, catalog: 
     assert counts.read == len(rows)
     total = counts.kept + counts.rejected + counts.duplicate + counts.already_present
     assert counts.read == total
-    assert len([issue for issue in summary.issues if issue.line is not None]) == counts.rejected
+    of_rows = [issue for issue in summary.issues if issue.line is not None]
+    assert sum(issue.count for issue in of_rows) == counts.rejected
     stored = stored_rows(catalog, kind)
     assert len(stored) == len(set(stored)) == counts.kept
     times = [row[0] for row in stored]
@@ -206,7 +207,7 @@ def check_account(summary: IngestSummary, text: bytes, kind: FileKind, catalog: 
     # Every stored row stands in the file; every undamaged line is stored, was doubled or listed.
     said = Counter(value for value in (parsed(kind, line) for line in readable) if value)
     assert set(stored) <= set(said)
-    listed = {issue.line for issue in summary.issues}
+    listed = {line for issue in of_rows for line in issue.lines}
     all_lines = text.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     good = set(kind.lines(24))
     for number, line in enumerate(all_lines, start=1):

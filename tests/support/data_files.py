@@ -128,10 +128,11 @@ def liquidations_row(i: int) -> str:
 
 
 def _ms(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) not in (13, 16):
+    # Milliseconds or microseconds, told by magnitude.
+    if not text.isascii() or not text.isdigit() or not 1e12 < int(text) < 5e15:
         msg = f"no time: {text}"
         raise ValueError(msg)
-    return int(text) * MS if len(text) == 13 else int(text) * 1000
+    return int(text) * (MS if int(text) < 5e12 else 1000)
 
 
 def _text_ns(text: str) -> int:

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from dataclasses import field
 from datetime import UTC
 from datetime import datetime
-from typing import TYPE_CHECKING
 from typing import Any
 
+from liq_nautilus.data.issues import Issue
+from liq_nautilus.data.issues import Issues
 from liq_nautilus.times import SECOND_NS
-
-if TYPE_CHECKING:
-    from liq_nautilus.data.rows import Issue
 
 
 @dataclass(slots=True)
@@ -63,8 +61,8 @@ class IngestSummary:
         Files by what became of them; ignored ones are no market data.
     kinds : dict
         Kind with interval, then symbol, to counts.
-    issues : list of Issue
-        Rejected rows and refused files.
+    notes : Issues
+        Rejected rows, grouped by file and reason, and refused files.
 
     """
 
@@ -72,7 +70,12 @@ class IngestSummary:
     n_files_refused: int = 0
     n_files_ignored: int = 0
     kinds: dict[str, dict[str, SeriesCounts]] = field(default_factory=dict)
-    issues: list[Issue] = field(default_factory=list)
+    notes: Issues = field(default_factory=Issues)
+
+    @property
+    def issues(self) -> list[Issue]:
+        """Return what was not taken, in the order in which it was met."""
+        return self.notes.to_list()
 
     def counts(self, series: str, symbol: str) -> SeriesCounts:
         """Return the counts of a kind and symbol."""

@@ -14,7 +14,6 @@ from liq_nautilus.data.finding import SourceFile
 from liq_nautilus.data.finding import find_files
 from liq_nautilus.data.kinds import KINDS
 from liq_nautilus.data.kinds import Rules
-from liq_nautilus.data.rows import Issue
 from liq_nautilus.data.rows import connect
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SchemaError
@@ -160,7 +159,7 @@ def _choose(source: Path, selection: _Selection, summary: IngestSummary) -> list
     summary.n_files_ignored = len(found.ignored) + len(found.files) - len(files)
     for unusable in found.refused:
         summary.n_files_refused += 1
-        summary.issues.append(Issue(unusable.name, None, unusable.kind, unusable.what))
+        summary.notes.add_file(unusable.name, unusable.kind, unusable.what)
     if not files:
         raise DataGapError(_nothing_found(source, summary))
     return files
@@ -220,7 +219,7 @@ def _read_exchange_info(path: Path | None) -> dict[str, CryptoPerpetual]:
 def _refuse_all(files: list[SourceFile], what: str, summary: IngestSummary) -> None:
     for file in files:
         summary.n_files_refused += 1
-        summary.issues.append(Issue(file.name, None, file.series, what))
+        summary.notes.add_file(file.name, file.series, what)
 
 
 def _nothing_found(source: Path, summary: IngestSummary) -> str:

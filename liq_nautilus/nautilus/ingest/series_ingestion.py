@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import queue
 import threading
+from itertools import groupby
 from typing import TYPE_CHECKING
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 
+from liq_nautilus.data.plain import read_plain
+from liq_nautilus.data.plain import read_together
 from liq_nautilus.data.rows import Chunk
 from liq_nautilus.data.rows import FileReport
-from liq_nautilus.data.rows import Issue
 from liq_nautilus.data.rows import NeedsCareError
 from liq_nautilus.data.rows import read_careful
 from liq_nautilus.data.rows import read_fast
@@ -28,7 +30,6 @@ from liq_nautilus.nautilus.ingest.partitions import SAME
 from liq_nautilus.nautilus.ingest.partitions import SeriesStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
     from liq_nautilus.nautilus.catalog.encoding import Target
     from liq_nautilus.nautilus.ingest.account import IngestSummary
 
-# Files from this size on are streamed, smaller ones are gathered and written together.
-_STREAM_BYTES: Final = 24 << 20
+# Small files are read and written together.
+_READ_BYTES: Final = 16 << 20
 _GATHERED_BYTES: Final = 48 << 20
 _CONTRADICTION: Final = "a row must not contradict one taken before with the same time and number"
 
@@ -85,41 +86,77 @@ class SeriesIngestion:
         self._connection = connection
         self._summary = summary
         self._records: list[tuple[str, FileRecord]] = []
+        self._waiting: list[OpenedFile] = []
         self._gathered: list[tuple[SourceFile, Chunk]] = []
-        self._n_gathered_bytes = 0
-        self._n_bytes = 0
 
     def take(self, source: SourceFile) -> None:
         """Ingest one file; if it cannot be read at all, that is noted and nothing else happens."""
         try:
             with opened(source, self._staging) as file:
-                self._n_bytes += file.n_bytes
-                if file.n_bytes >= _STREAM_BYTES:
+                if file.is_small:
+                    self._wait(file)
+                else:
                     self.finish()
                     self._stream(file)
-                else:
-                    self._gather(file)
         except SchemaError as e:
             self._refuse(source, str(e))
 
     def finish(self) -> None:
         """Write what was gathered."""
+        self._read_waiting()
         if not self._gathered:
             self._commit()
             return
-        gathered, self._gathered, self._n_gathered_bytes = self._gathered, [], 0
+        gathered, self._gathered = self._gathered, []
         table = pa.concat_tables([chunk.table for _, chunk in gathered])
         self._account(gathered, self._add(table))
         self._commit()
 
-    def _gather(self, file: OpenedFile) -> None:
-        report = FileReport()
-        for read in self._ways(file, report):
-            try:
-                chunks = list(read())
-            except NeedsCareError:
-                continue
-            break
+    def _wait(self, file: OpenedFile) -> None:
+        # Small files are read together.
+        self._waiting.append(file)
+        if sum(waiting.n_bytes for waiting in self._waiting) >= _READ_BYTES:
+            self._read_waiting()
+        if sum(chunk.table.nbytes for _, chunk in self._gathered) >= _GATHERED_BYTES:
+            self.finish()
+
+    def _read_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for _, files in groupby(waiting, key=lambda file: file.looks):
+            self._read_group(list(files))
+
+    def _read_group(self, files: list[OpenedFile]) -> None:
+        # A file that is not plain is found by halving: the others are still read together.
+        try:
+            chunks = read_together(files, self._rules, self._connection)
+        except NeedsCareError:
+            if len(files) == 1:
+                self._read_alone(files[0])
+                return
+            half = len(files) // 2
+            self._read_group(files[:half])
+            self._read_group(files[half:])
+            return
+        for file, chunk in zip(files, chunks, strict=True):
+            self._gather(file, [chunk], FileReport())
+
+    def _read_alone(self, file: OpenedFile) -> None:
+        # That the file is not plain is known.
+        try:
+            for read in (self._read_fast, self._read_careful):
+                report = FileReport()
+                try:
+                    chunks = list(read(file, report))
+                except NeedsCareError:
+                    continue
+                self._gather(file, chunks, report)
+                break
+        except SchemaError as e:
+            self._refuse(file.source, str(e))
+        finally:
+            file.close()
+
+    def _gather(self, file: OpenedFile, chunks: list[Chunk], report: FileReport) -> None:
         for chunk in chunks:
             report.add_good(chunk, file.kind)
         self._note(file.source, report)
@@ -127,22 +164,18 @@ class SeriesIngestion:
             inside = self._inside(chunk)
             if inside.table.num_rows:
                 self._gathered.append((file.source, inside))
-        self._n_gathered_bytes += file.n_bytes
-        if self._n_gathered_bytes >= _GATHERED_BYTES:
-            self.finish()
 
     def _stream(self, file: OpenedFile) -> None:
         # Nothing counts before the last row was read: the fast ways may find damage late.
-        report = FileReport()
-        for read in self._ways(file, report):
+        for read in (self._read_plain, self._read_fast, self._read_careful):
+            report = FileReport()
             outcomes: list[tuple[Chunk, npt.NDArray[np.uint8]]] = []
             try:
-                for chunk in _ahead(read()):
+                for chunk in _ahead(read(file, report)):
                     report.add_good(chunk, file.kind)
                     self._take_chunk(self._inside(chunk), outcomes)
             except NeedsCareError:
                 self._rollback()
-                report.forget()
                 continue
             except SchemaError:
                 self._rollback()
@@ -157,17 +190,14 @@ class SeriesIngestion:
         for store in self._stores:
             store.rollback()
 
-    def _ways(
-        self, file: OpenedFile, report: FileReport
-    ) -> Iterator[Callable[[], Iterator[Chunk]]]:
-        # From the fastest to the one that takes everything.
-        if file.kind.is_plain and self._n_bytes >= _STREAM_BYTES:
-            # The compiled loop takes half a second to load: little data does without.
-            from liq_nautilus.data.plain import read_plain  # noqa: PLC0415
+    def _read_plain(self, file: OpenedFile, _: FileReport) -> Iterator[Chunk]:
+        return read_plain(file, self._rules, self._connection)
 
-            yield lambda: read_plain(file, self._rules, self._connection)
-        yield lambda: read_fast(file, self._rules, self._connection)
-        yield lambda: self._read_careful(file, report)
+    def _read_fast(self, file: OpenedFile, _: FileReport) -> Iterator[Chunk]:
+        return read_fast(file, self._rules, self._connection)
+
+    def _read_careful(self, file: OpenedFile, report: FileReport) -> Iterator[Chunk]:
+        return read_careful(file, self._rules, self._connection, self._staging, report)
 
     def _take_chunk(
         self, chunk: Chunk, outcomes: list[tuple[Chunk, npt.NDArray[np.uint8]]]
@@ -197,9 +227,6 @@ class SeriesIngestion:
             mine = [record for name, record in records if name == series]
             update_records(self._catalog, self._staging, series, self._rules.symbol, mine)
 
-    def _read_careful(self, file: OpenedFile, report: FileReport) -> Iterator[Chunk]:
-        return read_careful(file, self._rules, self._connection, self._staging, report)
-
     def _inside(self, chunk: Chunk) -> Chunk:
         start, end = self.window
         if start is None and end is None:
@@ -216,7 +243,7 @@ class SeriesIngestion:
         counts = self._summary.counts(source.series, source.symbol)
         counts.read += report.n_rejected
         counts.rejected += report.n_rejected
-        self._summary.issues.extend(report.issues)
+        self._summary.notes.extend(report.issues)
         self._records.append((source.series, _record(source, report)))
         if report.n_good or not report.n_rejected:
             self._summary.n_files_read += 1
@@ -236,7 +263,7 @@ class SeriesIngestion:
         for _, chunk in chunks:
             counts.cover(int(chunk.time.min()), int(chunk.time.max()))
         for file, line in self._conflict_lines(chunks, codes):
-            self._summary.issues.append(Issue(file.name, line, file.series, _CONTRADICTION))
+            self._summary.notes.add_rows(file, _CONTRADICTION, "", [line])
 
     def _conflict_lines(
         self, chunks: list[tuple[SourceFile, Chunk]], codes: npt.NDArray[np.uint8]
@@ -254,7 +281,7 @@ class SeriesIngestion:
 
     def _refuse(self, source: SourceFile, what: str) -> None:
         self._summary.n_files_refused += 1
-        self._summary.issues.append(Issue(source.name, None, source.series, what))
+        self._summary.notes.add_file(source.name, source.series, what)
 
 
 def _record(source: SourceFile, report: FileReport) -> FileRecord:
@@ -264,7 +291,7 @@ def _record(source: SourceFile, report: FileReport) -> FileRecord:
         n_rejected=report.n_rejected,
         n_out_of_order=report.n_out_of_order,
         n_repeated=report.n_repeated,
-        n_wrong_symbol=sum(issue.what.startswith("symbol must be") for issue in report.issues),
+        n_wrong_symbol=report.issues.count("symbol must be"),
     )
 
 

@@ -57,7 +57,7 @@ def test_ingest_json_is_the_contract(source, tmp_path):
         "last": "2025-01-01T00:29:00Z",
     }
     assert document["kinds"]["metrics"]["BTCUSDT"]["kept"] == 20
-    assert sorted(document["issues"][0]) == ["file", "kind", "line", "what"]
+    assert {"file", "kind", "line", "what", "count", "lines"} == document["issues"][0].keys()
     assert {(issue["file"], issue["line"]) for issue in document["issues"]} == {
         ("klines/BTCUSDT-1m-2025-01-01.csv", 5),
         ("BTCUSDT-1m-2025-03-01.csv", None),
@@ -81,10 +81,19 @@ def test_ingest_log_can_be_json(source, tmp_path):
     assert {"time", "level", "logger", "message"} == set(lines[0])
 
 
-def test_ingest_cuts_a_long_list(source, tmp_path):
-    write_file(source, KLINES, [*KLINES.lines(5), *["x"] * 40], name="BTCUSDT-1m-2025-01-02")
-    result = call("ingest", source, "--catalog", tmp_path / "catalog")
-    assert "and 22 more; --json or --log-file has all" in result.stderr
+@pytest.mark.parametrize("suffix", [".csv", ".zip"])
+def test_ingest_groups_what_was_rejected_and_cuts_a_long_list(source, tmp_path, suffix):
+    for day in range(2, 27):
+        lines = [*KLINES.lines(5), *["x"] * 40]
+        write_file(source, KLINES, lines, name=f"BTCUSDT-1m-2025-01-{day:02}", suffix=suffix)
+    log = tmp_path / "log.txt"
+    result = call("ingest", source, "--catalog", tmp_path / "catalog", "--log-file", log)
+    said = result.stderr.splitlines()
+    assert len(said) == 21
+    name = f"klines/BTCUSDT-1m-2025-01-02{suffix}"
+    assert f"{name} lines 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 and 30 more: a row must" in said[2]
+    assert said[-1].startswith("and 7 more reasons for 280 rows or files; --json or --log-file")
+    assert sum("and 30 more" in line for line in log.read_text().splitlines()) == 25
 
 
 @pytest.mark.parametrize(
