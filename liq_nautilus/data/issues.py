@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from typing import Any
 from typing import Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from collections.abc import Sequence
 
     from liq_nautilus.data.finding import SourceFile
@@ -94,4 +96,17 @@ class Issues:
     def extend(self, others: Issues) -> None:
         """Add the issues of others."""
         for (_, _, rule), issue in others._groups.items():
+            self.add(issue, rule)
+
+    def to_records(self) -> list[list[Any]]:
+        """Return the issues of one file's rows as JSON takes them."""
+        return [
+            [rule, issue.what, issue.count, issue.lines]
+            for (_, _, rule), issue in self._groups.items()
+        ]
+
+    def add_records(self, source: SourceFile, records: Iterable[Sequence[Any]]) -> None:
+        """Add what `to_records` returned."""
+        for rule, what, count, lines in records:
+            issue = Issue(source.name, lines[0], source.series, what, count, list(lines))
             self.add(issue, rule)

@@ -1,10 +1,17 @@
-"""What was wrong with the files a series was ingested from, kept beside the catalog's data."""
+"""
+What is known of the files a series was ingested from, kept beside the catalog's data.
+
+It says what was wrong with them, and which files need not be read again: those that are noted with
+the same name, size and checksum, as long as the series' own files are the ones they went into.
+"""
 
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import asdict
 from dataclasses import dataclass
+from dataclasses import field
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Final
@@ -12,7 +19,10 @@ from typing import Final
 from liq_nautilus.errors import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+    from liq_nautilus.data.fingerprints import Fingerprint
 
 _FOLDER: Final = "file_records"
 
@@ -20,7 +30,7 @@ _FOLDER: Final = "file_records"
 @dataclass(frozen=True, slots=True)
 class FileRecord:
     """
-    The faults of one file.
+    What became of one file.
 
     Attributes
     ----------
@@ -36,6 +46,14 @@ class FileRecord:
         Rejected rows of another symbol.
     n_repeated : int
         Rows with the time (and number) of another one near by in the file.
+    n_contradicting : int
+        Rows that contradict one taken before.
+    n_bytes, checksum : int
+        Its fingerprint; 0 when a part of it only was taken.
+    first_ns, last_ns : int, optional
+        The first and last time (UTC nanoseconds) of the rows that can be true.
+    issues : list
+        The rules that rows break, as lists of rule, words, count and first lines.
 
     """
 
@@ -45,11 +63,86 @@ class FileRecord:
     n_out_of_order: int
     n_wrong_symbol: int
     n_repeated: int = 0
+    n_contradicting: int = 0
+    n_bytes: int = 0
+    checksum: int = 0
+    first_ns: int | None = None
+    last_ns: int | None = None
+    issues: list[list[Any]] = field(default_factory=list)
 
     @property
     def is_clean(self) -> bool:
         """Return whether there was nothing wrong."""
-        return not (self.n_rejected or self.n_out_of_order or self.n_repeated)
+        return not (
+            self.n_rejected or self.n_out_of_order or self.n_repeated or self.n_contradicting
+        )
+
+
+class SeriesNotes:
+    """
+    The files of one series.
+
+    Parameters
+    ----------
+    catalog : Path
+        The catalog's folder.
+    series, symbol : str
+        Such as "klines-5m" and "BTCUSDT".
+    folders : iterable of Path
+        Where the series lies in the catalog.
+
+    Raises
+    ------
+    StoreError
+        If the notes are damaged.
+
+    """
+
+    def __init__(self, catalog: Path, series: str, symbol: str, folders: Iterable[Path]) -> None:
+        self._path = _path(catalog, series, symbol)
+        self._folders = tuple(folders)
+        state, records = _read(self._path)
+        self._records = {record.file: record for record in records}
+        self._is_current = state == self._state()
+
+    def known(self, name: str, fingerprint: Fingerprint) -> FileRecord | None:
+        """Return what became of a file when it was taken in; None if it must be read."""
+        record = self._records.get(name) if self._is_current else None
+        if record is None or (record.n_bytes, record.checksum) != fingerprint:
+            return None
+        return record
+
+    def has(self, name: str) -> bool:
+        """Return whether a file of that name is noted."""
+        return name in self._records
+
+    def write(self, records: Iterable[FileRecord], staging: Path) -> None:
+        """Note, atomically, what became of files that are in the catalog now."""
+        if not self._is_current:
+            # Others changed the series: what went into it before must be read again.
+            self._records = {
+                name: _without_fingerprint(record) for name, record in self._records.items()
+            }
+        self._records |= {record.file: record for record in records}
+        self._is_current = True
+        kept = [asdict(record) for _, record in sorted(self._records.items())]
+        lines = ",\n".join(json.dumps(record, separators=(",", ":")) for record in kept)
+        text = f'{{"state": "{self._state()}", "files": [\n{lines}\n]}}\n'
+        if self._path.exists() and self._path.read_text(encoding="utf-8") == text:
+            return
+        self._path.parent.mkdir(exist_ok=True)
+        made = staging / self._path.name
+        made.write_text(text, encoding="utf-8")
+        made.replace(self._path)
+
+    def _state(self) -> str:
+        # The names and sizes of the series' own files.
+        found = sorted(
+            (path.parent.name, path.name, path.stat().st_size)
+            for folder in self._folders
+            for path in folder.glob("*.parquet")
+        )
+        return f"{len(found)}-{zlib.crc32(json.dumps(found).encode()):08x}"
 
 
 def read_records(catalog: Path, series: str, symbol: str) -> list[FileRecord]:
@@ -62,36 +155,25 @@ def read_records(catalog: Path, series: str, symbol: str) -> list[FileRecord]:
         If the record is damaged.
 
     """
-    path = _path(catalog, series, symbol)
+    _, records = _read(_path(catalog, series, symbol))
+    return [record for record in records if not record.is_clean]
+
+
+def _read(path: Path) -> tuple[str, list[FileRecord]]:
     if not path.exists():
-        return []
+        return "", []
     try:
-        document: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-        return [FileRecord(**entry) for entry in document]
-    except (ValueError, TypeError) as e:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        # The first version listed faulty files only.
+        known = {"state": "", "files": document} if isinstance(document, list) else document
+        return str(known["state"]), [FileRecord(**entry) for entry in known["files"]]
+    except (ValueError, TypeError, KeyError) as e:
         msg = f"{path} must hold the record of ingested files, {e}; delete it"
         raise StoreError(msg) from e
 
 
-def update_records(
-    catalog: Path, staging: Path, series: str, symbol: str, records: list[FileRecord]
-) -> None:
-    """Replace what is recorded of the given files, atomically; clean files are not recorded."""
-    known = {record.file: record for record in read_records(catalog, series, symbol)}
-    updated = known | {record.file: record for record in records}
-    kept = sorted(
-        (record for record in updated.values() if not record.is_clean), key=lambda r: r.file
-    )
-    if kept == sorted(known.values(), key=lambda r: r.file):
-        return
-    path = _path(catalog, series, symbol)
-    if not kept:
-        path.unlink()
-        return
-    path.parent.mkdir(exist_ok=True)
-    made = staging / path.name
-    made.write_text(json.dumps([asdict(record) for record in kept], indent=1), encoding="utf-8")
-    made.replace(path)
+def _without_fingerprint(record: FileRecord) -> FileRecord:
+    return FileRecord(**{**asdict(record), "n_bytes": 0, "checksum": 0})
 
 
 def _path(catalog: Path, series: str, symbol: str) -> Path:

@@ -77,6 +77,11 @@ class IngestSummary:
         """Return what was not taken, in the order in which it was met."""
         return self.notes.to_list()
 
+    def count_file(self, *, is_read: bool) -> None:
+        """Count a file; one without any good row counts as refused."""
+        self.n_files_read += is_read
+        self.n_files_refused += not is_read
+
     def counts(self, series: str, symbol: str) -> SeriesCounts:
         """Return the counts of a kind and symbol."""
         return self.kinds.setdefault(series, {}).setdefault(symbol, SeriesCounts())

@@ -140,7 +140,9 @@ def ingest(
                 continue
             write_instrument(catalog, instrument)
             rules = Rules(symbol, interval, instrument.price_precision, instrument.size_precision)
-            series = SeriesIngestion(catalog, staging, targets, rules, connection, summary)
+            series = SeriesIngestion(
+                catalog, staging, members[0].series, targets, rules, connection, summary
+            )
             series.window = (start_ns, end_ns)
             for file in members:
                 if progress is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from typing import TYPE_CHECKING
 from typing import Final
@@ -11,6 +12,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from liq_nautilus.data.fingerprints import fingerprint_of
 from liq_nautilus.data.plain import read_plain
 from liq_nautilus.data.plain import read_together
 from liq_nautilus.data.rows import Chunk
@@ -18,11 +20,15 @@ from liq_nautilus.data.rows import FileReport
 from liq_nautilus.data.rows import NeedsCareError
 from liq_nautilus.data.rows import read_careful
 from liq_nautilus.data.rows import read_fast
+from liq_nautilus.data.source import SMALL_BYTES
 from liq_nautilus.data.source import OpenedFile
 from liq_nautilus.data.source import opened
 from liq_nautilus.errors import SchemaError
 from liq_nautilus.nautilus.catalog.ingest_notes import FileRecord
-from liq_nautilus.nautilus.catalog.ingest_notes import update_records
+from liq_nautilus.nautilus.catalog.ingest_notes import SeriesNotes
+from liq_nautilus.nautilus.catalog.layout import series_directory
+from liq_nautilus.nautilus.ingest.file_accounts import FileAccount
+from liq_nautilus.nautilus.ingest.file_accounts import account_again
 from liq_nautilus.nautilus.ingest.partitions import ALREADY_PRESENT
 from liq_nautilus.nautilus.ingest.partitions import CONFLICT
 from liq_nautilus.nautilus.ingest.partitions import KEPT
@@ -44,7 +50,6 @@ if TYPE_CHECKING:
 # Small files are read and written together.
 _READ_BYTES: Final = 16 << 20
 _GATHERED_BYTES: Final = 48 << 20
-_CONTRADICTION: Final = "a row must not contradict one taken before with the same time and number"
 
 
 class SeriesIngestion:
@@ -57,6 +62,8 @@ class SeriesIngestion:
         The catalog's folder.
     staging : Path
         The folder for files in the making.
+    series : str
+        The kind with its interval.
     targets : tuple of Target
         The series that are fed; the first holds every row.
     rules : Rules
@@ -72,6 +79,7 @@ class SeriesIngestion:
         self,
         catalog: Path,
         staging: Path,
+        series: str,
         targets: tuple[Target, ...],
         rules: Rules,
         connection: duckdb.DuckDBPyConnection,
@@ -85,105 +93,127 @@ class SeriesIngestion:
         self._rules = rules
         self._connection = connection
         self._summary = summary
-        self._records: list[tuple[str, FileRecord]] = []
-        self._waiting: list[OpenedFile] = []
-        self._gathered: list[tuple[SourceFile, Chunk]] = []
+        folders = (series_directory(catalog, t.data_cls, t.identifier) for t in targets)
+        self._notes = SeriesNotes(catalog, series, rules.symbol, folders)
+        self._accounts: list[FileAccount] = []
+        self._waiting: list[tuple[OpenedFile, FileAccount]] = []
+        self._gathered: list[tuple[FileAccount, Chunk]] = []
 
     def take(self, source: SourceFile) -> None:
         """Ingest one file; if it cannot be read at all, that is noted and nothing else happens."""
+        account = FileAccount(source)
         try:
+            if self._is_known(account):
+                return
             with opened(source, self._staging) as file:
                 if file.is_small:
-                    self._wait(file)
+                    self._wait(file, account)
                 else:
                     self.finish()
-                    self._stream(file)
+                    self._stream(file, account)
         except SchemaError as e:
             self._refuse(source, str(e))
 
     def finish(self) -> None:
         """Write what was gathered."""
         self._read_waiting()
-        if not self._gathered:
-            self._commit()
-            return
-        gathered, self._gathered = self._gathered, []
-        table = pa.concat_tables([chunk.table for _, chunk in gathered])
-        self._account(gathered, self._add(table))
+        if self._gathered:
+            gathered, self._gathered = self._gathered, []
+            table = pa.concat_tables([chunk.table for _, chunk in gathered])
+            self._account(gathered, self._add(table))
         self._commit()
 
-    def _wait(self, file: OpenedFile) -> None:
+    def _is_known(self, account: FileAccount) -> bool:
+        # Whether the file went in before as it is, and all of it is asked for.
+        source = account.source
+        if not source.path.is_file():
+            return False
+        is_small = source.path.stat().st_size < SMALL_BYTES
+        if not (is_small or self._notes.has(source.path.name)):
+            return False
+        account.fingerprint = fingerprint_of(source)
+        record = self._notes.known(source.path.name, account.fingerprint)
+        if record is None or not self._is_window_around(record.first_ns, record.last_ns):
+            return False
+        account_again(source, record, self._summary)
+        return True
+
+    def _wait(self, file: OpenedFile, account: FileAccount) -> None:
         # Small files are read together.
-        self._waiting.append(file)
-        if sum(waiting.n_bytes for waiting in self._waiting) >= _READ_BYTES:
+        self._waiting.append((file, account))
+        if sum(waiting.n_bytes for waiting, _ in self._waiting) >= _READ_BYTES:
             self._read_waiting()
         if sum(chunk.table.nbytes for _, chunk in self._gathered) >= _GATHERED_BYTES:
             self.finish()
 
     def _read_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
-        for _, files in groupby(waiting, key=lambda file: file.looks):
-            self._read_group(list(files))
+        for _, group in groupby(waiting, key=lambda item: item[0].looks):
+            self._read_group(list(group))
 
-    def _read_group(self, files: list[OpenedFile]) -> None:
+    def _read_group(self, group: list[tuple[OpenedFile, FileAccount]]) -> None:
         # A file that is not plain is found by halving: the others are still read together.
         try:
+            files = [file for file, _ in group]
             chunks = read_together(files, self._rules, self._connection)
         except NeedsCareError:
-            if len(files) == 1:
-                self._read_alone(files[0])
+            if len(group) == 1:
+                self._read_alone(*group[0])
                 return
-            half = len(files) // 2
-            self._read_group(files[:half])
-            self._read_group(files[half:])
+            half = len(group) // 2
+            self._read_group(group[:half])
+            self._read_group(group[half:])
             return
-        for file, chunk in zip(files, chunks, strict=True):
-            self._gather(file, [chunk], FileReport())
+        for (file, account), chunk in zip(group, chunks, strict=True):
+            self._gather(file, [chunk], account)
 
-    def _read_alone(self, file: OpenedFile) -> None:
+    def _read_alone(self, file: OpenedFile, account: FileAccount) -> None:
         # That the file is not plain is known.
         try:
             for read in (self._read_fast, self._read_careful):
-                report = FileReport()
+                account.report = FileReport()
                 try:
-                    chunks = list(read(file, report))
+                    chunks = list(read(file, account.report))
                 except NeedsCareError:
                     continue
-                self._gather(file, chunks, report)
+                self._gather(file, chunks, account)
                 break
         except SchemaError as e:
             self._refuse(file.source, str(e))
         finally:
             file.close()
 
-    def _gather(self, file: OpenedFile, chunks: list[Chunk], report: FileReport) -> None:
+    def _gather(self, file: OpenedFile, chunks: list[Chunk], account: FileAccount) -> None:
         for chunk in chunks:
-            report.add_good(chunk, file.kind)
-        self._note(file.source, report)
+            account.report.add_good(chunk, file.kind)
+        self._note(account)
         for chunk in chunks:
             inside = self._inside(chunk)
             if inside.table.num_rows:
-                self._gathered.append((file.source, inside))
+                self._gathered.append((account, inside))
 
-    def _stream(self, file: OpenedFile) -> None:
+    def _stream(self, file: OpenedFile, account: FileAccount) -> None:
         # Nothing counts before the last row was read: the fast ways may find damage late.
-        for read in (self._read_plain, self._read_fast, self._read_careful):
-            report = FileReport()
-            outcomes: list[tuple[Chunk, npt.NDArray[np.uint8]]] = []
-            try:
-                for chunk in _ahead(read(file, report)):
-                    report.add_good(chunk, file.kind)
-                    self._take_chunk(self._inside(chunk), outcomes)
-            except NeedsCareError:
-                self._rollback()
-                continue
-            except SchemaError:
-                self._rollback()
-                raise
-            break
-        self._note(file.source, report)
+        with ThreadPoolExecutor(1) as aside:
+            fingerprint = aside.submit(fingerprint_of, file.source)
+            for read in (self._read_plain, self._read_fast, self._read_careful):
+                account.report = FileReport()
+                outcomes: list[tuple[Chunk, npt.NDArray[np.uint8]]] = []
+                try:
+                    for chunk in _ahead(read(file, account.report)):
+                        account.report.add_good(chunk, file.kind)
+                        self._take_chunk(self._inside(chunk), outcomes)
+                except NeedsCareError:
+                    self._rollback()
+                    continue
+                except SchemaError:
+                    self._rollback()
+                    raise
+                break
+            account.fingerprint = fingerprint.result()
+        self._note(account)
         for chunk, codes in outcomes:
-            self._account([(file.source, chunk)], codes)
+            self._account([(account, chunk)], codes)
         self._commit()
 
     def _rollback(self) -> None:
@@ -222,10 +252,19 @@ class SeriesIngestion:
     def _commit(self) -> None:
         for store in self._stores:
             store.commit()
-        records, self._records = self._records, []
-        for series in {series for series, _ in records}:
-            mine = [record for name, record in records if name == series]
-            update_records(self._catalog, self._staging, series, self._rules.symbol, mine)
+        accounts, self._accounts = self._accounts, []
+        if accounts:
+            self._notes.write([self._record(account) for account in accounts], self._staging)
+
+    def _record(self, account: FileAccount) -> FileRecord:
+        span = account.report.first_ns, account.report.last_ns
+        return account.to_record(is_whole=self._is_window_around(*span))
+
+    def _is_window_around(self, first_ns: int | None, last_ns: int | None) -> bool:
+        start, end = self.window
+        if first_ns is None or last_ns is None:
+            return True
+        return (start is None or first_ns >= start) and (end is None or last_ns < end)
 
     def _inside(self, chunk: Chunk) -> Chunk:
         start, end = self.window
@@ -239,21 +278,19 @@ class SeriesIngestion:
             is_inside &= time < end
         return Chunk(chunk.table.filter(pa.array(is_inside)), chunk.lines[is_inside])
 
-    def _note(self, source: SourceFile, report: FileReport) -> None:
+    def _note(self, account: FileAccount) -> None:
+        report, source = account.report, account.source
         counts = self._summary.counts(source.series, source.symbol)
         counts.read += report.n_rejected
         counts.rejected += report.n_rejected
         self._summary.notes.extend(report.issues)
-        self._records.append((source.series, _record(source, report)))
-        if report.n_good or not report.n_rejected:
-            self._summary.n_files_read += 1
-        else:
-            self._summary.n_files_refused += 1
+        self._summary.count_file(is_read=bool(report.n_good or not report.n_rejected))
+        self._accounts.append(account)
 
     def _account(
-        self, chunks: list[tuple[SourceFile, Chunk]], codes: npt.NDArray[np.uint8]
+        self, chunks: list[tuple[FileAccount, Chunk]], codes: npt.NDArray[np.uint8]
     ) -> None:
-        source = chunks[0][0]
+        source = chunks[0][0].source
         counts = self._summary.counts(source.series, source.symbol)
         counts.read += len(codes)
         counts.kept += int(np.count_nonzero(codes == KEPT))
@@ -262,37 +299,27 @@ class SeriesIngestion:
         counts.rejected += int(np.count_nonzero(codes == CONFLICT))
         for _, chunk in chunks:
             counts.cover(int(chunk.time.min()), int(chunk.time.max()))
-        for file, line in self._conflict_lines(chunks, codes):
-            self._summary.notes.add_rows(file, _CONTRADICTION, "", [line])
+        if np.any(codes == CONFLICT):
+            self._contradict(chunks, codes)
 
-    def _conflict_lines(
-        self, chunks: list[tuple[SourceFile, Chunk]], codes: npt.NDArray[np.uint8]
-    ) -> list[tuple[SourceFile, int]]:
+    def _contradict(
+        self, chunks: list[tuple[FileAccount, Chunk]], codes: npt.NDArray[np.uint8]
+    ) -> None:
         if len(chunks) == 1 and len(chunks[0][1].lines) != len(codes):
-            source, chunk = chunks[0]
-            return [(source, int(line)) for line in chunk.lines]
-        found = []
-        ends = np.cumsum([len(chunk.lines) for _, chunk in chunks])
-        for row in np.flatnonzero(codes == CONFLICT):
-            i = int(np.searchsorted(ends, row, side="right"))
-            source, chunk = chunks[i]
-            found.append((source, int(chunk.lines[row - ends[i] + len(chunk.lines)])))
-        return found
+            account, chunk = chunks[0]
+            account.contradict(chunk.lines.tolist(), self._summary)
+            return
+        start = 0
+        for account, chunk in chunks:
+            end = start + len(chunk.lines)
+            lines = chunk.lines[codes[start:end] == CONFLICT]
+            if len(lines):
+                account.contradict(lines.tolist(), self._summary)
+            start = end
 
     def _refuse(self, source: SourceFile, what: str) -> None:
-        self._summary.n_files_refused += 1
+        self._summary.count_file(is_read=False)
         self._summary.notes.add_file(source.name, source.series, what)
-
-
-def _record(source: SourceFile, report: FileReport) -> FileRecord:
-    return FileRecord(
-        file=source.path.name,
-        n_rows=report.n_good + report.n_rejected,
-        n_rejected=report.n_rejected,
-        n_out_of_order=report.n_out_of_order,
-        n_repeated=report.n_repeated,
-        n_wrong_symbol=report.issues.count("symbol must be"),
-    )
 
 
 def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:

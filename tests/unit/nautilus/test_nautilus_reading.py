@@ -7,13 +7,14 @@ from support.data_files import parsed
 from support.data_files import write_bytes
 from support.data_files import write_file
 
+from liq_nautilus.data.fingerprints import Fingerprint
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SchemaError
 from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError
 from liq_nautilus.nautilus.catalog.ingest_notes import FileRecord
+from liq_nautilus.nautilus.catalog.ingest_notes import SeriesNotes
 from liq_nautilus.nautilus.catalog.ingest_notes import read_records
-from liq_nautilus.nautilus.catalog.ingest_notes import update_records
 from liq_nautilus.nautilus.catalog.inventory import finest_bar_interval
 from liq_nautilus.nautilus.catalog.inventory import inventory
 from liq_nautilus.nautilus.catalog.inventory import only_symbol
@@ -184,18 +185,27 @@ def test_impossible_mark_bar_of_another_writer_is_found(tmp_path):
     assert report.quality.total("n_impossible") == 2
 
 
-def test_records_keep_faulty_files_only(tmp_path):
-    faulty = FileRecord("a.csv", 10, 1, 0, 1)
+def test_records_of_faulty_files_are_listed_and_all_are_known(tmp_path):
+    faulty = FileRecord("a.csv", 10, 1, 0, 1, n_bytes=5, checksum=7)
+    clean = FileRecord("b.csv", 10, 0, 0, 0, n_bytes=6, checksum=8)
     (tmp_path / "staging").mkdir()
+    folder = tmp_path / "series"
+    folder.mkdir()
 
-    def update(*records: FileRecord) -> None:
-        update_records(tmp_path, tmp_path / "staging", "metrics", "BTCUSDT", list(records))
+    def notes() -> SeriesNotes:
+        return SeriesNotes(tmp_path, "metrics", "BTCUSDT", [folder])
 
-    update(faulty, FileRecord("b.csv", 10, 0, 0, 0))
+    notes().write([faulty, clean], tmp_path / "staging")
     assert read_records(tmp_path, "metrics", "BTCUSDT") == [faulty]
-    update(FileRecord("a.csv", 10, 0, 0, 0))
+    assert notes().known("b.csv", Fingerprint(6, 8)) == clean
+    assert notes().known("b.csv", Fingerprint(6, 9)) is None
+    assert notes().known("c.csv", Fingerprint(6, 8)) is None
+    (folder / "more.parquet").touch()
+    assert notes().known("b.csv", Fingerprint(6, 8)) is None
+    assert notes().has("b.csv")
+    notes().write([FileRecord("a.csv", 10, 0, 0, 0)], tmp_path / "staging")
     assert read_records(tmp_path, "metrics", "BTCUSDT") == []
-    update(faulty)
+    assert notes().known("b.csv", Fingerprint(6, 8)) is None
     (path,) = (tmp_path / "file_records").iterdir()
     path.write_text("nonsense")
     with pytest.raises(StoreError, match="must hold the record"):
