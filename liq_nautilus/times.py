@@ -1,4 +1,9 @@
-"""Units of time, Binance's names of intervals, and times as people and JSON read them."""
+"""
+Units of time, Binance's names of intervals, and times as people and JSON read them.
+
+Inside, times are integers: nanoseconds since 1970-01-01T00:00 UTC. As text they are ISO 8601 with a
+Z, to the millisecond, which is the finest step of Binance's futures data.
+"""
 
 from __future__ import annotations
 
@@ -61,5 +66,57 @@ def opened_at(end_ns: int, interval: str) -> int:
 
 
 def iso(ts_ns: int) -> str:
-    """Return UTC nanoseconds as ISO 8601 to the second, with a Z."""
-    return datetime.fromtimestamp(ts_ns // SECOND_NS, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """
+    Return UTC nanoseconds as ISO 8601 text with a Z.
+
+    Milliseconds are shown where they are not zero; what is finer is cut off, so that a text never
+    says later than the time it stands for.
+
+    Examples
+    --------
+    >>> iso(1_769_860_800_000_000_000)
+    '2026-01-31T12:00:00Z'
+    >>> iso(1_769_860_799_999_000_001)
+    '2026-01-31T11:59:59.999Z'
+
+    """
+    seconds, ns = divmod(ts_ns, SECOND_NS)
+    moment = datetime.fromtimestamp(seconds, tz=UTC)
+    milliseconds = ns // MILLISECOND_NS
+    fraction = f".{milliseconds:03d}" if milliseconds else ""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}Z"
+
+
+def iso_day(ts_ns: int) -> str:
+    """
+    Return the UTC day of a time as ISO 8601 text.
+
+    Examples
+    --------
+    >>> iso_day(1_769_860_799_999_000_001)
+    '2026-01-31'
+
+    """
+    return iso(ts_ns)[:10]
+
+
+def from_iso(text: str) -> int:
+    """
+    Return ISO 8601 text, taken as UTC where it names no zone, as UTC nanoseconds.
+
+    Raises
+    ------
+    ValueError
+        If the text is no ISO 8601 time.
+
+    Examples
+    --------
+    >>> from_iso("2026-01-31T12:00+01:00") == from_iso("2026-01-31T11:00")
+    True
+
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return (delta.days * 86_400 + delta.seconds) * SECOND_NS + delta.microseconds * 1_000

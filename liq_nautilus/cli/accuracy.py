@@ -109,9 +109,9 @@ def _check_models(names: list[str]) -> None:
 
 
 def _write_report(document: dict[str, Any], path: Path) -> None:
+    from liq_nautilus.json_files import write_text
     from liq_nautilus.reports.accuracy_page import html_report
     from liq_nautilus.reports.accuracy_page import markdown_report
-    from liq_nautilus.studies.parameter_files import write_text
 
     is_page = path.suffix.lower() in {".html", ".htm"}
     write_text(path, (html_report if is_page else markdown_report)(document), "--report")

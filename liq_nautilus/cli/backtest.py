@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Annotated
@@ -21,6 +20,7 @@ from liq_nautilus.cli.common import print_json
 from liq_nautilus.cli.common import say
 from liq_nautilus.cli.common import window_ns
 from liq_nautilus.errors import SettingError
+from liq_nautilus.json_files import read_object
 
 if TYPE_CHECKING:
     from liq_nautilus.nautilus.backtest.options import BacktestOptions
@@ -77,14 +77,7 @@ def _document(config: Path | None) -> dict[str, Any]:
 
     if config is None:
         return {}
-    try:
-        document = json.loads(config.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as e:
-        msg = f"CONFIG must be a readable JSON file, was {config} ({e}); give another"
-        raise SettingError(msg) from e
-    if not isinstance(document, dict):
-        msg = f"CONFIG must hold a JSON object, {config} holds {type(document).__name__}"
-        raise SettingError(msg)
+    document = read_object(config, "CONFIG")
     known = {*_KEYS, *PASSED_ON}
     unknown = sorted(set(document) - known)
     if unknown:

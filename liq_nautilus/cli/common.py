@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import sys
-from datetime import UTC
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 from typing import Any
@@ -15,6 +11,8 @@ from typing import Any
 import typer
 
 from liq_nautilus.errors import SettingError
+from liq_nautilus.json_files import json_text
+from liq_nautilus.times import from_iso
 
 CatalogOption = Annotated[
     Path,
@@ -68,14 +66,10 @@ def time_ns(text: str | None, option: str) -> int | None:
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        return from_iso(text)
     except ValueError as e:
         msg = f"{option} must be an ISO 8601 time such as 2026-01-31T12:00, was {text!r}"
         raise SettingError(msg) from e
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000_000 + delta.microseconds * 1_000
 
 
 def window_ns(start: str | None, end: str | None) -> tuple[int | None, int | None]:
@@ -95,29 +89,9 @@ def window_ns(start: str | None, end: str | None) -> tuple[int | None, int | Non
     return start_ns, end_ns
 
 
-def iso_time(ts_ns: int) -> str:
-    """Return UTC nanoseconds as ISO 8601 with a Z, without needless zeros."""
-    seconds, ns = divmod(ts_ns, 1_000_000_000)
-    text = datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    fraction = f".{ns:09d}".rstrip("0").rstrip(".")
-    return f"{text}{fraction}Z"
-
-
-def without_nan(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Return a JSON value with NaN and infinities, which JSON lacks, as null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_nan(item) for item in value]
-    return value
-
-
 def print_json(document: Any) -> None:  # noqa: ANN401 - any JSON value
     """Print one JSON document on stdout."""
-    json.dump(without_nan(document), sys.stdout, indent=2, allow_nan=False)
-    sys.stdout.write("\n")
+    sys.stdout.write(json_text(document))
 
 
 def say(text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from liq_nautilus.cli.common import JsonOption
 from liq_nautilus.cli.common import print_json
 from liq_nautilus.cli.common import say
 from liq_nautilus.errors import StoreError
+from liq_nautilus.json_files import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,11 +85,11 @@ def _prepare(out: Path, *, days: int, seed: int) -> None:
             if (out / name).exists():
                 shutil.rmtree(out / name)
         out.mkdir(parents=True, exist_ok=True)
-        marker = json.dumps({"world": _WORLD, "days": days, "seed": seed})
-        (out / _MARKER).write_text(marker + "\n", encoding="utf-8")
     except OSError as e:
         msg = f"--out must be a folder that can be written, {out} cannot ({e.strerror})"
         raise StoreError(msg) from e
+    marker = {"world": _WORLD, "days": days, "seed": seed}
+    write_json(out / _MARKER, marker, "the demo's marker", indent=None)
 
 
 @contextmanager

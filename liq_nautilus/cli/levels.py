@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
 from typing import TYPE_CHECKING
 from typing import Annotated
@@ -14,13 +13,11 @@ import typer
 from liq_nautilus.cli.common import DEFAULT_CATALOG
 from liq_nautilus.cli.common import CatalogOption
 from liq_nautilus.cli.common import JsonOption
-from liq_nautilus.cli.common import iso_time
 from liq_nautilus.cli.common import print_json
 from liq_nautilus.cli.common import time_ns
-from liq_nautilus.errors import SettingError
+from liq_nautilus.times import iso
 
 if TYPE_CHECKING:
-    from liq_nautilus.core.parameters import TrackerParameters
     from liq_nautilus.core.records import Levels
 
 _SHOWN: Final = 24
@@ -51,11 +48,12 @@ def levels(
     as_json: JsonOption = False,
 ) -> None:
     """Print the liquidation levels by price and side."""
+    from liq_nautilus.data.map_parameters import read_parameters
     from liq_nautilus.nautilus.catalog.inventory import only_symbol
     from liq_nautilus.queries.map_at import levels_at
 
     at_ns = time_ns(at, "--at")
-    parameters = _parameters(params)
+    parameters = None if params is None else read_parameters(params)
     chosen = only_symbol(catalog, symbol)
     found = levels_at(catalog, chosen, model, leverage=leverage, at_ns=at_ns, parameters=parameters)
     document = levels_document(found, chosen)
@@ -63,19 +61,6 @@ def levels(
         print_json(document)
     else:
         _tell(document)
-
-
-def _parameters(path: Path | None) -> TrackerParameters | None:
-    from liq_nautilus.core.parameters import TrackerParameters
-
-    if path is None:
-        return None
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        return TrackerParameters.from_dict(document["parameters"])
-    except (OSError, ValueError, KeyError, TypeError) as e:
-        msg = f"--params must be a file written by `calibrate`, was {path} ({e}); give another"
-        raise SettingError(msg) from e
 
 
 def levels_document(levels: Levels, symbol: str) -> dict[str, Any]:
@@ -95,7 +80,7 @@ def levels_document(levels: Levels, symbol: str) -> dict[str, Any]:
     return {
         "symbol": symbol,
         "model": levels.model,
-        "timestamp": iso_time(levels.ts_event),
+        "timestamp": iso(levels.ts_event),
         "current_price": float(levels.reference_price),
         "confidence": float(levels.confidence.max(initial=0.0)),
         # No level at all is no map: py_liquidation_map, for one, needs trades.

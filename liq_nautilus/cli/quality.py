@@ -12,15 +12,16 @@ from liq_nautilus.cli.common import DEFAULT_CATALOG
 from liq_nautilus.cli.common import CatalogOption
 from liq_nautilus.cli.common import JsonOption
 from liq_nautilus.cli.common import SymbolsOption
-from liq_nautilus.cli.common import iso_time
 from liq_nautilus.cli.common import print_json
+from liq_nautilus.times import DAY_NS
+from liq_nautilus.times import iso
+from liq_nautilus.times import iso_day
 
 if TYPE_CHECKING:
     from liq_nautilus.data.quality_rules import DayQuality
     from liq_nautilus.data.quality_rules import Stretch
     from liq_nautilus.nautilus.catalog.quality import SeriesReport
 
-_DAY_NS = 86_400_000_000_000
 _COUNTS = (
     "missing",
     "duplicate",
@@ -79,8 +80,8 @@ def _document(report: SeriesReport) -> dict[str, Any]:
         "symbol": series.symbol,
         "kind": series.kind,
         "rows": series.n_rows,
-        "first": iso_time(series.first_ns),
-        "last": iso_time(series.last_ns),
+        "first": iso(series.first_ns),
+        "last": iso(series.last_ns),
         "score": found.score,
         **{name: found.total(f"n_{name}") for name in _COUNTS},
         "missing_days": [_date(day) for day in found.missing_days],
@@ -114,21 +115,21 @@ def _day(day: DayQuality) -> dict[str, Any]:
 
 def _stretch(stretch: Stretch) -> dict[str, Any]:
     return {
-        "start": iso_time(stretch.start_ns),
-        "end": iso_time(stretch.end_ns),
+        "start": iso(stretch.start_ns),
+        "end": iso(stretch.end_ns),
         "rows": stretch.n_rows,
     }
 
 
 def _date(day: int) -> str:
-    return iso_time(day * _DAY_NS)[:10]
+    return iso_day(day * DAY_NS)
 
 
 def _print_report(report: SeriesReport) -> None:
     series, found = report.series, report.quality
     typer.echo(
         f"{series.symbol} {series.kind}: {series.n_rows:,} rows "
-        f"{iso_time(series.first_ns)} .. {iso_time(series.last_ns)}, "
+        f"{iso(series.first_ns)} .. {iso(series.last_ns)}, "
         f"{len(found.missing_days)} days without rows, score {found.score:.3f}"
     )
     faulty = [day for day in found.days if any(getattr(day, f"n_{name}") for name in _COUNTS)]
@@ -139,7 +140,7 @@ def _print_report(report: SeriesReport) -> None:
         typer.echo(f"  {_date(day.day):>13}{counts}{day.score:>13.3f}")
     for title, stretches in (("gap", found.gaps), ("frozen", found.frozen)):
         for stretch in stretches[:_MOST_STRETCHES]:
-            span = f"{iso_time(stretch.start_ns)} .. {iso_time(stretch.end_ns)}"
+            span = f"{iso(stretch.start_ns)} .. {iso(stretch.end_ns)}"
             typer.echo(f"  {title} {span}: {stretch.n_rows:,} rows")
         if len(stretches) > _MOST_STRETCHES:
             typer.echo(f"  and {len(stretches) - _MOST_STRETCHES} more; --json has them all")

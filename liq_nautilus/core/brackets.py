@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC
-from datetime import datetime
 from typing import TYPE_CHECKING
 from typing import Any
 
 import numpy as np
 
 from liq_nautilus.core.built_in_brackets import BUILT_IN
+from liq_nautilus.times import iso_day
 
 if TYPE_CHECKING:
     from liq_nautilus.core.built_in_brackets import Rows
@@ -110,7 +109,7 @@ class BracketTable:
         versions = BUILT_IN.get(symbol, BUILT_IN[_FALLBACK_SYMBOL])
         chosen = versions[-1] if ts_ns is None else versions[0]
         if ts_ns is not None:
-            day = datetime.fromtimestamp(ts_ns // 1_000_000_000, tz=UTC).date().isoformat()
+            day = iso_day(ts_ns)
             for version in versions:
                 if version[0] <= day:
                     chosen = version

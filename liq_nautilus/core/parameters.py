@@ -11,24 +11,9 @@ from dataclasses import fields
 from typing import Any
 from typing import Literal
 
+from liq_nautilus.core import fitted
+
 SIDES = 2
-
-
-# Errors of the shipped shares. Other tiers have others, so that they are left out there.
-_ERRORS = (
-    1.05597,
-    1.05524,
-    0.268682,
-    0.119926,
-    0.066374,
-    0.0840082,
-    0.077713,
-    0.0669954,
-    0.117981,
-    0.151303,
-    0.682473,
-    0.0471366,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +22,8 @@ class TrackerParameters:
     Everything a `LiquidationTracker` assumes.
 
     The defaults of what is fitted (leverages and their weights, turnover, closing, prior, scales)
-    are those of the parameters file that the package ships, which says what they were fitted on.
+    stand in `liq_nautilus.core.fitted`; `liq_nautilus/parameters/default.json` says what they were
+    fitted on.
 
     Attributes
     ----------
@@ -133,55 +119,29 @@ class TrackerParameters:
 
     """
 
-    leverages: tuple[float, ...] = (3, 5, 10, 15, 20, 25, 33, 50, 75, 100, 125, 150)
-    leverage_weights_long: tuple[float, ...] = (
-        0.0295409,
-        0.0827355,
-        0.282275,
-        0.238103,
-        0.169257,
-        0.0956719,
-        0.0488686,
-        0.0229302,
-        0.00973391,
-        0.00725982,
-        0.00137709,
-        0.0122472,
-    )
-    leverage_weights_short: tuple[float, ...] = (
-        0.0324104,
-        0.0905297,
-        0.225908,
-        0.256949,
-        0.21338,
-        0.0698381,
-        0.0388025,
-        0.0255558,
-        0.0126774,
-        0.00966266,
-        0.00154567,
-        0.0227405,
-    )
-    leverage_weight_errors: tuple[float, ...] = _ERRORS
+    leverages: tuple[float, ...] = fitted.LEVERAGES
+    leverage_weights_long: tuple[float, ...] = fitted.LEVERAGE_WEIGHTS_LONG
+    leverage_weights_short: tuple[float, ...] = fitted.LEVERAGE_WEIGHTS_SHORT
+    leverage_weight_errors: tuple[float, ...] = fitted.LEVERAGE_WEIGHT_ERRORS
     formula: Literal["exact", "simplified"] = "exact"
     position_notional: float = 10_000.0
     grid_bps: float = 5.0
     n_buckets: int = 4096
-    turnover_rate: float = 1.0
-    turnover_per_hour: float = 0.067
-    turnover_leverage_exponent: float = 0.0
-    loser_closing_ratio: float = 1.0
-    prior_spread: float = 0.06
-    liquidation_scale_long: float = 0.0632986
-    liquidation_scale_short: float = 0.0352685
+    turnover_rate: float = fitted.TURNOVER_RATE
+    turnover_per_hour: float = fitted.TURNOVER_PER_HOUR
+    turnover_leverage_exponent: float = fitted.TURNOVER_LEVERAGE_EXPONENT
+    loser_closing_ratio: float = fitted.LOSER_CLOSING_RATIO
+    prior_spread: float = fitted.PRIOR_SPREAD
+    liquidation_scale_long: float = fitted.LIQUIDATION_SCALE_LONG
+    liquidation_scale_short: float = fitted.LIQUIDATION_SCALE_SHORT
     reported_share: float = 0.36
     funding_factor: float = 0.0
     model_weights: tuple[float, ...] = (0.5, 0.3, 0.2)
     bucket_size: float | None = None
     large_trade_notional: float = 100_000.0
     consume: Literal["path", "last"] = "path"
-    band_unit_notional: float = 135724.0
-    band_dispersion: float = 0.712993
+    band_unit_notional: float = fitted.BAND_UNIT_NOTIONAL
+    band_dispersion: float = fitted.BAND_DISPERSION
     cluster_range: float = 0.1
     cluster_smoothing_bps: float = 10.0
     cluster_memory_days: float = 3.0
@@ -201,7 +161,9 @@ class TrackerParameters:
 
     def __post_init__(self) -> None:
         """Check every value's range."""
-        if self.leverage_weight_errors == _ERRORS and len(self.leverages) != len(_ERRORS):
+        errors = fitted.LEVERAGE_WEIGHT_ERRORS
+        # The shipped errors belong to the shipped tiers; others have others.
+        if self.leverage_weight_errors == errors and len(self.leverages) != len(errors):
             object.__setattr__(self, "leverage_weight_errors", ())
         _check_tiers(self)
         _check_choices(self)

@@ -17,8 +17,8 @@ from liq_nautilus.core.records import SHORT
 from liq_nautilus.core.records import WAIT
 from liq_nautilus.core.records import Clusters
 from liq_nautilus.core.records import Signal
-from liq_nautilus.core.trailing import HOUR_NS
 from liq_nautilus.core.trailing import TrailingDistribution
+from liq_nautilus.times import HOUR_NS
 
 if TYPE_CHECKING:
     from liq_nautilus.core.parameters import TrackerParameters

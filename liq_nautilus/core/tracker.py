@@ -32,9 +32,9 @@ from liq_nautilus.core.records import SHORT
 from liq_nautilus.core.records import Clusters
 from liq_nautilus.core.records import Levels
 from liq_nautilus.core.records import Signal
-from liq_nautilus.core.trailing import HOUR_NS
 from liq_nautilus.core.trailing import TrailingRate
 from liq_nautilus.core.watch import Watch
+from liq_nautilus.times import HOUR_NS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from liq_nautilus.core import kernels
+from liq_nautilus.times import HOUR_NS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from liq_nautilus.core.records import FloatArray
 
-HOUR_NS = 3_600_000_000_000
 # Ten bins per decade from 1 to 10^14 of whatever is counted.
 BINS_PER_DECADE = 10
 _N_BINS = 140

@@ -19,10 +19,10 @@ from liq_nautilus.core.signals import LiquidationBalance
 from liq_nautilus.core.signals import SignalInputs
 from liq_nautilus.core.signals import decide_signal
 from liq_nautilus.core.trailing import BINS_PER_DECADE
-from liq_nautilus.core.trailing import HOUR_NS
 from liq_nautilus.core.trailing import Freshness
 from liq_nautilus.core.trailing import TrailingDistribution
 from liq_nautilus.core.trailing import Volatility
+from liq_nautilus.times import HOUR_NS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -22,6 +22,7 @@ from liq_nautilus.data.kinds import KINDS
 from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError
 from liq_nautilus.times import INTERVALS
+from liq_nautilus.times import SECOND_NS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -303,10 +304,10 @@ def _check_kind(name: str, interval: str) -> None:
 
 
 def _days(start_ns: int, end_ns: int) -> list[datetime]:
-    first = datetime.fromtimestamp(start_ns // 1_000_000_000, tz=UTC)
+    first = datetime.fromtimestamp(start_ns // SECOND_NS, tz=UTC)
     day = first.replace(hour=0, minute=0, second=0, microsecond=0)
     days = []
-    while day.timestamp() * 1e9 < end_ns:
+    while day.timestamp() * SECOND_NS < end_ns:
         days.append(day)
         day += timedelta(days=1)
     return days

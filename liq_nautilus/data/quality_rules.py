@@ -15,6 +15,7 @@ import numpy as np
 
 from liq_nautilus.times import DAY_NS
 from liq_nautilus.times import HOUR_NS
+from liq_nautilus.times import SECOND_NS
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -228,7 +229,7 @@ def _usual_step(ts: TimeArray) -> int:
     if not len(distances):
         return 0
     # Stamps jitter by milliseconds.
-    return round(float(np.median(distances)) / 1e9) * 1_000_000_000
+    return round(float(np.median(distances)) / SECOND_NS) * SECOND_NS
 
 
 def _gaps(ts: TimeArray, steps: TimeArray) -> list[Stretch]:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from liq_nautilus.times import MINUTE_NS
+
 if TYPE_CHECKING:
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.market.book import StepArray
     from liq_nautilus.market.record import MarketRecord
     from liq_nautilus.market.trades import Trades
 
-_MINUTE_NS = 60_000_000_000
 _PREMIUM_DECIMALS = 8
 
 
@@ -69,13 +70,13 @@ def bars_of_trades(trades: Trades, start_ns: int, end_ns: int, minutes: int) -> 
         One for every interval.
 
     """
-    ts_open = np.arange(start_ns, end_ns, minutes * _MINUTE_NS, dtype=np.int64)
+    ts_open = np.arange(start_ns, end_ns, minutes * MINUTE_NS, dtype=np.int64)
     first = np.searchsorted(trades.ts, ts_open)
     last = np.append(first[1:], len(trades.ts)) - 1
     bought = np.where(trades.taker_side > 0, trades.quantity, 0.0)
     return Bars(
         ts_open=ts_open,
-        ts_close=ts_open + minutes * _MINUTE_NS - 1_000_000,
+        ts_close=ts_open + minutes * MINUTE_NS - 1_000_000,
         open=trades.price[first],
         high=np.maximum.reduceat(trades.price, first),
         low=np.minimum.reduceat(trades.price, first),
@@ -110,11 +111,11 @@ def price_bars(market: MarketRecord, prices: FloatArray, minutes: int) -> Bars:
     per_bar = minutes * 60 // market.world.step_seconds
     rounded = np.round(prices, _PREMIUM_DECIMALS).reshape(-1, per_bar)
     n = len(rounded)
-    ts_open = market.start_ns + np.arange(n, dtype=np.int64) * minutes * _MINUTE_NS
+    ts_open = market.start_ns + np.arange(n, dtype=np.int64) * minutes * MINUTE_NS
     nothing = np.zeros(n)
     return Bars(
         ts_open=ts_open,
-        ts_close=ts_open + minutes * _MINUTE_NS - 1_000_000,
+        ts_close=ts_open + minutes * MINUTE_NS - 1_000_000,
         open=rounded[:, 0],
         high=rounded.max(axis=1),
         low=rounded.min(axis=1),

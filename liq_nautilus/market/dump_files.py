@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-from datetime import UTC
-from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
 from typing import Final
@@ -17,6 +15,9 @@ from pyarrow import parquet
 
 from liq_nautilus.errors import SettingError
 from liq_nautilus.market import dump_tables
+from liq_nautilus.times import DAY_NS
+from liq_nautilus.times import HOUR_NS
+from liq_nautilus.times import iso_day
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     from liq_nautilus.market.published import SimulatedMarket
 
-_DAY_NS = 86_400_000_000_000
-_HOUR_NS = 3_600_000_000_000
 
 KINDS: Final = (
     "klines-1m",
@@ -100,18 +99,18 @@ def _write_days(market: SimulatedMarket, kind: str, folder: Path, *, zipped: boo
     name, _, interval = kind.partition("-")
     part = {"liquidations": kind}.get(name, interval or name)
     ts, table = dump_tables.build(market, kind)
-    edges = np.searchsorted(ts, market.start_ns + np.arange(market.days + 1) * _DAY_NS)
+    edges = np.searchsorted(ts, market.start_ns + np.arange(market.days + 1) * DAY_NS)
     paths = []
     for day in range(market.days):
         rows = table.slice(edges[day], edges[day + 1] - edges[day])
-        stem = f"{market.symbol}-{part}-{_date(market.start_ns + day * _DAY_NS)}"
+        stem = f"{market.symbol}-{part}-{iso_day(market.start_ns + day * DAY_NS)}"
         paths += _write(rows, folder, stem, zipped=zipped)
     return paths
 
 
 def _write_months(market: SimulatedMarket, folder: Path, *, zipped: bool) -> list[Path]:
     ts, table = dump_tables.build(market, "fundingRate")
-    months = np.array([_date(int(moment))[:7] for moment in ts])
+    months = np.array([iso_day(int(moment))[:7] for moment in ts])
     paths = []
     for month in dict.fromkeys(months.tolist()):
         rows = table.filter(pa.array(months == month))
@@ -125,9 +124,9 @@ def _write_positions(market: SimulatedMarket, folder: Path) -> list[Path]:
     place.mkdir(parents=True, exist_ok=True)
     paths = []
     for day in range(market.days):
-        first = market.start_ns + day * _DAY_NS
-        hours = [dump_tables.positions_table(market, first + hour * _HOUR_NS) for hour in range(24)]
-        path = place / f"{market.symbol}-true-positions-{_date(first)}.parquet"
+        first = market.start_ns + day * DAY_NS
+        hours = [dump_tables.positions_table(market, first + hour * HOUR_NS) for hour in range(24)]
+        path = place / f"{market.symbol}-true-positions-{iso_day(first)}.parquet"
         parquet.write_table(pa.concat_tables(hours), path, compression="zstd")
         paths.append(path)
     return paths
@@ -151,7 +150,3 @@ def _write(table: pa.Table, folder: Path, stem: str, *, zipped: bool) -> list[Pa
     checksum = folder / f"{stem}.zip.CHECKSUM"
     checksum.write_text(f"{sha256(path.read_bytes()).hexdigest()}  {path.name}\n")
     return [path, checksum]
-
-
-def _date(ts: int) -> str:
-    return datetime.fromtimestamp(ts // 1_000_000_000, tz=UTC).date().isoformat()

@@ -8,14 +8,15 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute
 
+from liq_nautilus.times import MILLISECOND_NS
+from liq_nautilus.times import MINUTE_NS
+
 if TYPE_CHECKING:
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.market.bars import Bars
     from liq_nautilus.market.book import StepArray
     from liq_nautilus.market.published import SimulatedMarket
 
-_MS_NS = 1_000_000
-_MINUTE_NS = 60_000_000_000
 _FUNDING_HOURS = 8
 _RATE_DECIMALS = 8
 _NOTIONAL_DECIMALS = 4
@@ -102,13 +103,13 @@ def _klines(market: SimulatedMarket, name: str, minutes: int) -> tuple[StepArray
 def _bars_table(bars: Bars, decimals: int, quantity_decimals: int) -> pa.Table:
     return pa.table(
         {
-            "open_time": bars.ts_open // _MS_NS,
+            "open_time": bars.ts_open // MILLISECOND_NS,
             "open": np.round(bars.open, decimals),
             "high": np.round(bars.high, decimals),
             "low": np.round(bars.low, decimals),
             "close": np.round(bars.close, decimals),
             "volume": np.round(bars.volume, quantity_decimals),
-            "close_time": bars.ts_close // _MS_NS,
+            "close_time": bars.ts_close // MILLISECOND_NS,
             "quote_volume": np.round(bars.quote_volume, _NOTIONAL_DECIMALS),
             "count": bars.count,
             "taker_buy_volume": np.round(bars.taker_buy_volume, quantity_decimals),
@@ -138,7 +139,7 @@ def _funding(market: SimulatedMarket) -> tuple[StepArray, pa.Table]:
     funding = market.funding
     jitter = market.stream("funding times").integers(0, 12, len(funding.ts))
     columns = {
-        "calc_time": funding.ts // _MS_NS + jitter,
+        "calc_time": funding.ts // MILLISECOND_NS + jitter,
         "funding_interval_hours": np.full(len(funding.ts), _FUNDING_HOURS),
         "last_funding_rate": _fixed(funding.rate, _RATE_DECIMALS),
     }
@@ -154,7 +155,7 @@ def _trades(market: SimulatedMarket) -> tuple[StepArray, pa.Table]:
         "quantity": trades.quantity,
         "first_trade_id": last_id - trades.n_fills + 1,
         "last_trade_id": last_id,
-        "transact_time": trades.ts // _MS_NS,
+        "transact_time": trades.ts // MILLISECOND_NS,
         "is_buyer_maker": trades.taker_side < 0,
     }
     return trades.ts, pa.table(columns)
@@ -164,7 +165,7 @@ def _orders(market: SimulatedMarket) -> tuple[StepArray, pa.Table]:
     orders = market.reported_orders
     n = len(orders.ts)
     columns = {
-        "time": orders.ts // _MS_NS,
+        "time": orders.ts // MILLISECOND_NS,
         "side": np.where(orders.position_side > 0, "SELL", "BUY"),
         "order_type": np.full(n, "LIMIT"),
         "time_in_force": np.full(n, "IOC"),
@@ -181,7 +182,11 @@ def _orders(market: SimulatedMarket) -> tuple[StepArray, pa.Table]:
 def _depth(market: SimulatedMarket) -> tuple[StepArray, pa.Table]:
     per_minute = 60 // market.world.step_seconds
     last = market.trace.last_price[per_minute - 1 :: per_minute]
-    ts = market.start_ns + (np.arange(len(last), dtype=np.int64) + 1) * _MINUTE_NS - 1_000 * _MS_NS
+    ts = (
+        market.start_ns
+        + (np.arange(len(last), dtype=np.int64) + 1) * MINUTE_NS
+        - 1_000 * MILLISECOND_NS
+    )
     rng = market.stream("depth")
     n = len(_DEPTH_PERCENTAGES)
     level = np.exp(0.25 * rng.standard_normal((len(last), 1)))
@@ -204,8 +209,8 @@ def _depth(market: SimulatedMarket) -> tuple[StepArray, pa.Table]:
 def _volumes(market: SimulatedMarket) -> tuple[StepArray, pa.Table]:
     volume = market.liquidation_volume(60)
     columns = {
-        "open_time": volume.ts_open // _MS_NS,
-        "close_time": volume.ts_close // _MS_NS,
+        "open_time": volume.ts_open // MILLISECOND_NS,
+        "close_time": volume.ts_close // MILLISECOND_NS,
         "long_usd": np.round(volume.long_notional, 5),
         "short_usd": np.round(volume.short_notional, 5),
     }

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from liq_nautilus.times import MILLISECOND_NS
+from liq_nautilus.times import MINUTE_NS
+from liq_nautilus.times import SECOND_NS
+
 if TYPE_CHECKING:
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.records import SideArray
     from liq_nautilus.market.book import StepArray
     from liq_nautilus.market.record import MarketRecord
 
-_SECOND_NS = 1_000_000_000
-_MINUTE_NS = 60 * _SECOND_NS
-_MILLISECOND_NS = 1_000_000
 # The orders that close one position follow each other within about this time.
 _SPREAD_SECONDS = 0.3
 
@@ -103,12 +104,12 @@ def draw_orders(market: MarketRecord) -> LiquidationOrders:
         _SPREAD_SECONDS, len(owner)
     )
     # All orders of a position belong to its step, so that bars and prices agree.
-    within = np.minimum(seconds * _SECOND_NS, market.step_ns - _MILLISECOND_NS)
+    within = np.minimum(seconds * SECOND_NS, market.step_ns - MILLISECOND_NS)
     ts = market.start_ns + steps[owner] * market.step_ns + within.astype(np.int64)
     bankrupt = positions.entry_price - positions.side * positions.margin / positions.quantity
     decimals = market.contract.price_decimals + 1
     orders = LiquidationOrders(
-        ts // _MILLISECOND_NS * _MILLISECOND_NS,
+        ts // MILLISECOND_NS * MILLISECOND_NS,
         positions.side[owner],
         np.round(quantity, market.contract.quantity_decimals),
         np.round(bankrupt[owner], decimals),
@@ -132,7 +133,7 @@ def largest_per_second(orders: LiquidationOrders) -> LiquidationOrders:
         At most one a second; the earliest of equally large ones.
 
     """
-    second = orders.ts // _SECOND_NS
+    second = orders.ts // SECOND_NS
     order = np.lexsort((-orders.quantity, second))
     is_first = np.ones(len(order), dtype=bool)
     is_first[1:] = second[order][1:] != second[order][:-1]
@@ -160,7 +161,7 @@ def volumes(
         Intervals without any liquidation are 0.
 
     """
-    interval = minutes * _MINUTE_NS
+    interval = minutes * MINUTE_NS
     n = int((end_ns - start_ns) // interval)
     index = (orders.ts - start_ns) // interval
     notional = orders.quantity * orders.average_price

@@ -11,6 +11,7 @@ import numpy as np
 
 from liq_nautilus.core.margin import isolated_liquidation_price
 from liq_nautilus.market.book import LIQUIDATED
+from liq_nautilus.times import SECOND_NS
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from liq_nautilus.market.engine import Trace
     from liq_nautilus.market.worlds import Contract
     from liq_nautilus.market.worlds import WorldParameters
-
-_SECOND_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,7 +145,7 @@ class MarketRecord:
     @property
     def step_ns(self) -> int:
         """The base step in nanoseconds."""
-        return self.world.step_seconds * _SECOND_NS
+        return self.world.step_seconds * SECOND_NS
 
     @property
     def end_ns(self) -> int:

@@ -23,13 +23,13 @@ from liq_nautilus.market.population import draw_candidates
 from liq_nautilus.market.published import SimulatedMarket
 from liq_nautilus.market.record import Funding
 from liq_nautilus.market.worlds import contract as contract_of
+from liq_nautilus.times import SECOND_NS
 
 if TYPE_CHECKING:
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.market.worlds import Contract
     from liq_nautilus.market.worlds import WorldParameters
 
-_SECOND_NS = 1_000_000_000
 _FUNDING_HOURS = 8
 # Binance's interest rate for 8 hours and the bound of its pull on the funding rate.
 _INTEREST_RATE = 0.0001
@@ -81,7 +81,7 @@ def _midnight(start: str) -> int:
     except ValueError as e:
         msg = f"start must be a date such as 2026-01-31, was {start!r}"
         raise SettingError(msg) from e
-    return int(day.timestamp()) * _SECOND_NS
+    return int(day.timestamp()) * SECOND_NS
 
 
 def _checked_days(days: int) -> int:
@@ -137,7 +137,7 @@ class _Run:
             self.prices[engine.FUNDING_RATE] = rates[number]
             self._advance(first, min(first + every, self.n_steps))
         steps = np.array(settlements, dtype=np.int64) - self.warm_up
-        ts = self.start_ns + steps * self.world.step_seconds * _SECOND_NS
+        ts = self.start_ns + steps * self.world.step_seconds * SECOND_NS
         return self._record(Funding(ts, rates, marks))
 
     # What is left when the warm-up is cut off: its last step is number -1.

@@ -9,6 +9,7 @@ import numpy as np
 
 from liq_nautilus.market.book import LIQUIDATED
 from liq_nautilus.market.book import STOPPED
+from liq_nautilus.times import MILLISECOND_NS
 
 if TYPE_CHECKING:
     from liq_nautilus.core.records import FloatArray
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from liq_nautilus.market.liquidations import LiquidationOrders
     from liq_nautilus.market.record import MarketRecord
 
-_MILLISECOND_NS = 1_000_000
 # Openings and closings that take liquidity; the others are the far side of somebody's trade.
 _TAKER_SHARE = 0.5
 # Mean number of trades of others a step, beside the one at its end.
@@ -83,7 +83,7 @@ def draw_trades(market: MarketRecord, orders: LiquidationOrders) -> Trades:
     step, place, price, quantity, side = (np.concatenate(part) for part in zip(*parts, strict=True))
     ts = market.start_ns + step * market.step_ns
     ts += np.minimum(place * market.step_ns, market.step_ns - 1).astype(np.int64)
-    ts = ts // _MILLISECOND_NS * _MILLISECOND_NS
+    ts = ts // MILLISECOND_NS * MILLISECOND_NS
     order = np.argsort(ts, kind="stable")
     step_size = market.contract.step_size
     quantity = np.maximum(np.round(quantity / step_size), 1.0) * step_size

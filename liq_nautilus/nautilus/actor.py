@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Final
@@ -22,10 +21,11 @@ from liq_nautilus.core.feed import liquidation_event
 from liq_nautilus.core.feed import open_interest_event
 from liq_nautilus.core.feed import time_event
 from liq_nautilus.core.feed import trades_event
-from liq_nautilus.core.parameters import TrackerParameters
 from liq_nautilus.core.tracker import LiquidationTracker
+from liq_nautilus.data.map_parameters import checked_parameters
+from liq_nautilus.data.map_parameters import read_parameters
 from liq_nautilus.errors import SettingError
-from liq_nautilus.nautilus.config import SECOND_NS
+from liq_nautilus.json_files import read_json
 from liq_nautilus.nautilus.instruments import binance_symbol
 from liq_nautilus.nautilus.publisher import PublishedStore
 from liq_nautilus.nautilus.snapshots import bytes_to_state
@@ -38,6 +38,9 @@ from liq_nautilus.nautilus.types import LiquidationVolume
 from liq_nautilus.nautilus.types import MarkPriceBar
 from liq_nautilus.nautilus.types import OpenInterest
 from liq_nautilus.nautilus.types import data_type
+from liq_nautilus.times import MILLISECOND_NS
+from liq_nautilus.times import SECOND_NS
+from liq_nautilus.times import opened_at
 
 if TYPE_CHECKING:
     from nautilus_trader.common.component import TimeEvent
@@ -48,11 +51,10 @@ if TYPE_CHECKING:
     from nautilus_trader.model.data import TradeTick
 
     from liq_nautilus.core.brackets import BracketTable
+    from liq_nautilus.core.parameters import TrackerParameters
     from liq_nautilus.nautilus.config import LiquidationActorConfig
     from liq_nautilus.nautilus.custom import CustomRecord
 
-_MILLISECOND_NS: Final = 1_000_000
-_INTERVALS: Final = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _STALE_TIMER: Final = "stale-check"
 _ALERT: Final = "known"
 _STATE: Final = "tracker"
@@ -82,7 +84,7 @@ class LiquidationActor(Actor):
     def __init__(self, config: LiquidationActorConfig) -> None:
         super().__init__(config)
         self._settings = config
-        tracker = LiquidationTracker(read_parameters(config), brackets=_brackets(config))
+        tracker = LiquidationTracker(parameters_from(config), brackets=_brackets(config))
         self._feed = Feed(tracker)
         # Everything known until then has come (UTC ns).
         self._complete_ns = -1
@@ -169,7 +171,7 @@ class LiquidationActor(Actor):
                 bar.low.as_double(),
                 bar.close.as_double(),
                 # Binance stamps a bar's close one millisecond before the next one opens.
-                bar.ts_event + _MILLISECOND_NS - self._interval_ns,
+                bar.ts_event + MILLISECOND_NS - self._interval_ns,
                 bar.ts_event,
                 volume=bar.volume.as_double(),
             ),
@@ -198,7 +200,7 @@ class LiquidationActor(Actor):
         if isinstance(data, OpenInterest):
             self._take_open_interest(data)
         elif isinstance(data, MarkPriceBar):
-            start = data.ts_event + _MILLISECOND_NS - _interval_ns(data.interval)
+            start = opened_at(data.ts_event + MILLISECOND_NS, data.interval)
             prices = (data.open, data.high, data.low, data.close)
             self._push(bar_event(*prices, start, data.ts_event, "mark"), data.ts_init)
         elif isinstance(data, LiquidationVolume):
@@ -218,7 +220,7 @@ class LiquidationActor(Actor):
         self._await(event.ts_known)
 
     def _take_volume(self, data: LiquidationVolume) -> None:
-        start = data.ts_event - _interval_ns(data.interval)
+        start = opened_at(data.ts_event, data.interval)
         for side, notional in ((1, data.long_notional), (-1, data.short_notional)):
             self._push(
                 liquidation_event(side, notional, start, data.ts_event, "bars"), data.ts_init
@@ -335,7 +337,7 @@ class LiquidationActor(Actor):
             self._store.add(datum)
 
 
-def read_parameters(config: LiquidationActorConfig) -> TrackerParameters:
+def parameters_from(config: LiquidationActorConfig) -> TrackerParameters:
     """
     Return the map's parameters of an actor's settings.
 
@@ -345,17 +347,9 @@ def read_parameters(config: LiquidationActorConfig) -> TrackerParameters:
         If the file cannot be read, or a parameter is wrong.
 
     """
-    try:
-        if config.parameters_path is not None:
-            document = json.loads(Path(config.parameters_path).read_text(encoding="utf-8"))
-            return TrackerParameters.from_dict(document["parameters"])
-        return TrackerParameters.from_dict(config.parameters or {})
-    except OSError as e:
-        msg = f"the parameters file must be readable, was {config.parameters_path} ({e.strerror})"
-        raise SettingError(msg) from e
-    except (KeyError, TypeError, ValueError) as e:
-        msg = f"the map's parameters must be those of `calibrate`, were wrong: {e}"
-        raise SettingError(msg) from e
+    if config.parameters_path is not None:
+        return read_parameters(Path(config.parameters_path), "parameters_path")
+    return checked_parameters(config.parameters or {}, "parameters")
 
 
 def _brackets(config: LiquidationActorConfig) -> BracketTable:
@@ -364,7 +358,7 @@ def _brackets(config: LiquidationActorConfig) -> BracketTable:
         document = (
             None
             if config.brackets_path is None
-            else json.loads(Path(config.brackets_path).read_text(encoding="utf-8"))
+            else read_json(Path(config.brackets_path), "brackets_path")
         )
         return brackets_of(symbol, config.publish_from_ns or None, document)
     except (OSError, ValueError) as e:
@@ -380,7 +374,3 @@ def _models(config: LiquidationActorConfig) -> tuple[str, ...]:
         msg = f"publish_models must be among {', '.join(known)}, was {', '.join(unknown)}"
         raise SettingError(msg)
     return wanted
-
-
-def _interval_ns(interval: str) -> int:
-    return int(interval[:-1]) * _INTERVALS[interval[-1]] * SECOND_NS

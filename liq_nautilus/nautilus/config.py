@@ -15,8 +15,6 @@ from nautilus_trader.model.identifiers import InstrumentId
 
 from liq_nautilus.errors import SettingError
 
-SECOND_NS: Final = 1_000_000_000
-
 # Binance states no publication time for open interest snapshots, neither of `metrics` files nor of
 # https://developers.binance.com/docs/derivatives/usds-margined-futures/market-data/rest-api/Open-Interest-Statistics
 # Live, a snapshot is had by polling /fapi/v1/openInterest, which has no stream: a poll a minute is

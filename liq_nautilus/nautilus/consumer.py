@@ -9,9 +9,9 @@ from typing import Final
 from liq_nautilus.core.records import AVOID
 from liq_nautilus.core.records import REVERSAL_OPPORTUNITY
 from liq_nautilus.core.records import WAIT
-from liq_nautilus.nautilus.config import SECOND_NS
 from liq_nautilus.nautilus.types import LiquidationSignal
 from liq_nautilus.nautilus.types import data_type
+from liq_nautilus.times import SECOND_NS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
-from typing import Final
 
 import pyarrow as pa
 from nautilus_trader.persistence.catalog.parquet import ParquetDataCatalog
 
+from liq_nautilus.times import DAY_NS
+
 if TYPE_CHECKING:
     from liq_nautilus.nautilus.custom import CustomRecord
-
-_DAY_NS: Final = 86_400_000_000_000
 
 
 class PublishedStore:
@@ -36,7 +35,7 @@ class PublishedStore:
 
     def add(self, datum: CustomRecord) -> None:
         """Keep a datum; they come in the order of `ts_init`."""
-        day = datum.ts_init // _DAY_NS
+        day = datum.ts_init // DAY_NS
         if day != self._day:
             self.flush()
             self._day = day

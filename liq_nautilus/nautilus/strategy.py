@@ -14,8 +14,8 @@ from nautilus_trader.model.enums import OrderSide
 from nautilus_trader.trading.strategy import Strategy
 
 from liq_nautilus.core.records import REVERSAL_OPPORTUNITY
-from liq_nautilus.nautilus.config import SECOND_NS
 from liq_nautilus.nautilus.consumer import SignalConsumer
+from liq_nautilus.times import SECOND_NS
 
 if TYPE_CHECKING:
     from nautilus_trader.core.data import Data

@@ -14,10 +14,10 @@ from liq_nautilus.core.records import Levels
 from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SettingError
-from liq_nautilus.nautilus.catalog.events import DAY_NS
 from liq_nautilus.nautilus.catalog.events import read_events
 from liq_nautilus.nautilus.catalog.inventory import inventory
 from liq_nautilus.nautilus.catalog.inventory import only_symbol
+from liq_nautilus.times import DAY_NS
 
 if TYPE_CHECKING:
     from pathlib import Path

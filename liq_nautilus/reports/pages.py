@@ -18,6 +18,8 @@ import pandas as pd
 from plotly.offline import get_plotlyjs
 
 from liq_nautilus.core.levels import shown_bucket_size
+from liq_nautilus.json_files import json_text
+from liq_nautilus.json_files import write_text
 from liq_nautilus.reports import signal_worth
 from liq_nautilus.reports import tables
 from liq_nautilus.reports.equity import equity_figure
@@ -156,7 +158,7 @@ def write_report(
         if grid is not None and _coarse(grid) is not grid:
             fine[_place("heatmap", run, result)] = fine_cells(grid)
     title = f"{_symbols(runs)} liquidation report"
-    _replace_file(path, render_page(title, _body(runs, figures, note), figures, fine))
+    write_text(path, render_page(title, _body(runs, figures, note), figures, fine), "the report")
 
 
 def _place(name: str, run: PairedRun, first: PairedRun) -> str:
@@ -386,12 +388,4 @@ def _untitled(figures: Mapping[str, go.Figure]) -> dict[str, Any]:
 
 def _script_json(document: object) -> str:
     # Inside a script element "</" would end it, and "<!--" would change how it is read.
-    text = json.dumps(document, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c")
-
-
-def _replace_file(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    return json_text(document, indent=None).replace("<", "\\u003c")

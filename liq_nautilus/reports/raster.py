@@ -9,6 +9,8 @@ from typing import Final
 
 import numpy as np
 
+from liq_nautilus.times import MINUTE_NS
+
 if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     type FloatArray = npt.NDArray[np.float64]
     type IntArray = npt.NDArray[np.int64]
 
-MINUTE_NS: Final = 60_000_000_000
 _STEPS_MINUTES: Final = (1, 5, 10, 15, 30, 60, 120, 240, 360, 720, 1440)
 # A map is shown until the next one, but not beyond this many usual distances between updates:
 # after that the picture must show that nothing was known.

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from liq_nautilus.core.parameters import TrackerParameters
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.science.column_weights import fit_mix
 from liq_nautilus.core.science.path_regression import RankRegression
@@ -17,6 +16,8 @@ from liq_nautilus.core.science.path_regression import fit_rank_regression
 from liq_nautilus.core.science.scoring import PowerScale
 from liq_nautilus.core.science.scoring import fit_scale
 from liq_nautilus.core.science.scoring import spearman
+from liq_nautilus.data.map_parameters import PARAMETERS_VERSION
+from liq_nautilus.data.map_parameters import parameters_of
 from liq_nautilus.errors import SettingError
 from liq_nautilus.studies.names import FITTED_MODEL
 from liq_nautilus.studies.names import FROZEN
@@ -32,10 +33,10 @@ from liq_nautilus.studies.names import SIDE_NAMES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from liq_nautilus.core.parameters import TrackerParameters
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.studies.evidence import Evidence
 
-DOCUMENT_VERSION = 1
 _PRIOR_BACKGROUND = 0.01
 
 
@@ -112,7 +113,7 @@ class Fit:
     def to_dict(self) -> dict[str, Any]:
         """Return the parameters file's content."""
         return {
-            "version": DOCUMENT_VERSION,
+            "version": PARAMETERS_VERSION,
             "parameters": self.parameters.to_dict(),
             "provenance": self.provenance,
             "openings_share": self.openings_share,
@@ -132,17 +133,11 @@ class Fit:
             If it is of another version or lacks something.
 
         """
-        version = document.get("version")
-        if version != DOCUMENT_VERSION:
-            msg = (
-                f"a parameters file must be of version {DOCUMENT_VERSION}, was {version}; "
-                "make it anew with `liq-nautilus calibrate`"
-            )
-            raise SettingError(msg)
+        parameters = parameters_of(document, "a parameters file")
         try:
             sides = document.get("sides", {})
             return cls(
-                TrackerParameters.from_dict(document["parameters"]),
+                parameters,
                 float(document.get("openings_share", 0.0)),
                 str(document.get("best_model", FITTED_MODEL)),
                 {

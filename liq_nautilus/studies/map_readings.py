@@ -13,10 +13,10 @@ from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
 from liq_nautilus.core.science.openings import background
 from liq_nautilus.core.science.openings import opened_and_swept
-from liq_nautilus.core.science.paths import DAY_NS
-from liq_nautilus.core.science.paths import HOUR_NS
 from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.studies.inputs.windows import last_known
+from liq_nautilus.times import DAY_NS
+from liq_nautilus.times import HOUR_NS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,7 +21,6 @@ from liq_nautilus.core.records import LONG
 from liq_nautilus.core.science.baselines import DISTANCES
 from liq_nautilus.core.science.baselines import distance_steps
 from liq_nautilus.core.science.column_weights import fit_mix
-from liq_nautilus.core.science.paths import DAY_NS
 from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.market.simulation import simulate
 from liq_nautilus.market.worlds import world
@@ -31,6 +30,7 @@ from liq_nautilus.studies.inputs.simulated import simulated_window
 from liq_nautilus.studies.inputs.windows import halves
 from liq_nautilus.studies.map_readings import tier_ratios
 from liq_nautilus.studies.names import SIDE_NAMES
+from liq_nautilus.times import DAY_NS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -39,13 +39,14 @@ from liq_nautilus.core.records import CLEAR
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import REVERSAL_OPPORTUNITY
 from liq_nautilus.core.records import WAIT
-from liq_nautilus.core.science.paths import DAY_NS
-from liq_nautilus.core.science.paths import HOUR_NS
 from liq_nautilus.core.science.reliability import measure_reliability
 from liq_nautilus.core.science.reliability import share_interval
 from liq_nautilus.core.tracker import LiquidationTracker
+from liq_nautilus.json_files import without_nan
 from liq_nautilus.studies.inputs.windows import ORDERS_SOURCE
 from liq_nautilus.studies.names import SIDE_NAMES
+from liq_nautilus.times import DAY_NS
+from liq_nautilus.times import HOUR_NS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -302,13 +303,12 @@ def _followed(times: TimeArray, labels: Labels, unusual: FloatArray, horizon_ns:
 
 
 def _document(found: Reliability) -> dict[str, Any]:
-    # What JSON cannot say (NaN) becomes null.
     document = asdict(found)
     bins = [_plain(one) for one in document.pop("bins")]
     return _plain(document) | {"bins": bins}
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    plain = {key: value if math.isfinite(value) else None for key, value in values.items()}
+    plain: dict[str, Any] = without_nan(values)
     interval = [plain.pop("low"), plain.pop("high")]
     return plain | {"interval": None if None in interval else interval}

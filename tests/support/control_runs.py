@@ -19,6 +19,7 @@ from liq_nautilus.nautilus.backtest.results import read_run
 from liq_nautilus.nautilus.backtest.rival_signals import plain_drop_signals
 from liq_nautilus.nautilus.backtest.run_config import resolve_scope
 from liq_nautilus.nautilus.ingest.ingest import ingest
+from liq_nautilus.times import HOUR_NS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 _KINDS: Final = ("klines-5m", "metrics", "fundingRate", "liquidations-1h")
 _SYMBOL: Final = "BTCUSDT"
 _DAYS: Final = 7
-_HOUR_NS: Final = 3_600_000_000_000
 
 
 def options_of(folder: Path, symbols: Sequence[str]) -> BacktestOptions:
@@ -78,7 +78,7 @@ def peeking_of(name: str, seed: int, folder: Path) -> float:
     ts_close, closes = result.bars["ts_close"].to_numpy(), result.bars["close"].to_numpy()
     times = result.signals["ts"].to_numpy()
     # The plain rule on bars stamped an hour too early, and with the move in place of against it.
-    table = plain_drop_signals(times, ts_close - _HOUR_NS, closes, share=0.02)
+    table = plain_drop_signals(times, ts_close - HOUR_NS, closes, share=0.02)
     table["position_side"] = -table["position_side"]
     ledger = _replay(resolve_scope(options), {_SYMBOL: table})
     baseline = result.summary["baseline"]

@@ -7,16 +7,16 @@ import numpy as np
 
 from liq_nautilus.core import feed
 from liq_nautilus.core.brackets import BracketTable
-from liq_nautilus.core.science.paths import HOUR_NS
 from liq_nautilus.core.science.paths import Bars
 from liq_nautilus.studies.inputs.windows import Labels
 from liq_nautilus.studies.inputs.windows import Orders
 from liq_nautilus.studies.inputs.windows import Window
 from liq_nautilus.studies.inputs.windows import with_paths
+from liq_nautilus.times import HOUR_NS
+from liq_nautilus.times import MILLISECOND_NS
+from liq_nautilus.times import MINUTE_NS
 
-MINUTE_NS = 60_000_000_000
 STEP_NS = 15 * MINUTE_NS
-MILLISECOND_NS = 1_000_000
 BAR_COLUMNS = (
     "open_time,open,high,low,close,volume,close_time,quote_volume,count,"
     "taker_buy_volume,taker_buy_quote_volume,ignore"

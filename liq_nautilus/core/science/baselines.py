@@ -17,7 +17,7 @@ import numpy as np
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.science.openings import background
 from liq_nautilus.core.science.openings import opened_and_swept
-from liq_nautilus.core.science.paths import DAY_NS
+from liq_nautilus.times import DAY_NS
 
 if TYPE_CHECKING:
     import numpy.typing as npt

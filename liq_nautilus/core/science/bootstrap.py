@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from liq_nautilus.core.science.paths import DAY_NS
+from liq_nautilus.times import DAY_NS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,6 +10,9 @@ import numpy as np
 from scipy.special import ndtr
 from scipy.special import stdtrit
 
+from liq_nautilus.times import DAY_NS
+from liq_nautilus.times import HOUR_NS
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -17,7 +20,6 @@ if TYPE_CHECKING:
 
     type IntArray = npt.NDArray[np.int64]
 
-DAY_NS = 86_400_000_000_000
 # Fewer days are not resampled.
 _FEWEST_DAYS = 5
 
@@ -143,8 +145,7 @@ def trailing_move(times: IntArray, ts_close: IntArray, closes: FloatArray) -> Fl
         0 where the bars do not reach back.
 
     """
-    hour_ns = DAY_NS // 24
-    moves = forward_returns(times - hour_ns, ts_close, closes, hour_ns)
+    moves = forward_returns(times - HOUR_NS, ts_close, closes, HOUR_NS)
     return np.nan_to_num(moves)
 
 

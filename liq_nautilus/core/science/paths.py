@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from liq_nautilus.core.records import LONG
+from liq_nautilus.times import DAY_NS
+from liq_nautilus.times import HOUR_NS
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
 
     type TimeArray = npt.NDArray[np.int64]
 
-HOUR_NS = 3_600_000_000_000
-DAY_NS = 24 * HOUR_NS
 # Bars may miss this share of an interval before it is left out.
 _MISSING_SHARE = 0.1
 

@@ -14,7 +14,6 @@ from liq_nautilus.core.records import ACTIONS
 from liq_nautilus.core.records import AVOID
 from liq_nautilus.core.records import REVERSAL_OPPORTUNITY
 from liq_nautilus.core.records import WAIT
-from liq_nautilus.core.science.event_study import DAY_NS
 from liq_nautilus.core.science.event_study import day_block_interval
 from liq_nautilus.core.science.event_study import event_effect
 from liq_nautilus.core.science.event_study import forward_returns
@@ -24,12 +23,13 @@ from liq_nautilus.core.science.event_study import trailing_move
 from liq_nautilus.core.science.event_study import trailing_volatility
 from liq_nautilus.nautilus.strategy import REVERSAL
 from liq_nautilus.nautilus.strategy import TREND
+from liq_nautilus.times import DAY_NS
+from liq_nautilus.times import HOUR_NS
 
 if TYPE_CHECKING:
     from liq_nautilus.core.records import FloatArray
 
-_HOUR_NS: Final = DAY_NS // 24
-HORIZONS_NS: Final = {"1h": _HOUR_NS, "4h": 4 * _HOUR_NS, "24h": DAY_NS}
+HORIZONS_NS: Final = {"1h": HOUR_NS, "4h": 4 * HOUR_NS, "24h": DAY_NS}
 _N_MATCHES: Final = 20
 
 

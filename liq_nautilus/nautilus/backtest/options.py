@@ -10,11 +10,11 @@ from typing import Any
 from typing import Final
 
 from liq_nautilus.errors import SettingError
+from liq_nautilus.times import DAY_NS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-DAY_NS: Final = 86_400_000_000_000
 _LONG_DAYS: Final = 31
 
 

@@ -45,6 +45,7 @@ from liq_nautilus.nautilus.catalog.reading import read_bars
 from liq_nautilus.nautilus.instruments import VENUE
 from liq_nautilus.nautilus.instruments import binance_symbol
 from liq_nautilus.times import DAY_NS
+from liq_nautilus.times import iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -317,11 +318,11 @@ def _summary(
     return {
         "symbol": ",".join(scope.symbols),
         "symbols": list(scope.symbols),
-        "start": _iso(scope.start_ns),
-        "end": _iso(scope.end_ns),
+        "start": iso(scope.start_ns),
+        "end": iso(scope.end_ns),
         "bar": scope.bar,
         "warm_up": {
-            "start": _iso(scope.data_start_ns),
+            "start": iso(scope.data_start_ns),
             "note": "data before the start moves map and averages; nothing is traded in it",
         },
         "updates": {"levels": signals.n_levels, "signals": signals.n_signals},
@@ -351,8 +352,3 @@ def _pnl(ledger: Ledger) -> dict[str, float]:
         "funding": float(ledger.pnl.funding),
         "liquidations": float(ledger.pnl.liquidations),
     }
-
-
-def _iso(ts_ns: int) -> str:
-    text: str = pd.Timestamp(ts_ns, unit="ns", tz="UTC").isoformat()
-    return text.replace("+00:00", "Z")

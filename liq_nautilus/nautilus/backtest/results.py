@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import Any
@@ -14,6 +12,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from liq_nautilus.errors import StoreError
+from liq_nautilus.json_files import read_object
+from liq_nautilus.json_files import write_json
 from liq_nautilus.nautilus.instruments import binance_symbol
 from liq_nautilus.nautilus.types import LiquidationClusters
 from liq_nautilus.nautilus.types import LiquidationLevels
@@ -119,11 +119,12 @@ def read_run(out: Path, symbol: str | None = None) -> RunResult:
         If the folder holds no run, or none of the symbol.
 
     """
-    try:
-        summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as e:
-        msg = f"a run's folder must hold summary.json, {out} does not ({e}); run backtest first"
-        raise StoreError(msg) from e
+    summary = read_object(
+        out / "summary.json",
+        "the summary of a run",
+        error=StoreError,
+        remedy="run `liq-nautilus backtest` first",
+    )
     symbols = tuple(summary["symbols"])
     chosen = symbols[0] if symbol is None else symbol
     if chosen not in symbols:
@@ -155,8 +156,7 @@ def write_table(out: Path, name: str, frame: pd.DataFrame) -> None:
 
 def write_summary(out: Path, summary: dict[str, Any]) -> None:
     """Write `summary.json`; what JSON cannot say (NaN) becomes null."""
-    text = json.dumps(_plain(summary), indent=2, allow_nan=False)
-    (out / "summary.json").write_text(text + "\n", encoding="utf-8")
+    write_json(out / "summary.json", summary, "the summary of the run")
 
 
 def read_signals(published: Path, symbol: str) -> pd.DataFrame:
@@ -271,15 +271,3 @@ def _exploded(table: pa.Table, arrays: tuple[str, ...], scalars: tuple[str, ...]
     for name in arrays:
         columns[name] = table[name].combine_chunks().flatten().to_numpy()
     return pd.DataFrame(columns)
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -13,6 +13,7 @@ from liq_nautilus.core.records import CLEAR
 from liq_nautilus.core.records import REVERSAL_OPPORTUNITY
 from liq_nautilus.nautilus.types import LiquidationSignal
 from liq_nautilus.nautilus.types import data_type
+from liq_nautilus.times import HOUR_NS
 
 if TYPE_CHECKING:
     from nautilus_trader.common.component import TimeEvent
@@ -118,10 +119,9 @@ def plain_drop_signals(
         Columns ts, action, position_side, cluster_price, cluster_notional.
 
     """
-    hour_ns = 3_600_000_000_000
     # At the moment itself a bar that closes then is not known yet to every listener.
     last = np.searchsorted(ts_close, times, side="left") - 1
-    first = np.searchsorted(ts_close, times - hour_ns, side="left") - 1
+    first = np.searchsorted(ts_close, times - HOUR_NS, side="left") - 1
     is_known = first >= 0
     move = np.zeros(times.size)
     move[is_known] = np.log(closes[last[is_known]] / closes[first[is_known]])

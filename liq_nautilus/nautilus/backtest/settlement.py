@@ -8,7 +8,6 @@ where there are none, last prices.
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,13 +24,14 @@ from liq_nautilus.core.forced_close import OpenPosition
 from liq_nautilus.core.forced_close import backing
 from liq_nautilus.core.forced_close import forced_close
 from liq_nautilus.core.forced_close import trigger_price
-from liq_nautilus.errors import SettingError
+from liq_nautilus.json_files import read_json
 from liq_nautilus.nautilus.backtest.exchange import FUNDING
 from liq_nautilus.nautilus.backtest.exchange import adjust_account
 from liq_nautilus.nautilus.backtest.exchange import close_by_force
 from liq_nautilus.nautilus.backtest.exchange import funding_adjustment
-from liq_nautilus.nautilus.config import SECOND_NS
 from liq_nautilus.nautilus.instruments import binance_symbol
+from liq_nautilus.times import HOUR_NS
+from liq_nautilus.times import SECOND_NS
 
 if TYPE_CHECKING:
     from nautilus_trader.backtest.engine import SimulatedExchange
@@ -47,8 +47,6 @@ if TYPE_CHECKING:
     from liq_nautilus.nautilus.config import SettlementConfig
     from liq_nautilus.nautilus.types import MarkPriceBar
 
-_HOUR_NS: Final = 3_600 * SECOND_NS
-_MINUTE_NS: Final = 60 * SECOND_NS
 # Before strategies and actors: what the venue does to a position at a moment comes first.
 _PRIORITY: Final = 100
 
@@ -203,7 +201,7 @@ class Settlement(SimulationModule):
 
     def _settlement_hour(self, update: FundingRateUpdate) -> int | None:
         # The hour an update settles; None for a rate that is only announced in between.
-        hour, after_ns = divmod(update.ts_event, _HOUR_NS)
+        hour, after_ns = divmod(update.ts_event, HOUR_NS)
         if after_ns > self._settings.settlement_tolerance_secs * SECOND_NS:
             return None
         interval = update.interval
@@ -322,9 +320,5 @@ class Settlement(SimulationModule):
 def _read_brackets(path: str | None) -> object | None:
     if path is None:
         return None
-    try:
-        document: object = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as e:
-        msg = f"brackets_path must be a readable JSON file, was {path} ({e}); give another"
-        raise SettingError(msg) from e
+    document: object = read_json(Path(path), "brackets_path")
     return document

@@ -9,6 +9,8 @@ from typing import Final
 
 import numpy as np
 
+from liq_nautilus.times import SECOND_NS
+from liq_nautilus.times import DAY_NS
 from liq_nautilus.core.feed import Event
 from liq_nautilus.core.feed import bar_event
 from liq_nautilus.core.feed import event_order
@@ -27,7 +29,6 @@ from liq_nautilus.nautilus.catalog.reading import read_mark_bars
 from liq_nautilus.nautilus.catalog.reading import read_open_interest
 from liq_nautilus.nautilus.catalog.reading import read_trades
 from liq_nautilus.nautilus.config import OPEN_INTEREST_DELAY_SECS
-from liq_nautilus.nautilus.config import SECOND_NS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-DAY_NS: Final = 86_400 * SECOND_NS
 _MARK: Final = "markPriceKlines-"
 
 

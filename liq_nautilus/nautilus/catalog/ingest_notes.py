@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import Final
 
+from liq_nautilus.json_files import write_text
+from liq_nautilus.json_files import read_json
 from liq_nautilus.errors import StoreError
 
 if TYPE_CHECKING:
@@ -130,10 +132,7 @@ class SeriesNotes:
         text = f'{{"state": "{self._state()}", "files": [\n{lines}\n]}}\n'
         if self._path.exists() and self._path.read_text(encoding="utf-8") == text:
             return
-        self._path.parent.mkdir(exist_ok=True)
-        made = staging / self._path.name
-        made.write_text(text, encoding="utf-8")
-        made.replace(self._path)
+        write_text(self._path, text, "the record of ingested files", staging=staging)
 
     def _state(self) -> str:
         # The names and sizes of the series' own files.
@@ -162,12 +161,12 @@ def read_records(catalog: Path, series: str, symbol: str) -> list[FileRecord]:
 def _read(path: Path) -> tuple[str, list[FileRecord]]:
     if not path.exists():
         return "", []
+    document = read_json(path, "the record of ingested files", error=StoreError, remedy="delete it")
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
         # The first version listed faulty files only.
         known = {"state": "", "files": document} if isinstance(document, list) else document
         return str(known["state"]), [FileRecord(**entry) for entry in known["files"]]
-    except (ValueError, TypeError, KeyError) as e:
+    except (TypeError, KeyError) as e:
         msg = f"{path} must hold the record of ingested files, {e}; delete it"
         raise StoreError(msg) from e
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import field
-from datetime import UTC
-from datetime import datetime
 from typing import Any
 
 from liq_nautilus.data.issues import Issue
 from liq_nautilus.data.issues import Issues
-from liq_nautilus.times import SECOND_NS
+from liq_nautilus.times import iso
 
 
 @dataclass(slots=True)
@@ -105,13 +103,8 @@ class IngestSummary:
 def _counts(counts: SeriesCounts) -> dict[str, Any]:
     values = asdict(counts)
     first, last = values.pop("first_ns"), values.pop("last_ns")
-    return {**values, "first": _iso(first), "last": _iso(last)}
+    return {**values, "first": _moment(first), "last": _moment(last)}
 
 
-def _iso(ts_ns: int | None) -> str | None:
-    if ts_ns is None:
-        return None
-    seconds, ns = divmod(ts_ns, SECOND_NS)
-    text = datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    fraction = f".{ns:09d}".rstrip("0").rstrip(".")
-    return f"{text}{fraction}Z"
+def _moment(ts_ns: int | None) -> str | None:
+    return None if ts_ns is None else iso(ts_ns)

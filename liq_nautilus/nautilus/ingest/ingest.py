@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
-from typing import Any
 from typing import Protocol
 
 from liq_nautilus.data.finding import SourceFile
@@ -19,6 +17,7 @@ from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SchemaError
 from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError
+from liq_nautilus.json_files import read_object
 from liq_nautilus.nautilus.catalog.kinds import targets_of
 from liq_nautilus.nautilus.catalog.layout import read_instruments
 from liq_nautilus.nautilus.catalog.layout import write_instrument
@@ -28,6 +27,7 @@ from liq_nautilus.nautilus.ingest.account import IngestSummary
 from liq_nautilus.nautilus.ingest.series_ingestion import SeriesIngestion
 from liq_nautilus.nautilus.instruments import built_in_instrument
 from liq_nautilus.nautilus.instruments import instruments_from_exchange_info
+from liq_nautilus.times import DAY_NS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,9 +62,8 @@ class _Selection:
         if file.period is None:
             return True
         start, end = file.period
-        day = 86_400_000_000_000
-        is_over = self.start_ns is not None and end + day <= self.start_ns
-        is_ahead = self.end_ns is not None and start - day >= self.end_ns
+        is_over = self.start_ns is not None and end + DAY_NS <= self.start_ns
+        is_ahead = self.end_ns is not None and start - DAY_NS >= self.end_ns
         return not (is_over or is_ahead)
 
 
@@ -210,12 +209,7 @@ def _define(
 def _read_exchange_info(path: Path | None) -> dict[str, CryptoPerpetual]:
     if path is None:
         return {}
-    try:
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as e:
-        msg = f"--exchange-info must be a JSON file, {path} was not: {e}"
-        raise SettingError(msg) from e
-    return instruments_from_exchange_info(document)
+    return instruments_from_exchange_info(read_object(path, "--exchange-info"))
 
 
 def _refuse_all(files: list[SourceFile], what: str, summary: IngestSummary) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from liq_nautilus.core.science.paths import HOUR_NS
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SchemaError
 from liq_nautilus.nautilus.catalog.reading import read_liquidation_orders
@@ -16,6 +15,7 @@ from liq_nautilus.studies.inputs.windows import LONGEST_HOLE_NS
 from liq_nautilus.studies.inputs.windows import Labels
 from liq_nautilus.studies.inputs.windows import Orders
 from liq_nautilus.studies.inputs.windows import labels_from_orders
+from liq_nautilus.times import HOUR_NS
 
 if TYPE_CHECKING:
     from pathlib import Path

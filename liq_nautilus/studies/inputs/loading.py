@@ -9,7 +9,6 @@ import numpy as np
 
 from liq_nautilus.core.brackets import BracketTable
 from liq_nautilus.core.feed import trades_event
-from liq_nautilus.core.science.paths import DAY_NS
 from liq_nautilus.core.science.paths import Bars
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.nautilus.catalog.events import bar_events
@@ -29,6 +28,9 @@ from liq_nautilus.studies.inputs.labels import read_label_file
 from liq_nautilus.studies.inputs.windows import Window
 from liq_nautilus.studies.inputs.windows import split_stretches
 from liq_nautilus.studies.inputs.windows import with_paths
+from liq_nautilus.times import DAY_NS
+from liq_nautilus.times import MINUTE_NS
+from liq_nautilus.times import SECOND_NS
 from liq_nautilus.times import iso
 
 if TYPE_CHECKING:
@@ -43,8 +45,8 @@ if TYPE_CHECKING:
 # With the usual turnover nothing older than this is left in the part of the map near the price.
 WARM_UP_NS = 7 * DAY_NS
 # Large trades are handed over by the minute: fewer events, and none is known too early.
-_TRADE_BATCH_NS = 60_000_000_000
-_DELAY_NS = round(OPEN_INTEREST_DELAY_SECS * 1e9)
+_TRADE_BATCH_NS = MINUTE_NS
+_DELAY_NS = round(OPEN_INTEREST_DELAY_SECS * SECOND_NS)
 
 
 @dataclass(frozen=True, slots=True)

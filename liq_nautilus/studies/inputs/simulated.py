@@ -15,11 +15,12 @@ from liq_nautilus.studies.inputs.windows import Labels
 from liq_nautilus.studies.inputs.windows import Orders
 from liq_nautilus.studies.inputs.windows import Window
 from liq_nautilus.studies.inputs.windows import with_paths
+from liq_nautilus.times import SECOND_NS
 
 if TYPE_CHECKING:
     from liq_nautilus.market.published import SimulatedMarket
 
-_DELAY_NS = round(OPEN_INTEREST_DELAY_SECS * 1e9)
+_DELAY_NS = round(OPEN_INTEREST_DELAY_SECS * SECOND_NS)
 _PRICES = ("open", "high", "low", "close", "ts_open", "ts_close")
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from liq_nautilus.core.records import LONG
-from liq_nautilus.core.science.paths import HOUR_NS
 from liq_nautilus.core.science.paths import Bars
 from liq_nautilus.core.science.paths import covered_intervals
 from liq_nautilus.core.science.paths import interval_paths
+from liq_nautilus.times import HOUR_NS
 
 if TYPE_CHECKING:
     import numpy.typing as npt

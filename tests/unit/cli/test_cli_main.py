@@ -84,8 +84,6 @@ def test_times_are_utc_nanoseconds():
     assert common.time_ns("1970-01-01T01:00:00+01:00", "--at") == 0
     assert common.time_ns("1970-01-01T00:00:00.000001", "--at") == 1000
     assert common.time_ns(None, "--at") is None
-    assert common.iso_time(common.time_ns("2026-05-26T12:30", "--at")) == "2026-05-26T12:30:00Z"
-    assert common.iso_time(1_500_000_000) == "1970-01-01T00:00:01.5Z"
     with pytest.raises(SettingError, match=r"--at must be an ISO 8601 time .* was 'soon'"):
         common.time_ns("soon", "--at")
 

@@ -9,9 +9,9 @@ from liq_nautilus.core.science.baselines import round_numbers
 from liq_nautilus.core.science.baselines import specification_ensemble
 from liq_nautilus.core.science.baselines import swing_levels
 from liq_nautilus.core.science.baselines import volume_profile
-from liq_nautilus.core.science.paths import HOUR_NS
 from liq_nautilus.core.science.paths import Bars
 from liq_nautilus.core.science.paths import interval_paths
+from liq_nautilus.times import HOUR_NS
 
 NAMES = {
     "adverse_move", "move_x_open_interest", "move_x_volatility", "distance_kernel",

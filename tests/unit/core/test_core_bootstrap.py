@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from liq_nautilus.core.science.bootstrap import PairedScores
 from liq_nautilus.core.science.bootstrap import spearman_difference
 from liq_nautilus.core.science.bootstrap import weighted_spearman
-from liq_nautilus.core.science.paths import DAY_NS
-from liq_nautilus.core.science.paths import HOUR_NS
 from liq_nautilus.core.science.scoring import spearman
+from liq_nautilus.times import DAY_NS
+from liq_nautilus.times import HOUR_NS
 
 RANDOM = np.random.default_rng(7)
 

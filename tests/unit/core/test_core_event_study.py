@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from liq_nautilus.core.science.event_study import DAY_NS
 from liq_nautilus.core.science.event_study import day_block_interval
 from liq_nautilus.core.science.event_study import event_effect
 from liq_nautilus.core.science.event_study import forward_returns
@@ -11,6 +10,7 @@ from liq_nautilus.core.science.event_study import matched
 from liq_nautilus.core.science.event_study import onsets
 from liq_nautilus.core.science.event_study import trailing_move
 from liq_nautilus.core.science.event_study import trailing_volatility
+from liq_nautilus.times import DAY_NS
 
 HOUR = DAY_NS // 24
 

@@ -12,6 +12,7 @@ from liq_nautilus.core.margin import isolated_liquidation_price
 from liq_nautilus.core.margin import liquidation_price
 from liq_nautilus.core.margin import liquidation_ratio
 from liq_nautilus.core.margin import simplified_liquidation_price
+from liq_nautilus.times import DAY_NS
 
 ENTRY = 100_000.0
 QUANTITY = 0.1
@@ -24,7 +25,6 @@ SHORT_PRICES = np.array(
 LONG_ERRORS = np.array([1.2, 3.2, 9.6, 22.0, 58.0, 98.0])
 SHORT_ERRORS = np.array([2.0, 4.1, 10.4, 23.0, 59.0, 100.0])
 OCTOBER_2024_NS = 1_729_728_000_000_000_000
-DAY_NS = 86_400_000_000_000
 
 
 def positions(side, n=6):

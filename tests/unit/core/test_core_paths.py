@@ -3,12 +3,12 @@ import pytest
 
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
-from liq_nautilus.core.science.paths import DAY_NS
-from liq_nautilus.core.science.paths import HOUR_NS
 from liq_nautilus.core.science.paths import Bars
 from liq_nautilus.core.science.paths import covered_intervals
 from liq_nautilus.core.science.paths import interval_paths
 from liq_nautilus.core.science.paths import path_features
+from liq_nautilus.times import DAY_NS
+from liq_nautilus.times import HOUR_NS
 
 MILLISECOND = 1_000_000
 

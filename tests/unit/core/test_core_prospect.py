@@ -8,10 +8,10 @@ from liq_nautilus.core.records import SHORT
 from liq_nautilus.core.science.openings import background
 from liq_nautilus.core.science.openings import opened_and_swept
 from liq_nautilus.core.science.openings import swept_length
-from liq_nautilus.core.science.paths import HOUR_NS
 from liq_nautilus.core.science.paths import Bars
 from liq_nautilus.core.science.paths import IntervalPaths
 from liq_nautilus.core.science.paths import interval_paths
+from liq_nautilus.times import HOUR_NS
 
 RATIO = {LONG: np.array([0.8, 0.99, 0.996]), SHORT: np.array([1.2, 1.01, 1.004])}
 

@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from liq_nautilus.core.science.event_study import DAY_NS
 from liq_nautilus.core.science.reliability import measure_reliability
+from liq_nautilus.times import DAY_NS
 
 
 def claims(n=4_000, seed=2, stretch=1.0):

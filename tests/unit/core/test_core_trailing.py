@@ -3,11 +3,11 @@ import math
 import numpy as np
 import pytest
 
-from liq_nautilus.core.trailing import HOUR_NS
 from liq_nautilus.core.trailing import Freshness
 from liq_nautilus.core.trailing import TrailingDistribution
 from liq_nautilus.core.trailing import TrailingRate
 from liq_nautilus.core.trailing import Volatility
+from liq_nautilus.times import HOUR_NS
 
 
 def test_rank_is_the_share_of_smaller_values():

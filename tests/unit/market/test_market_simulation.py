@@ -12,11 +12,10 @@ from liq_nautilus.market.book import NEVER
 from liq_nautilus.market.simulation import simulate
 from liq_nautilus.market.worlds import WORLDS
 from liq_nautilus.market.worlds import WorldParameters
+from liq_nautilus.times import HOUR_NS
 
 if TYPE_CHECKING:
     from liq_nautilus.market.published import SimulatedMarket
-
-HOUR_NS = 3_600_000_000_000
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pytest
 
 from liq_nautilus.nautilus.catalog import events
 from liq_nautilus.nautilus.catalog.inventory import Series
+from liq_nautilus.times import MINUTE_NS
 
-MINUTE_NS = 60_000_000_000
 START_NS = 1_767_225_600_000_000_000
 
 

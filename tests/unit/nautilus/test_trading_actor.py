@@ -251,9 +251,18 @@ def test_parameters_come_inline_or_from_a_file(tmp_path: Path):
     ("settings", "message"),
     [
         ({"publish_models": ["crystal_ball"]}, "publish_models must be among .*crystal_ball"),
-        ({"parameters": {"turnover": 1}}, "must be those of `calibrate`"),
-        ({"parameters_path": "/nowhere.json"}, "parameters file must be readable"),
-        ({"brackets_path": "/nowhere.json"}, "brackets_path must hold the brackets"),
+        (
+            {"parameters": {"turnover": 1}},
+            "parameters must hold parameters of the map, one is",
+        ),
+        (
+            {"parameters_path": "/nowhere.json"},
+            "parameters_path must be a readable JSON file",
+        ),
+        (
+            {"brackets_path": "/nowhere.json"},
+            "brackets_path must be a readable JSON file",
+        ),
         ({"open_interest_delay_secs": -1.0}, "open_interest_delay_secs must be at least 0, was -1"),
         ({"stale_check_secs": 0.0}, "stale_check_secs must be above 0, was 0"),
         ({"publish_range": 0.0}, "publish_range must be above 0"),

@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from liq_nautilus.reports.raster import MINUTE_NS
 from liq_nautilus.reports.raster import heatmap_grid
 from liq_nautilus.reports.raster import shown_prices
+from liq_nautilus.times import MINUTE_NS
 
 START = 1_780_000_200_000_000_000 // (60 * MINUTE_NS) * 60 * MINUTE_NS
 

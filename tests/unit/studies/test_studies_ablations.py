@@ -8,7 +8,6 @@ from support.study_windows import made_up_window
 from liq_nautilus.core.feed import bar_event
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
-from liq_nautilus.core.science.paths import DAY_NS
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.reports.accuracy_page import html_report
 from liq_nautilus.reports.accuracy_page import markdown_report
@@ -22,6 +21,7 @@ from liq_nautilus.studies.ablations import run_ablations
 from liq_nautilus.studies.accuracy import measure_accuracy
 from liq_nautilus.studies.calibrating import Calibrator
 from liq_nautilus.studies.inputs.windows import halves
+from liq_nautilus.times import DAY_NS
 
 SOME = {
     REFERENCE,

@@ -7,7 +7,6 @@ from support.study_windows import START
 from support.study_windows import made_up_window
 
 from liq_nautilus.core.records import LONG
-from liq_nautilus.core.science.paths import DAY_NS
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SettingError
 from liq_nautilus.reports.accuracy_page import html_report
@@ -22,6 +21,7 @@ from liq_nautilus.studies.names import FITTED_MODEL
 from liq_nautilus.studies.window_scores import ALL_MODELS
 from liq_nautilus.studies.window_scores import METRICS
 from liq_nautilus.studies.window_scores import relation_of
+from liq_nautilus.times import DAY_NS
 
 CANDIDATES = {"turnover_rate": (1.0, 2.0), "openings_share": (0.1, 0.3)}
 BASELINES = {

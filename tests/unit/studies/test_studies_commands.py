@@ -12,7 +12,6 @@ from support.study_windows import write_orders
 from typer.testing import CliRunner
 
 from liq_nautilus.cli.main import app
-from liq_nautilus.core.science.paths import DAY_NS
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError
@@ -23,7 +22,7 @@ from liq_nautilus.studies.inputs.loading import load_windows
 from liq_nautilus.studies.map_readings import replay
 from liq_nautilus.studies.parameter_files import read_fit
 from liq_nautilus.studies.parameter_files import shipped_fit
-from liq_nautilus.studies.parameter_files import write_text
+from liq_nautilus.times import DAY_NS
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +140,7 @@ def test_wrong_options_are_refused(catalog, tmp_path):
     with pytest.raises(SettingError, match="held a list"):
         run("accuracy", "--catalog", catalog, "--params", tmp_path / "list.json")
     with pytest.raises(StoreError, match="--report must be a writable file"):
-        write_text(tmp_path, "x", "--report")
+        run("accuracy", "--catalog", catalog, "--report", tmp_path)
 
 
 def test_missing_data_is_told(catalog, windows, tmp_path):

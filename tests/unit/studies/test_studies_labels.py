@@ -3,10 +3,10 @@ import pytest
 from support.study_windows import made_up_window
 from support.study_windows import write_labels
 
-from liq_nautilus.core.science.paths import HOUR_NS
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SchemaError
 from liq_nautilus.studies.inputs.labels import read_label_file
+from liq_nautilus.times import HOUR_NS
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,11 @@ import pytest
 from liq_nautilus.core.parameters import TrackerParameters
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
-from liq_nautilus.core.science.paths import DAY_NS
 from liq_nautilus.market.simulation import simulate
 from liq_nautilus.market.worlds import world
 from liq_nautilus.studies import recovery
 from liq_nautilus.studies.inputs.simulated import simulated_window
+from liq_nautilus.times import DAY_NS
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,12 @@ from liq_nautilus.core.feed import Feed
 from liq_nautilus.core.feed import liquidation_event
 from liq_nautilus.core.parameters import TrackerParameters
 from liq_nautilus.core.records import ACTIONS
-from liq_nautilus.core.science.paths import DAY_NS
-from liq_nautilus.core.science.paths import HOUR_NS
 from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.studies.signal_reliability import collect_claims
 from liq_nautilus.studies.signal_reliability import reliability_document
 from liq_nautilus.studies.signal_reliability import unusual_liquidations
+from liq_nautilus.times import DAY_NS
+from liq_nautilus.times import HOUR_NS
 
 # So that there are signals of every kind in few days.
 PARAMETERS = TrackerParameters(

@@ -8,12 +8,12 @@ from liq_nautilus.core.feed import Feed
 from liq_nautilus.core.feed import bar_event
 from liq_nautilus.core.parameters import TrackerParameters
 from liq_nautilus.core.records import LONG
-from liq_nautilus.core.science.paths import HOUR_NS
 from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.studies.inputs.windows import bar_by_bar
 from liq_nautilus.studies.map_readings import replay
 from liq_nautilus.studies.map_readings import tier_multiples
 from liq_nautilus.studies.map_readings import turnover_known
+from liq_nautilus.times import HOUR_NS
 
 PARAMETERS = TrackerParameters()
 

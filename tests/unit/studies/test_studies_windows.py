@@ -5,12 +5,12 @@ from support.study_windows import made_up_window
 
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
-from liq_nautilus.core.science.paths import HOUR_NS
 from liq_nautilus.studies.inputs.windows import Labels
 from liq_nautilus.studies.inputs.windows import Orders
 from liq_nautilus.studies.inputs.windows import labels_from_orders
 from liq_nautilus.studies.inputs.windows import last_known
 from liq_nautilus.studies.inputs.windows import split_stretches
+from liq_nautilus.times import HOUR_NS
 
 
 def hourly_labels(hours: list[int], length: int = HOUR_NS) -> Labels:
