@@ -16,6 +16,7 @@ from liq_nautilus.cli.common import EndOption
 from liq_nautilus.cli.common import JsonOption
 from liq_nautilus.cli.common import StartOption
 from liq_nautilus.cli.common import SymbolsOption
+from liq_nautilus.cli.common import local_path
 from liq_nautilus.cli.common import print_json
 from liq_nautilus.cli.common import say
 from liq_nautilus.cli.common import window_ns
@@ -98,13 +99,13 @@ def _options(document: dict[str, Any], given: dict[str, Any]) -> BacktestOptions
     start_ns, end_ns = window_ns(values["start"], values["end"])
     return options_from_document(
         document,
-        catalog=Path(values["catalog"] or DEFAULT_CATALOG),
-        out=Path(values["out"]),
+        catalog=local_path(Path(values["catalog"] or DEFAULT_CATALOG)),
+        out=local_path(Path(values["out"])),
         symbols=tuple([symbols] if isinstance(symbols, str) else symbols),
         start_ns=start_ns,
         end_ns=end_ns,
         bar=values["bar"],
-        params=None if values["params"] is None else Path(values["params"]),
+        params=None if values["params"] is None else local_path(Path(values["params"])),
     )
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 from typing import Annotated
 from typing import Any
+from urllib.parse import unquote
 
 import typer
 
 from liq_nautilus.errors import SettingError
 from liq_nautilus.json_files import json_text
 from liq_nautilus.times import from_iso
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CatalogOption = Annotated[
     Path,
@@ -40,6 +46,39 @@ LogFileOption = Annotated[
     Path | None, typer.Option("--log-file", help="Also write the log to this file.")
 ]
 DEFAULT_CATALOG = Path("catalog")
+
+
+def local_path(path: Path) -> Path:
+    """
+    Return a path with `~` for the home folder resolved, and without `file://`.
+
+    Raises
+    ------
+    SettingError
+        If there is no such home folder.
+
+    """
+    text = str(path)
+    if text.startswith("file:/"):
+        path = Path(unquote(text.removeprefix("file:")))
+    try:
+        return path.expanduser()
+    except RuntimeError as e:
+        msg = f"a path must not begin with ~ where no home folder is known, was {path}"
+        raise SettingError(msg) from e
+
+
+def with_local_paths[**P, R](command: Callable[P, R]) -> Callable[P, R]:
+    """Return a command with its paths, also those of the environment, made local."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **options: P.kwargs) -> R:
+        for name, value in options.items():
+            if isinstance(value, Path):
+                options[name] = local_path(value)
+        return command(*args, **options)
+
+    return run
 
 
 def load_environment_file(path: Path = Path(".env")) -> None:

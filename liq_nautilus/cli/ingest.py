@@ -73,6 +73,7 @@ def ingest(
         print_json(summary.to_dict())
     else:
         _print_summary(summary)
+    _tell_issues(summary)
 
 
 @contextmanager
@@ -135,6 +136,9 @@ def _print_summary(summary: IngestSummary) -> None:
     typer.echo(
         f"files: {files['read']} read, {files['refused']} refused, {files['ignored']} ignored"
     )
+
+
+def _tell_issues(summary: IngestSummary) -> None:
     issues = summary.issues
     for issue in issues[:_LISTED_ISSUES]:
         say(f"{issue.where}: {issue.what}")

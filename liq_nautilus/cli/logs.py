@@ -38,10 +38,30 @@ class _JsonFormatter(logging.Formatter):
         )
 
 
+class _LogFile(logging.FileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - as named
+        # Python would print a traceback for every line and go on.
+        raise  # noqa: PLE0704 - called while the failure is handled
+
+
+def _log_file(path: Path, log_format: str) -> logging.Handler:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = _LogFile(path, encoding="utf-8")
+    except OSError as e:
+        msg = f"--log-file must be a file that can be written, {e}; choose another"
+        raise SettingError(msg) from e
+    text = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
+    formatter = _JsonFormatter() if log_format == "json" else text
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    return handler
+
+
 @contextmanager
 def logging_to(path: Path | None, log_format: str = "text") -> Iterator[None]:
     """
-    Write the program's log to a file while the block runs; without a path do nothing.
+    Write the program's log to a file while the block runs; without a path write it nowhere.
 
     Raises
     ------
@@ -52,19 +72,7 @@ def logging_to(path: Path | None, log_format: str = "text") -> Iterator[None]:
     if log_format not in ("text", "json"):
         msg = f"--log-format must be text or json, was {log_format!r}"
         raise SettingError(msg)
-    if path is None:
-        yield
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.FileHandler(path, encoding="utf-8")
-    except OSError as e:
-        msg = f"--log-file must be a file that can be written, {e}; choose another"
-        raise SettingError(msg) from e
-    text = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
-    formatter = _JsonFormatter() if log_format == "json" else text
-    formatter.converter = time.gmtime
-    handler.setFormatter(formatter)
+    handler = logging.NullHandler() if path is None else _log_file(path, log_format)
     logger = logging.getLogger(_ROOT)
     previous = logger.level
     logger.addHandler(handler)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -16,6 +17,8 @@ from liq_nautilus.cli import ingest
 from liq_nautilus.cli import levels
 from liq_nautilus.cli import quality
 from liq_nautilus.cli.common import load_environment_file
+from liq_nautilus.cli.common import with_local_paths
+from liq_nautilus.cli.faults import fault_of_the_world
 from liq_nautilus.errors import LiqNautilusError
 
 app = typer.Typer(
@@ -28,14 +31,17 @@ app = typer.Typer(
 )
 
 
-app.command("ingest")(ingest.ingest)
-app.command("backtest")(backtest.backtest)
-app.command("calibrate")(calibrate.calibrate)
-app.command("accuracy")(accuracy.accuracy)
-app.command("demo")(demo.demo)
-app.command("levels")(levels.levels)
-app.command("quality")(quality.quality)
-app.command("download")(download.download)
+for command in (
+    ingest.ingest,
+    backtest.backtest,
+    calibrate.calibrate,
+    accuracy.accuracy,
+    demo.demo,
+    levels.levels,
+    quality.quality,
+    download.download,
+):
+    app.command(command.__name__)(with_local_paths(command))
 
 
 def run() -> None:
@@ -46,19 +52,30 @@ def run() -> None:
     """
     load_environment_file()
     try:
-        app()
+        try:
+            app()
+        finally:
+            # Here rather than when Python ends: nobody could say then that the disk is full.
+            sys.stdout.flush()
     except LiqNautilusError as e:
         _fail(str(e))
     except Exception as e:  # the one place: a person gets a line, not a traceback
         if os.environ.get("LIQ_NAUTILUS_DEBUG"):
             raise
-        _fail(
-            f"unexpected {type(e).__name__}: {e}; this is a defect of liq-nautilus: "
-            "set LIQ_NAUTILUS_DEBUG=1 for the traceback and report it"
-        )
+        _fail(fault_of_the_world(e) or _defect(e))
+
+
+def _defect(error: Exception) -> str:
+    return (
+        f"unexpected {type(error).__name__}: {error}; this is a defect of liq-nautilus: "
+        "set LIQ_NAUTILUS_DEBUG=1 for the traceback and report it"
+    )
 
 
 def _fail(text: str) -> None:
     # One line whatever the message holds.
     typer.echo(f"error: {' '.join(text.split())}", err=True)
+    with contextlib.suppress(OSError, ValueError):
+        # What could not be written would be tried again, and fail again, when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(1)

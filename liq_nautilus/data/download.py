@@ -227,8 +227,6 @@ class _Fetch:
             try:
                 return await self._try()
             except httpx.HTTPStatusError as e:
-                if e.response.status_code == _NOT_FOUND:
-                    return Outcome(self._file, MISSING, what="not in the dump")
                 what = f"the server answered {e.response.status_code}"
             except (httpx.HTTPError, httpx.InvalidURL) as e:
                 what = f"{type(e).__name__} {e}".strip()
@@ -237,8 +235,22 @@ class _Fetch:
         n_tries = len(self._transfer.retry_seconds) + 1
         return Outcome(self._file, FAILED, what=f"{what}, {n_tries} times; run it again later")
 
+    async def _outcome_without_checksum(self) -> Outcome:
+        # Either the day is not in the dump, or what would prove the file is not.
+        async with self._client.stream("GET", self._url) as response:
+            if response.status_code == _NOT_FOUND:
+                return Outcome(self._file, MISSING, what="not in the dump")
+            response.raise_for_status()
+        what = (
+            "the file is there, its .CHECKSUM is missing, so it cannot be verified; "
+            f"fetch {self._url} yourself if you trust it"
+        )
+        return Outcome(self._file, FAILED, what=what)
+
     async def _try(self) -> Outcome:
         wanted = await self._checksum()
+        if wanted is None:
+            return await self._outcome_without_checksum()
         self._target.parent.mkdir(parents=True, exist_ok=True)
         await self._fetch_rest()
         found = await asyncio.to_thread(_sha256, self._part)
@@ -249,8 +261,10 @@ class _Fetch:
         self._part.replace(self._target)
         return Outcome(self._file, DOWNLOADED, self._target.stat().st_size)
 
-    async def _checksum(self) -> str:
+    async def _checksum(self) -> str | None:
         response = await self._client.get(f"{self._url}.CHECKSUM")
+        if response.status_code == _NOT_FOUND:
+            return None
         response.raise_for_status()
         digest = response.text.split()[0].lower() if response.text.split() else ""
         if len(digest) != hashlib.sha256().digest_size * 2:

@@ -21,14 +21,31 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SUFFIX: Final = re.compile(r"(\.csv|\.zip|\.csv\.zip|\.csv\.gz)$", re.IGNORECASE)
+# Packed or written in a way that is not read.
+_OTHER_SUFFIX: Final = re.compile(
+    r"(\.csv)?\.(gz|xz|bz2|zst|7z|rar|tar|tgz|tar\.gz|txt|tsv|parquet|feather)$", re.IGNORECASE
+)
 _DATE: Final = r"(?P<year>20\d\d)(?:-(?P<month>\d\d)(?:-(?P<day>\d\d))?)?"
 # Binance's names, SYMBOL-KIND-DATE and SYMBOL-INTERVAL-DATE, and both together.
 _NAME: Final = re.compile(
-    r"(?P<symbol>[A-Z0-9]+(?:_[A-Z0-9]+)?)"
+    # Letters of any script; Latin ones are capital.
+    r"(?P<symbol>[^\W_a-z]+(?:_[^\W_a-z]+)?)"
     rf"(?:-(?P<kind>{'|'.join(sorted(KINDS, key=len, reverse=True))}))?"
     rf"(?:-(?P<interval>{'|'.join((*INTERVALS, '1M'))}))?"
     rf"(?:-{_DATE})?"
 )
+# A name that means to be one of those.
+_LIKE_NAME: Final = re.compile(
+    r"[^\W_]{3,}(_[^\W_]+)?[-_ ]"
+    rf"(.*[-_ ])?({'|'.join(KINDS)}|\d+[smhdwM]|1mo|[A-Za-z]+)?[-_ ]?20\d\d[-_]?\d\d([-_]?\d\d)?"
+    rf"|[^\W_a-z]{{5,}}(_[^\W_a-z]+)?-({'|'.join(KINDS)}|\d+[smhdwM])",
+)
+_NAMES_WANTED: Final = (
+    "the name must be Binance's, a symbol in capitals, the kind or interval and the date, such as"
+    " BTCUSDT-5m-2025-01-31.zip or BTCUSDT-metrics-2025-01-31.csv; rename the file"
+)
+UNRECOGNISED: Final = "unrecognised"
+_MOST_HEADER_BYTES: Final = 4_096
 _OTHER_MARKET: Final = re.compile(r"/(spot|option)/(?:daily|monthly)/")
 
 
@@ -126,10 +143,24 @@ def find_files(root: Path) -> Found:
 
 def recognise(path: Path, root: Path) -> SourceFile | Unusable | None:
     """Return what a file's name and folders say it holds; None if it is no market data."""
-    suffix = _SUFFIX.search(path.name)
-    match = _NAME.fullmatch(path.name[: suffix.start()]) if suffix else None
-    if match is None or path.name.startswith("."):
+    if path.name.startswith("."):
         return None
+    suffix = _SUFFIX.search(path.name)
+    if suffix is None:
+        other = _OTHER_SUFFIX.search(path.name)
+        if other is None or not _LIKE_NAME.fullmatch(path.name[: other.start()]):
+            return None
+        what = f"must be a .csv, .zip or .csv.gz file, was {other[0]}; pack it anew"
+        return Unusable(_relative(path, root), UNRECOGNISED, what)
+    stem = path.name[: suffix.start()]
+    match = _NAME.fullmatch(stem)
+    taken = _named(path, root, match) if match else None
+    if taken is None and (_LIKE_NAME.fullmatch(stem) or _has_known_header(path)):
+        return Unusable(_relative(path, root), UNRECOGNISED, _NAMES_WANTED)
+    return taken
+
+
+def _named(path: Path, root: Path, match: re.Match[str]) -> SourceFile | Unusable | None:
     name = _relative(path, root)
     interval = (match["interval"] or "").replace("1M", "1mo")
     folders = [
@@ -141,6 +172,22 @@ def recognise(path: Path, root: Path) -> SourceFile | Unusable | None:
     if not kind or (match["year"] is None and not folders and not match["kind"]):
         return None
     return _checked(path, name, kind, match, interval)
+
+
+def _has_known_header(path: Path) -> bool:
+    # Whether a plain file of another name begins with the columns of some kind.
+    if path.suffix.lower() != ".csv" or not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            first = file.readline(_MOST_HEADER_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return False
+    names = {name.strip().strip('"').strip().lower() for name in first.split(",")}
+    return any(
+        all(column.is_optional or column.is_among(names) for column in kind.columns)
+        for kind in KINDS.values()
+    )
 
 
 def _checked(

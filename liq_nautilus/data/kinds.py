@@ -8,6 +8,7 @@ A value is SQL over the text columns of the file (`raw_NAME`); DuckDB evaluates 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from typing import Final
 
 from liq_nautilus.data.values import NOISE_PLACES
@@ -24,6 +25,9 @@ from liq_nautilus.data.values import text_moment
 from liq_nautilus.data.values import whole
 from liq_nautilus.times import interval_ns
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -32,6 +36,10 @@ class Column:
     name: str
     aliases: tuple[str, ...] = ()
     is_optional: bool = False
+
+    def is_among(self, names: Collection[str]) -> bool:
+        """Return whether one of the names is one of this column's."""
+        return any(name in names for name in (self.name, *self.aliases))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from liq_nautilus.data.archives import unpack
 from liq_nautilus.data.archives import unpacked_text
 from liq_nautilus.data.kinds import KINDS
 from liq_nautilus.data.values import ODD_SIGNS
+from liq_nautilus.data.values import Form
 from liq_nautilus.errors import SchemaError
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ LONGEST_LINE: Final = 65_536
 SMALL_BYTES: Final = 24 << 20
 _BLOCK: Final = 1 << 20
 _BOM: Final = b"\xef\xbb\xbf"
+_ROWS_LOOKED_AT: Final = 50
+_IS_OF_SPOT: Final = re.compile(rb"[0-9]+\.[0-9]{8}")
+# Trades of the spot market have one column more, at the end.
+_BEST_MATCH_NAMES: Final = ("is_best_match", "isbestmatch", "best_price_match")
 _IS_NUMBER: Final = re.compile(rb'(-?[0-9]*\.?[0-9]*|"")')
 
 
@@ -173,10 +178,31 @@ def _describe(
     lengths = {line.count(b",") + 1 for line in lines}
     names = [_clean(name) for name in lines[0].decode("utf-8", "replace").split(",")]
     columns, has_header = _layout(source, kind, names, lengths)
+    if _is_of_spot(source, columns, lines[has_header:-1] or lines[has_header:]):
+        raise SchemaError(_spot_message(source), path=source.path)
     first_row = lines[has_header] if len(lines) > has_header else b""
     fields = [*first_row.rstrip().split(b","), *[b""] * len(columns)][: len(columns)]
     is_text = tuple(_IS_NUMBER.fullmatch(field) is None for field in fields)
     return OpenedFile(source, kind, columns, has_header, is_text, n_bytes, text, path, scratch)
+
+
+def _is_of_spot(source: SourceFile, columns: tuple[str, ...], rows: list[bytes]) -> bool:
+    # Spot files write every price and size with eight decimals. The names are those of futures; a
+    # folder of the dump tells them apart, a flat one does not.
+    exact = [v.column for v in KINDS[source.kind].values if v.form is Form.DECIMAL]
+    if not exact or "/futures/" in source.path.absolute().as_posix():
+        return False
+    places = [columns.index(name) for name in exact if name in columns]
+    sampled = [row.split(b",") for row in rows[:_ROWS_LOOKED_AT] if row.strip()]
+    texts = [fields[at] for fields in sampled if len(fields) == len(columns) for at in places]
+    return bool(texts) and all(_IS_OF_SPOT.fullmatch(text) for text in texts)
+
+
+def _spot_message(source: SourceFile) -> str:
+    return (
+        f"{source.name} must be a file of futures, was one of the spot market (prices and sizes "
+        "with eight decimals, or a column of best matches); leave it out"
+    )
 
 
 def _head(text: bytes | None, path: Path | None) -> tuple[bytes, int]:
@@ -203,14 +229,17 @@ def _layout(
         for alias in (column.name, *column.aliases)
     }
     has_header = sum(name in known for name in names) * 2 >= len(names)
-    if has_header:
+    if has_header and names[-1] not in _BEST_MATCH_NAMES:
         columns = tuple(known.get(name, "") for name in names)
         missing = [c.name for c in kind.columns if not c.is_optional and c.name not in columns]
         named = [name for name in columns if name]
         if not missing and len(named) == len(set(named)):
             return columns, True
-    elif len(kind.columns) in lengths:
+    elif not has_header and len(kind.columns) in lengths:
         return tuple(column.name for column in kind.columns), False
+    is_trades = any(column.name == "is_buyer_maker" for column in kind.columns)
+    if is_trades and names[-1] in ("true", "false", *_BEST_MATCH_NAMES):
+        raise SchemaError(_spot_message(source), path=source.path, row=1)
     wanted = ",".join(column.name for column in kind.columns if not column.is_optional)
     msg = (
         f"{source.name} must have the columns {wanted} of {source.kind}, "

@@ -315,3 +315,46 @@ def test_nothing_but_junk_is_one_line(tmp_path):
     os.mkfifo(tmp_path / "source" / f"{ODD}.csv")
     with pytest.raises(DataGapError, match=r"all were refused: .* \(and 1 more\)"):
         ingest(tmp_path / "source", tmp_path / "catalog")
+
+
+def spot_rows(kind: str, first: int, unit: int) -> list[str]:
+    """Return rows as Binance's spot market publishes them: eight decimals, no header."""
+    rows = []
+    for i in range(first, first + 60):
+        t = (1_735_776_000_000 + i * 60_000) * unit
+        price, size = f"{94_000 + i}.12000000", f"{i % 7}.00050000"
+        if kind == "klines":
+            end = t + 60_000 * unit - 1
+            rows.append(f"{t},{price},{price},{price},{price},{size},{end},1.00000000,5,0,0,0")
+        elif kind == "aggTrades":
+            rows.append(f"{i},{price},{size},{i},{i},{t},True,True")
+        else:
+            rows.append(f"{i},{price},{size},9.00000000,{t},False,True")
+    return rows
+
+
+@pytest.mark.parametrize("unit", [1, 1000])
+@pytest.mark.parametrize("suffix", [".csv", ".zip"])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("klines", "BTCUSDT-1m-2025-01-02"),
+        ("aggTrades", "ETHUSDT-aggTrades-2025-01-02"),
+        ("trades", "SOLUSDT-trades-2025-01-02"),
+    ],
+)
+def test_spot_file_in_a_flat_folder_is_not_taken(source, kind, name, suffix, unit):
+    write_bytes(source, name, "\n".join([*spot_rows(kind, 0, unit), ""]).encode(), suffix)
+    (said,) = issues_of(source)
+    assert "must be a file of futures, was one of the spot market" in said
+
+
+def test_files_of_futures_with_many_decimals_are_no_spot_files(source):
+    lines = [line.split(",") for line in KLINES.lines(30)]
+    eight = [[*f[:1], *(f"{float(x):.8f}" for x in f[1:5]), *f[5:]] for f in lines]
+    write_file(source, KLINES, [",".join(f) for f in eight], name=ODD)
+    folder = source / "futures" / "um"
+    all_eight = [[*f[:5], f"{float(f[5]):.8f}", *f[6:]] for f in eight]
+    write_file(folder, KLINES, [",".join(f) for f in all_eight], name="BTCUSDT-1m-2025-01-03")
+    summary = ingest(source, source.parent / "catalog")
+    assert summary.issues == []

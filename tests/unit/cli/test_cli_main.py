@@ -1,12 +1,17 @@
 """The command line's frame: help, exit codes, one-line failures, times, settings."""
 
+import errno
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import typer
+from support.data_files import KINDS
+from support.data_files import write_file
 from typer.testing import CliRunner
 
 from liq_nautilus.cli import common
@@ -77,6 +82,80 @@ def test_a_defect_is_one_line_too(monkeypatch, capsys):
     monkeypatch.setenv("LIQ_NAUTILUS_DEBUG", "1")
     with pytest.raises(RuntimeError, match="first"):
         main.run()
+
+
+@pytest.mark.parametrize(
+    ("failure", "what"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "a/b.csv"), "a/b.csv: there must be spa"),
+        (OSError("[Errno 28] Error writing bytes to file. Detail: [errno 28] No"), "be space on"),
+        (RuntimeError("IO error: No space left on device (os error 28)"), "must be space on the"),
+        (ValueError("Could not write file: No space left on device"), "must be space on the disk"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "the quota is used up"),
+        (OSError(errno.EROFS, "Read-only file system", "out"), "out: the place must be writable"),
+        (PermissionError(errno.EACCES, "Permission denied", "out"), "permission was denied"),
+        (OSError(errno.EMFILE, "Too many open files"), "ulimit -n"),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "x"), "the system refused: .* too long"),
+        (MemoryError(), "must fit into memory"),
+    ],
+)
+@pytest.mark.parametrize("is_wrapped", [True, False])
+def test_a_failure_of_the_world_is_no_defect(monkeypatch, capsys, failure, what, is_wrapped):
+    def failing():
+        if not is_wrapped:
+            raise failure
+        try:
+            raise failure
+        except Exception as e:
+            msg = "while writing"
+            raise TypeError(msg) from e
+
+    monkeypatch.setattr(main, "app", failing)
+    monkeypatch.delenv("LIQ_NAUTILUS_DEBUG", raising=False)
+    assert exit_of(monkeypatch) == 1
+    (shown,) = capsys.readouterr().err.splitlines()
+    if not (is_wrapped and isinstance(failure, MemoryError)):
+        assert re.search(what, shown)
+        assert "defect" not in shown
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full device")
+@pytest.mark.parametrize("place", ["stdout", "log"])
+def test_full_disk_is_said_even_of_what_is_printed_or_logged(tmp_path, place):
+    write_file(tmp_path / "source", KINDS["metrics"], [*KINDS["metrics"].lines(5), "x"])
+    command = [sys.executable, "-c", "from liq_nautilus.cli import run; run()", "ingest"]
+    command += [str(tmp_path / "source"), "--catalog", str(tmp_path / "catalog"), "--json"]
+    command += ["--log-file", "/dev/full"] if place == "log" else []
+    with Path("/dev/full" if place == "stdout" else os.devnull).open("w") as out:
+        done = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    said = done.stderr.splitlines()
+    assert len(said) == 1
+    assert "there must be space on the disk" in said[-1]
+
+
+@pytest.mark.parametrize("text", ["~/liq", "file://{home}/liq", "file:///{home}/a%20b", "{home}/~"])
+@pytest.mark.parametrize("way", ["option", "joined", "environment"])
+def test_paths_may_be_written_with_a_tilde_or_as_an_address(tmp_path, monkeypatch, text, way):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    text = text.format(home=tmp_path)
+    write_file(tmp_path / "source", KINDS["metrics"], KINDS["metrics"].lines(5))
+    options = {"option": ["--catalog", text], "joined": [f"--catalog={text}"], "environment": []}
+    if way == "environment":
+        monkeypatch.setenv("LIQ_NAUTILUS_CATALOG", text)
+    result = CliRunner().invoke(main.app, ["ingest", "~/source", *options[way]])
+    assert result.exit_code == 0, result.output
+    name = {"%": "a b", "~": "~"}.get(next((s for s in "%~" if s in text[2:]), ""), "liq")
+    assert (tmp_path / name / "data").is_dir()
+    made = {path.name for path in tmp_path.iterdir()}
+    assert made == {"source", name}
+
+
+def test_home_of_nobody_is_refused():
+    with pytest.raises(SettingError, match="no home folder is known"):
+        common.local_path(Path("~nobody-of-that-name/x"))
 
 
 def test_times_are_utc_nanoseconds():

@@ -225,6 +225,17 @@ def test_checksum_file_must_make_sense(served, transfer, tmp_path):
     assert (outcome.state, "CHECKSUM" in outcome.what) == (FAILED, True)
 
 
+@pytest.mark.parametrize("day", [1, 2, 3])
+def test_file_without_its_checksum_file_is_said_to_lack_it(served, transfer, waits, tmp_path, day):
+    served.missing.add(f"2025-01-0{day}.zip.CHECKSUM")
+    outcomes = download(metrics(3), tmp_path, transfer)
+    states = [DOWNLOADED] * 3
+    states[day - 1] = FAILED
+    assert [outcome.state for outcome in outcomes] == states
+    assert "its .CHECKSUM is missing, so it cannot be verified" in outcomes[day - 1].what
+    assert waits == []
+
+
 def test_missing_days_are_reported_without_retry(served, transfer, waits, tmp_path):
     served.missing.add("2025-01-02")
     outcomes = download(metrics(3), tmp_path, transfer)

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from support.data_files import KINDS
 
 from liq_nautilus.data.finding import SourceFile
 from liq_nautilus.data.finding import Unusable
@@ -35,6 +36,10 @@ START = 1_735_689_600_000_000_000
         ("BTCUSDT-liquidations-30m-2025-01-01.csv", "liquidations", "BTCUSDT", "30m"),
         ("trades/BTCUSDT-5m-2025-01-01.csv", "klines", "BTCUSDT", "5m"),
         ("klines/BTCUSDT-5m.csv", "klines", "BTCUSDT", "5m"),
+        ("币安人生USDT-5m-2025-01-01.csv", "klines", "币安人生USDT", "5m"),
+        ("1INCHUSDT-metrics-2025-01-01.csv", "metrics", "1INCHUSDT", ""),
+        ("ЛЮБUSDT-aggTrades-2025-01.zip", "aggTrades", "ЛЮБUSDT", ""),
+        ("BTCUSDT_250926-1m-2025-01-01.zip", "klines", "BTCUSDT_250926", "1m"),
     ],
 )
 def test_file_is_recognised_by_name_and_folder(name, kind, symbol, interval):
@@ -53,10 +58,10 @@ def test_file_is_recognised_by_name_and_folder(name, kind, symbol, interval):
         "BTCUSDT-5m-2025-01-01.zip.part",
         "notes.csv",
         "BTCUSDT.csv",
-        "BTCUSDT-2025-01-01.csv",
-        "BTCUSDT-5m.csv",
         ".BTCUSDT-5m-2025-01-01.csv",
-        "BTCUSDT-7m-2025-01-01.csv",
+        "results.zip",
+        "2025-01-01.txt",
+        "a-plan.json",
     ],
 )
 def test_other_files_are_no_market_data(name):
@@ -77,6 +82,31 @@ def test_market_data_that_cannot_be_taken_is_named(name, what):
     found = recognise(ROOT / name, ROOT)
     assert isinstance(found, Unusable)
     assert what in found.what
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("BTCUSDT-2025-01-01.csv", "BTCUSDT-5m.csv", "BTCUSDT-7m-2025-01-01.csv"),
+        *("btcusdt-5m-2025-01-01.csv", "BTCUSDT_5m_20250101.csv", "BTCUSDT metrics 2025-01-01.csv"),
+        *("ETHUSDT-EOHSummary-2023-05-18.zip", "币安人生USDT-5x-2025-01.zip"),
+        *("BTCUSDT-5m-2025-01-01.csv.xz", "SOLUSDT-metrics-2025-01.tar.gz"),
+        *("binance-BTCUSDT-5m-2025-01.csv", "BTCUSDT-trades-2025-01.txt"),
+    ],
+)
+def test_what_looks_like_market_data_and_is_not_taken_is_named(name):
+    found = recognise(ROOT / name, ROOT)
+    assert isinstance(found, Unusable)
+    assert "must be" in found.what
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_file_of_another_name_with_the_columns_of_a_kind_is_named(tmp_path, kind):
+    path = tmp_path / "export.csv"
+    path.write_text(f"{KINDS[kind].header}\n{KINDS[kind].row(0)}\n")
+    assert isinstance(recognise(path, tmp_path), Unusable)
+    path.write_text("time,profit,price\n1,2,3\n")
+    assert recognise(path, tmp_path) is None
 
 
 @pytest.mark.parametrize(
