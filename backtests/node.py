@@ -12,19 +12,16 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import msgspec
 from nautilus_trader.backtest.node import BacktestNode
-from nautilus_trader.config import BacktestRunConfig
+
+from liq_nautilus.nautilus import read_run_config
 
 CONFIG = Path(__file__).with_suffix(".json")
 
 
 def main(path: Path = CONFIG) -> None:
     """Run the configuration and print Nautilus's own account report."""
-    config = BacktestRunConfig.parse(path.read_bytes())
-    # From JSON the class is a name, and then Nautilus ignores the bar types.
-    data = [msgspec.structs.replace(one, data_cls=one.data_type) for one in config.data]
-    config = msgspec.structs.replace(config, data=data)
+    config = read_run_config(path)
     node = BacktestNode([config])
     (result,) = node.run()
     engine = node.get_engine(config.id)

@@ -50,7 +50,7 @@ def levels(
     """Print the liquidation levels by price and side."""
     from liq_nautilus.data.map_parameters import read_parameters
     from liq_nautilus.nautilus.catalog.inventory import only_symbol
-    from liq_nautilus.queries.map_at import levels_at
+    from liq_nautilus.queries.map_at import levels as levels_at
 
     at_ns = time_ns(at, "--at")
     parameters = None if params is None else read_parameters(params)

@@ -27,6 +27,11 @@ from liq_nautilus.data.map_parameters import read_parameters
 from liq_nautilus.errors import SettingError
 from liq_nautilus.json_files import read_json
 from liq_nautilus.nautilus.instruments import binance_symbol
+from liq_nautilus.nautilus.internals import PUBLISHING
+from liq_nautilus.nautilus.internals import check_internals
+from liq_nautilus.nautilus.internals import instrument_topic
+from liq_nautilus.nautilus.internals import subscribe_instrument_data
+from liq_nautilus.nautilus.missing_inputs import MissingInputs
 from liq_nautilus.nautilus.publisher import PublishedStore
 from liq_nautilus.nautilus.snapshots import bytes_to_state
 from liq_nautilus.nautilus.snapshots import state_to_bytes
@@ -37,7 +42,6 @@ from liq_nautilus.nautilus.types import LiquidationSignal
 from liq_nautilus.nautilus.types import LiquidationVolume
 from liq_nautilus.nautilus.types import MarkPriceBar
 from liq_nautilus.nautilus.types import OpenInterest
-from liq_nautilus.nautilus.types import data_type
 from liq_nautilus.times import MILLISECOND_NS
 from liq_nautilus.times import SECOND_NS
 from liq_nautilus.times import opened_at
@@ -58,6 +62,9 @@ if TYPE_CHECKING:
 _STALE_TIMER: Final = "stale-check"
 _ALERT: Final = "known"
 _STATE: Final = "tracker"
+# What no map can do without, as it is told.
+_BARS: Final = "bars"
+_OPEN_INTEREST: Final = "OpenInterest"
 
 
 class LiquidationActor(Actor):
@@ -66,8 +73,11 @@ class LiquidationActor(Actor):
 
     Each handler turns a datum into an event of `liq_nautilus.core.feed`. An event is applied once
     all data of its moment has come, in the feed's order, whatever the order of arrival. Open
-    interest waits for its publication delay. A signal is also published when it changes between
-    updates: at realised liquidations no, but at inputs gone stale.
+    interest waits for its publication delay. Between updates a signal is published too when inputs
+    have gone stale and change it; realised liquidations alone change it at the next update.
+
+    What is published reaches ``subscribe_data(DataType(LiquidationLevels), instrument_id=...)``,
+    and likewise for clusters and signals.
 
     Parameters
     ----------
@@ -82,6 +92,7 @@ class LiquidationActor(Actor):
     """
 
     def __init__(self, config: LiquidationActorConfig) -> None:
+        check_internals(PUBLISHING)
         super().__init__(config)
         self._settings = config
         tracker = LiquidationTracker(parameters_from(config), brackets=_brackets(config))
@@ -92,6 +103,8 @@ class LiquidationActor(Actor):
         self._delay_ns = round(config.open_interest_delay_secs * SECOND_NS)
         self._store = PublishedStore(config.store_path) if config.store_path else None
         self._trades: list[tuple[float, float, int, int]] = []
+        self._interval_ns = round(config.bar_type.spec.timedelta.total_seconds()) * SECOND_NS
+        self._missing = MissingInputs((_BARS, _OPEN_INTEREST), self._interval_ns)
         # When something pending becomes known, earliest first.
         self._moments: list[int] = []
         self._mark_ts: int | None = None
@@ -113,10 +126,10 @@ class LiquidationActor(Actor):
         """Subscribe to what the map is made of."""
         config = self._settings
         instrument_id = config.instrument_id
-        self._interval_ns = round(config.bar_type.spec.timedelta.total_seconds()) * SECOND_NS
-        self._levels_type = data_type(LiquidationLevels, instrument_id)
-        self._clusters_type = data_type(LiquidationClusters, instrument_id)
-        self._signal_type = data_type(LiquidationSignal, instrument_id)
+        self._topics = {
+            data_cls: instrument_topic(data_cls, instrument_id)
+            for data_cls in (LiquidationLevels, LiquidationClusters, LiquidationSignal)
+        }
         self.subscribe_bars(config.bar_type)
         self.subscribe_funding_rates(instrument_id, client_id=config.client_id)
         if config.use_trades:
@@ -130,11 +143,7 @@ class LiquidationActor(Actor):
             LiquidationOrder: config.liquidations == "orders",
         }
         for data_cls in (data_cls for data_cls, is_wanted in wanted.items() if is_wanted):
-            self.subscribe_data(
-                data_type(data_cls, instrument_id),
-                client_id=config.client_id,
-                instrument_id=instrument_id,
-            )
+            subscribe_instrument_data(self, data_cls, instrument_id, config.client_id)
         self.clock.set_timer(
             _STALE_TIMER, pd.Timedelta(seconds=config.stale_check_secs), callback=self._on_timer
         )
@@ -164,6 +173,7 @@ class LiquidationActor(Actor):
 
     def on_bar(self, bar: Bar) -> None:
         """Take a bar of last prices."""
+        self._missing.note(_BARS)
         self._push(
             bar_event(
                 bar.open.as_double(),
@@ -213,6 +223,7 @@ class LiquidationActor(Actor):
             )
 
     def _take_open_interest(self, data: OpenInterest) -> None:
+        self._missing.note(_OPEN_INTEREST)
         event = open_interest_event(
             data.open_interest, data.open_interest_notional, data.ts_event, self._delay_ns
         )
@@ -291,6 +302,7 @@ class LiquidationActor(Actor):
 
     def _on_timer(self, event: TimeEvent) -> None:
         ts = event.ts_event
+        self._tell_missing(self._missing.look(ts))
         if ts - self._last_update_ns < self._settings.stale_check_secs * SECOND_NS:
             return
         before = self.tracker.signal().action
@@ -298,6 +310,19 @@ class LiquidationActor(Actor):
         self._release(ts)
         if self._feed.tracker.signal().action != before:
             self._publish_signal(ts)
+
+    def _tell_missing(self, names: tuple[str, ...]) -> None:
+        for name in names:
+            self.log.error(
+                f"{self.id} must receive {name} of {self._settings.instrument_id}, none came: the "
+                "signal stays WAIT; add it to the run's data (a BacktestDataConfig of custom data "
+                "needs `client_id`, and its `metadata` either none or the instrument_id)"
+            )
+
+    @property
+    def missing_inputs(self) -> tuple[str, ...]:
+        """Which inputs that a map needs had not come when the run was two hours (or bars) old."""
+        return self._missing.found
 
     def _publish_map(self, ts: int) -> None:
         config = self._settings
@@ -312,13 +337,10 @@ class LiquidationActor(Actor):
         for record in tracker.levels_of(self._models, price_range=config.publish_range):
             self.n_levels += 1
             if config.publish:
-                levels = LiquidationLevels.from_record(record, instrument_id, ts)
-                self._publish(self._levels_type, levels)
+                self._publish(LiquidationLevels.from_record(record, instrument_id, ts))
         if config.publish and config.publish_clusters:
             clusters = tracker.clusters()
-            self._publish(
-                self._clusters_type, LiquidationClusters.from_record(clusters, instrument_id, ts)
-            )
+            self._publish(LiquidationClusters.from_record(clusters, instrument_id, ts))
         self._publish_signal(ts)
 
     def _publish_signal(self, ts: int) -> None:
@@ -328,12 +350,12 @@ class LiquidationActor(Actor):
         self.n_signals += 1
         if config.publish:
             record = self._feed.tracker.signal()
-            signal = LiquidationSignal.from_record(record, config.instrument_id, ts)
-            self._publish(self._signal_type, signal)
+            self._publish(LiquidationSignal.from_record(record, config.instrument_id, ts))
 
-    def _publish(self, topic: object, datum: CustomRecord) -> None:
-        self.publish_data(topic, datum)
-        if self._store is not None and (self._keeps_levels or topic is not self._levels_type):
+    def _publish(self, datum: CustomRecord) -> None:
+        self.msgbus.publish(topic=self._topics[type(datum)], msg=datum)
+        is_kept = self._keeps_levels or not isinstance(datum, LiquidationLevels)
+        if self._store is not None and is_kept:
             self._store.add(datum)
 
 

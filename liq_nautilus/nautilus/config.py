@@ -6,11 +6,13 @@ from typing import Any
 from typing import Final
 from typing import Literal
 
+import msgspec
 from nautilus_trader.backtest.config import SimulationModuleConfig
 from nautilus_trader.common.config import ActorConfig
 from nautilus_trader.config import StrategyConfig
 from nautilus_trader.model.data import BarType
 from nautilus_trader.model.identifiers import ClientId
+from nautilus_trader.model.identifiers import ComponentId
 from nautilus_trader.model.identifiers import InstrumentId
 
 from liq_nautilus.errors import SettingError
@@ -25,6 +27,9 @@ OPEN_INTEREST_DELAY_SECS: Final = 60.0
 class LiquidationActorConfig(ActorConfig, frozen=True, kw_only=True):
     """
     The settings of a `LiquidationActor`.
+
+    Without a `component_id` the actor is named after its instrument, so that a node can hold one
+    for each of several perpetuals.
 
     Parameters
     ----------
@@ -96,6 +101,9 @@ class LiquidationActorConfig(ActorConfig, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Check ranges, also where `parse` was not used."""
         _require_instrument(self)
+        if self.component_id is None:
+            name = ComponentId(f"LiquidationActor-{self.instrument_id}")
+            msgspec.structs.force_setattr(self, "component_id", name)
         _require("open_interest_delay_secs", self.open_interest_delay_secs, at_least=0.0)
         _require("stale_check_secs", self.stale_check_secs, above=0.0)
         _require("store_interval_secs", self.store_interval_secs, at_least=0.0)

@@ -9,8 +9,8 @@ from typing import Final
 from liq_nautilus.core.records import AVOID
 from liq_nautilus.core.records import REVERSAL_OPPORTUNITY
 from liq_nautilus.core.records import WAIT
+from liq_nautilus.nautilus.internals import instrument_topic
 from liq_nautilus.nautilus.types import LiquidationSignal
-from liq_nautilus.nautilus.types import data_type
 from liq_nautilus.times import SECOND_NS
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class SignalConsumer:
     ) -> None:
         self._clock = component.clock
         self._msgbus = component.msgbus
-        self._topic = f"data.{data_type(LiquidationSignal, instrument_id).topic}"
+        self._topic = instrument_topic(LiquidationSignal, instrument_id)
         self._max_age_ns = round(max_age_secs * SECOND_NS)
         self._avoid_distance = avoid_distance
         self._on_signal = on_signal

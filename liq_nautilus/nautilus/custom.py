@@ -44,9 +44,9 @@ _TIME_FIELDS: Final = ("ts_event", "ts_init")
 
 def data_type(data_cls: type, instrument_id: InstrumentId) -> DataType:
     """
-    Return the topic under which one instrument's custom data is published and subscribed.
+    Return the type of one instrument's custom data, as `CustomData` that is fed to an engine.
 
-    Both sides must use it: a bare `DataType(cls)` reaches no subscriber of one instrument.
+    To subscribe, use ``subscribe_data(DataType(data_cls), instrument_id=instrument_id)``.
     """
     return DataType(data_cls, metadata={"instrument_id": str(instrument_id)})
 

@@ -91,7 +91,7 @@ def _newest(catalog: Path, symbol: str) -> int:
     return max(moments)
 
 
-def levels_at(
+def levels(
     catalog: Path,
     symbol: str | None = None,
     model: str = "ensemble",

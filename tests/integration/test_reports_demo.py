@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from liq_nautilus import levels
 from liq_nautilus.cli.levels import levels_document
 from liq_nautilus.cli.main import app
 from liq_nautilus.core.records import Levels
@@ -16,7 +17,6 @@ from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError
 from liq_nautilus.nautilus.ingest.ingest import ingest
-from liq_nautilus.queries.map_at import levels_at
 from liq_nautilus.queries.map_at import tracker_at
 
 NOON_NS = pd.Timestamp("2026-01-01T12:00:00").value
@@ -81,29 +81,29 @@ def test_replay_ends_where_the_actor_ended(demo_folder, catalog):
 
 @pytest.mark.parametrize("model", LiquidationTracker.model_names)
 def test_levels_lie_on_their_side_of_the_price(catalog, model):
-    levels = levels_at(catalog, model=model)
-    assert levels.model == model
-    assert levels.price.size > 20
-    assert np.all((levels.price < levels.reference_price) == (levels.side > 0))
+    found = levels(catalog, model=model)
+    assert found.model == model
+    assert found.price.size > 20
+    assert np.all((found.price < found.reference_price) == (found.side > 0))
 
 
 def test_levels_know_nothing_of_what_comes_after(demo_folder, catalog, tmp_path):
     ingest(demo_folder / "files", tmp_path / "cut", end_ns=NOON_NS)
-    known = levels_at(tmp_path / "cut", at_ns=NOON_NS - 1)
-    whole = levels_at(catalog, at_ns=NOON_NS - 1)
+    known = levels(tmp_path / "cut", at_ns=NOON_NS - 1)
+    whole = levels(catalog, at_ns=NOON_NS - 1)
     assert np.array_equal(known.price, whole.price)
     assert np.array_equal(known.notional, whole.notional)
 
 
 def test_levels_of_one_leverage_are_a_part_of_all(catalog):
-    some = levels_at(catalog, leverage=50.0)
+    some = levels(catalog, leverage=50.0)
     assert set(some.leverage) == {50.0}
-    assert some.notional.sum() < levels_at(catalog).notional.sum()
+    assert some.notional.sum() < levels(catalog).notional.sum()
 
 
 def test_levels_long_after_the_data_are_not_valid(catalog):
-    levels = levels_at(catalog, at_ns=NOON_NS + 10 * 86_400 * 10**9)
-    assert not levels.is_valid
+    found = levels(catalog, at_ns=NOON_NS + 10 * 86_400 * 10**9)
+    assert not found.is_valid
 
 
 def test_levels_command_prints_what_the_contract_says(catalog):
@@ -151,7 +151,7 @@ def test_levels_command_takes_parameters_from_a_file(catalog, tmp_path):
 
 
 def test_no_levels_are_not_valid(catalog):
-    some = levels_at(catalog, model="py_liquidation_map", leverage=33.0)
+    some = levels(catalog, model="py_liquidation_map", leverage=33.0)
     assert some.price.size == 0
     document = levels_document(some, "BTCUSDT")
     assert (document["is_valid"], document["confidence"]) == (False, 0.0)

@@ -9,6 +9,7 @@ from nautilus_trader.common.actor import Actor
 from nautilus_trader.config import ActorConfig
 from nautilus_trader.model.currencies import USDT
 from nautilus_trader.model.data import BarType
+from nautilus_trader.model.data import DataType
 from support.trading_engine import DAY
 from support.trading_engine import HOUR
 from support.trading_engine import MINUTE
@@ -33,7 +34,6 @@ from liq_nautilus.nautilus.types import LiquidationLevels
 from liq_nautilus.nautilus.types import LiquidationSignal
 from liq_nautilus.nautilus.types import LiquidationVolume
 from liq_nautilus.nautilus.types import OpenInterest
-from liq_nautilus.nautilus.types import data_type
 
 BTC = instrument_id("BTCUSDT")
 NAN = float("nan")
@@ -84,14 +84,18 @@ class Recorder(Actor):
         self.levels: list[LiquidationLevels] = []
         self.clusters: list[LiquidationClusters] = []
         self.signals: list[LiquidationSignal] = []
+        self._kept: dict[type, list[Any]] = {
+            LiquidationLevels: self.levels,
+            LiquidationClusters: self.clusters,
+            LiquidationSignal: self.signals,
+        }
 
     def on_start(self) -> None:
-        for data_cls, kept in (
-            (LiquidationLevels, self.levels),
-            (LiquidationClusters, self.clusters),
-            (LiquidationSignal, self.signals),
-        ):
-            self.msgbus.subscribe(f"data.{data_type(data_cls, BTC).topic}", kept.append)
+        for data_cls in self._kept:
+            self.subscribe_data(DataType(data_cls), instrument_id=BTC)
+
+    def on_data(self, data: Any) -> None:
+        self._kept[type(data)].append(data)
 
 
 def run_actor(

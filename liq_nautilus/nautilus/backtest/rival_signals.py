@@ -11,8 +11,8 @@ from nautilus_trader.common.actor import Actor
 
 from liq_nautilus.core.records import CLEAR
 from liq_nautilus.core.records import REVERSAL_OPPORTUNITY
+from liq_nautilus.nautilus.internals import instrument_topic
 from liq_nautilus.nautilus.types import LiquidationSignal
-from liq_nautilus.nautilus.types import data_type
 from liq_nautilus.times import HOUR_NS
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class LiquidationReplay(Actor):
 
     def on_start(self) -> None:
         """Wait for the first signal."""
-        self._topic = data_type(LiquidationSignal, self._settings.instrument_id)
+        self._topic = instrument_topic(LiquidationSignal, self._settings.instrument_id)
         self._wait()
 
     def _wait(self) -> None:
@@ -51,20 +51,18 @@ class LiquidationReplay(Actor):
     def _on_time(self, event: TimeEvent) -> None:
         row = self._rows.iloc[self._next]
         self._next += 1
-        self.publish_data(
-            self._topic,
-            LiquidationSignal(
-                instrument_id=self._settings.instrument_id,
-                action=row["action"],
-                reason="Replayed",
-                confidence=1.0,
-                position_side=int(row["position_side"]),
-                cluster_price=float(row["cluster_price"]),
-                cluster_notional=float(row["cluster_notional"]),
-                ts_event=int(row["ts"]),
-                ts_init=event.ts_event,
-            ),
+        signal = LiquidationSignal(
+            instrument_id=self._settings.instrument_id,
+            action=row["action"],
+            reason="Replayed",
+            confidence=1.0,
+            position_side=int(row["position_side"]),
+            cluster_price=float(row["cluster_price"]),
+            cluster_notional=float(row["cluster_notional"]),
+            ts_event=int(row["ts"]),
+            ts_init=event.ts_event,
         )
+        self.msgbus.publish(topic=self._topic, msg=signal)
         self._wait()
 
 

@@ -276,8 +276,8 @@ def _venue(scope: Scope) -> BacktestVenueConfig:
         default_leverage=options.leverage,
         modules=[
             ImportableActorConfig(
-                actor_path="liq_nautilus.nautilus.backtest.settlement:Settlement",
-                config_path="liq_nautilus.nautilus.config:SettlementConfig",
+                actor_path="liq_nautilus.nautilus:Settlement",
+                config_path="liq_nautilus.nautilus:SettlementConfig",
                 config=dict(options.settlement),
             )
         ],
@@ -330,8 +330,8 @@ def _actor(scope: Scope, symbol: str, store_path: str) -> ImportableActorConfig:
     config |= options.actor
     _parse(LiquidationActorConfig, config, "actor")
     return ImportableActorConfig(
-        actor_path="liq_nautilus.nautilus.actor:LiquidationActor",
-        config_path="liq_nautilus.nautilus.config:LiquidationActorConfig",
+        actor_path="liq_nautilus.nautilus:LiquidationActor",
+        config_path="liq_nautilus.nautilus:LiquidationActorConfig",
         config=config,
     )
 
@@ -365,8 +365,8 @@ def _strategy(
     }
     _parse(LiquidationStrategyConfig, config, "strategy")
     return ImportableStrategyConfig(
-        strategy_path="liq_nautilus.nautilus.strategy:LiquidationStrategy",
-        config_path="liq_nautilus.nautilus.config:LiquidationStrategyConfig",
+        strategy_path="liq_nautilus.nautilus:LiquidationStrategy",
+        config_path="liq_nautilus.nautilus:LiquidationStrategyConfig",
         config=config,
     )
 

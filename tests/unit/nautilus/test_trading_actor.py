@@ -6,9 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from nautilus_trader.common.actor import Actor
+from nautilus_trader.config import ActorConfig
+from nautilus_trader.model.data import Bar
+from nautilus_trader.model.data import BarType
+from nautilus_trader.model.data import CustomData
+from nautilus_trader.model.data import DataType
 from nautilus_trader.model.data import MarkPriceUpdate
 from nautilus_trader.model.data import TradeTick
 from nautilus_trader.model.enums import AggressorSide
+from nautilus_trader.model.identifiers import ClientId
 from nautilus_trader.model.identifiers import TradeId
 from nautilus_trader.model.objects import Price
 from nautilus_trader.model.objects import Quantity
@@ -16,13 +23,16 @@ from support.trading_engine import HOUR
 from support.trading_engine import MINUTE
 from support.trading_engine import SECOND
 from support.trading_engine import START
+from support.trading_engine import add_data
 from support.trading_engine import custom
+from support.trading_engine import make_engine
 from support.trading_market import BTC
 from support.trading_market import bar_type_of
 from support.trading_market import open_interest
 from support.trading_market import random_market
 from support.trading_market import run_actor
 
+from liq_nautilus.core.records import WAIT
 from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.errors import SettingError
 from liq_nautilus.nautilus.actor import LiquidationActor
@@ -31,7 +41,11 @@ from liq_nautilus.nautilus.backtest.results import read_levels
 from liq_nautilus.nautilus.backtest.results import read_signals
 from liq_nautilus.nautilus.config import OPEN_INTEREST_DELAY_SECS
 from liq_nautilus.nautilus.config import LiquidationActorConfig
+from liq_nautilus.nautilus.instruments import instrument_id
+from liq_nautilus.nautilus.types import LiquidationClusters
+from liq_nautilus.nautilus.types import LiquidationLevels
 from liq_nautilus.nautilus.types import LiquidationOrder
+from liq_nautilus.nautilus.types import LiquidationSignal
 from liq_nautilus.nautilus.types import MarkPriceBar
 
 if TYPE_CHECKING:
@@ -292,3 +306,63 @@ def test_a_restarted_actor_goes_on_where_it_stopped():
     different = make(parameters={"turnover_rate": 0.9})
     different.on_load(saved)
     assert different.tracker.ts == 0
+
+
+def test_actors_of_two_symbols_need_no_names_of_their_own():
+    eth = instrument_id("ETHUSDT")
+    engine = make_engine(("BTCUSDT", "ETHUSDT"))
+    bar_type = BarType.from_str(f"{eth}-5-MINUTE-LAST-EXTERNAL")
+    engine.add_actor(make())
+    engine.add_actor(LiquidationActor(LiquidationActorConfig(instrument_id=eth, bar_type=bar_type)))
+    names = [str(actor.id) for actor in engine.trader.actors()]
+    assert names == [f"LiquidationActor-{BTC}", f"LiquidationActor-{eth}"]
+    named = LiquidationActorConfig(instrument_id=eth, bar_type=bar_type, component_id="MINE")
+    assert str(LiquidationActor(named).id) == "MINE"
+
+
+@pytest.mark.parametrize(("kind", "missing"), [(Bar, "bars"), (CustomData, "OpenInterest")])
+def test_inputs_that_never_come_are_told_within_hours(kind, missing):
+    data = [x for x in random_market(0.25) if not isinstance(x, kind)]
+    actor, recorder = run_actor(data)
+    assert actor.missing_inputs == (missing,)
+    assert {signal.action for signal in recorder.signals} <= {WAIT}
+
+
+def test_nothing_is_missing_where_all_came():
+    actor, _ = run_actor(random_market(0.25))
+    assert actor.missing_inputs == ()
+
+
+class Subscriber(Actor):
+    """Subscribe as users of Nautilus do, in one of its ways."""
+
+    def __init__(self, way: str) -> None:
+        super().__init__(ActorConfig(component_id=way))
+        self.way = way
+        self.heard: list[object] = []
+
+    def on_start(self) -> None:
+        instrument_id = BTC if self.way == "instrument" else None
+        for data_cls in (LiquidationLevels, LiquidationClusters, LiquidationSignal):
+            self.subscribe_data(
+                DataType(data_cls), client_id=ClientId("ANY"), instrument_id=instrument_id
+            )
+
+    def on_data(self, data: object) -> None:
+        self.heard.append(data)
+
+
+def test_every_usual_subscription_receives_what_is_published_once():
+    engine = make_engine()
+    add_data(engine, random_market(0.25))
+    actor = make()
+    subscribers = [Subscriber("instrument"), Subscriber("bare")]
+    for one in (*subscribers, actor):
+        engine.add_actor(one)
+    engine.run()
+    assert actor.n_levels == 4 * actor.n_updates > 0
+    for subscriber in subscribers:
+        kinds = [type(datum) for datum in subscriber.heard]
+        assert kinds.count(LiquidationLevels) == actor.n_levels
+        assert kinds.count(LiquidationClusters) == actor.n_updates
+        assert kinds.count(LiquidationSignal) == actor.n_signals

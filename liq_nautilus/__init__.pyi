@@ -1,0 +1,15 @@
+from .core.brackets import BracketTable as BracketTable
+from .core.models.base import AbstractLiquidationModel as AbstractLiquidationModel
+from .core.models.binance_standard import BinanceStandard as BinanceStandard
+from .core.models.ensemble import Ensemble as Ensemble
+from .core.models.funding_adjusted import FundingAdjusted as FundingAdjusted
+from .core.models.liquidation_map import LiquidationMap as LiquidationMap
+from .core.parameters import TrackerParameters as TrackerParameters
+from .core.tracker import LiquidationTracker as LiquidationTracker
+from .queries.map_at import levels as levels
+from .reports.figures import HeatmapGrid as HeatmapGrid
+from .reports.figures import comparison_figure as comparison_figure
+from .reports.figures import equity_figure as equity_figure
+from .reports.figures import heatmap_figure as heatmap_figure
+from .reports.figures import heatmap_grid as heatmap_grid
+from .reports.figures import liquidation_map_figure as liquidation_map_figure
