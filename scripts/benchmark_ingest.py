@@ -75,11 +75,12 @@ def write_klines(path: Path, n_rows: int, *, has_takers: bool) -> None:
 def documented(path: Path, catalog: Path) -> None:
     """Ingest as Nautilus's documentation shows: pandas, wrangler, write_data."""
     import pandas as pd
+    from nautilus_trader.model.data import BarType
     from nautilus_trader.persistence.catalog import ParquetDataCatalog
     from nautilus_trader.persistence.wranglers import BarDataWrangler
     from nautilus_trader.persistence.wranglers import TradeTickDataWrangler
 
-    from liq_nautilus.nautilus.catalog.kinds import bar_type
+    from liq_nautilus.nautilus.catalog.layout import bar_type_of
     from liq_nautilus.nautilus.instruments import built_in_instrument
 
     instrument = built_in_instrument("BTCUSDT")
@@ -97,7 +98,8 @@ def documented(path: Path, catalog: Path) -> None:
         # pandas 3 hands out read-only columns, which the wrangler does not take.
         for name in frame.columns:
             frame[name] = np.array(frame[name], copy=True)
-        data = BarDataWrangler(bar_type("BTCUSDT", "1m"), instrument).process(frame)
+        bar_type = BarType.from_str(bar_type_of("BTCUSDT", "1m"))
+        data = BarDataWrangler(bar_type, instrument).process(frame)
     store = ParquetDataCatalog(catalog)
     store.write_data([instrument])
     store.write_data(data)

@@ -49,13 +49,15 @@ def levels(
 ) -> None:
     """Print the liquidation levels by price and side."""
     from liq_nautilus.data.map_parameters import read_parameters
+    from liq_nautilus.nautilus.catalog.inventory import Catalog
     from liq_nautilus.nautilus.catalog.inventory import only_symbol
-    from liq_nautilus.queries.map_at import levels as levels_at
+    from liq_nautilus.queries.map_at import levels_in
 
     at_ns = time_ns(at, "--at")
     parameters = None if params is None else read_parameters(params)
-    chosen = only_symbol(catalog, symbol)
-    found = levels_at(catalog, chosen, model, leverage=leverage, at_ns=at_ns, parameters=parameters)
+    held = Catalog(catalog)
+    chosen = only_symbol(held, symbol)
+    found = levels_in(held, chosen, model, leverage=leverage, at_ns=at_ns, parameters=parameters)
     document = levels_document(found, chosen)
     if as_json:
         print_json(document)

@@ -53,21 +53,21 @@ def quality(
     catalog holds none of them. A score is the share of rows that are there and without fault; a bar
     of zero volume is a quarter of a fault.
     """
+    from liq_nautilus.nautilus.catalog.inventory import Catalog
     from liq_nautilus.nautilus.catalog.quality import QUALITY_WEIGHTS
-    from liq_nautilus.nautilus.catalog.quality import assess_catalog
-    from liq_nautilus.nautilus.catalog.quality import data_quality_score
-    from liq_nautilus.nautilus.catalog.quality import quality_parts
+    from liq_nautilus.nautilus.catalog.quality import CatalogQuality
 
-    reports = assess_catalog(catalog, symbols=symbol, kinds=kind)
+    judge = CatalogQuality(Catalog(catalog))
+    reports = judge.reports(symbols=symbol, kinds=kind)
     names = sorted({report.series.symbol for report in reports})
-    scores = {name: data_quality_score(catalog, name) for name in names}
+    scores = {name: judge.score(name) for name in names}
     if as_json:
         print_json({"scores": scores, "series": [_document(report) for report in reports]})
         return
     for report in reports:
         _print_report(report)
     for name, score in scores.items():
-        parts = quality_parts(catalog, name)
+        parts = judge.parts(name)
         terms = " + ".join(
             f"{QUALITY_WEIGHTS[part]} x {parts[part]:.3f} ({part})" for part in parts
         )

@@ -41,13 +41,14 @@ def chosen_windows(
     In refresh mode those whose bars are as long as the label intervals are left out: there the map
     cannot be refreshed, and a regression learnt on finer bars would not know them.
     """
+    from liq_nautilus.nautilus.catalog.inventory import Catalog
     from liq_nautilus.nautilus.catalog.inventory import only_symbol
     from liq_nautilus.studies.inputs.loading import Request
     from liq_nautilus.studies.inputs.loading import load_windows
     from liq_nautilus.studies.inputs.windows import has_finer_bars
     from liq_nautilus.times import iso
 
-    name = only_symbol(catalog, symbol)
+    name = only_symbol(Catalog(catalog), symbol)
     windows = [
         window
         for start_ns, end_ns in spans

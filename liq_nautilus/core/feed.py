@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from bisect import bisect_right
 from operator import itemgetter
@@ -9,12 +10,17 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import NamedTuple
 
+import numpy as np
+
+from liq_nautilus.times import MINUTE_NS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Iterator
 
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.records import SideArray
+    from liq_nautilus.core.science.paths import TimeArray
     from liq_nautilus.core.tracker import LiquidationTracker
 
 # At equal times: the path first, then what it did to positions, then the counts.
@@ -29,6 +35,13 @@ _RANKS = {
 }
 
 
+# Large trades are told by the minute: few events, and none that is known too early.
+TRADE_BATCH_NS = MINUTE_NS
+# Binance states no publication time for open interest snapshots, neither of `metrics` files nor of
+# https://developers.binance.com/docs/derivatives/usds-margined-futures/market-data/rest-api/Open-Interest-Statistics
+# Live, a snapshot is had by polling /fapi/v1/openInterest, which has no stream: a poll a minute is
+# usual. One minute is therefore an assumption on the safe side, not a measured delay.
+OPEN_INTEREST_DELAY_SECS = 60.0
 # Marks and bars: what comes before trades.
 _LAST_BAR_RANK = 1
 
@@ -115,6 +128,54 @@ def trades_event(
     payload = (prices, quantities, taker_sides, ts)
     key = (prices.tobytes(), quantities.tobytes(), taker_sides.tobytes())
     return _event("trades", ts, payload, key)
+
+
+def trade_batches(
+    prices: FloatArray,
+    quantities: FloatArray,
+    taker_sides: SideArray,
+    ts: TimeArray,
+    large_notional: float,
+) -> Iterator[Event]:
+    """
+    Yield the large trades of each minute as one event, known when the minute is over.
+
+    Where a batch ends follows from the clock alone, so that the same trades make the same events
+    whatever else comes between them, and whether they come one by one or all at once.
+
+    Parameters
+    ----------
+    prices, quantities : ndarray of shape (n,)
+        Quote per base unit; base units.
+    taker_sides : ndarray of shape (n,)
+        +1 the taker bought, -1 sold.
+    ts : ndarray of shape (n,)
+        UTC ns, rising.
+    large_notional : float
+        Smaller trades are left out: they open no level of any model (quote).
+
+    """
+    large = np.flatnonzero(prices * quantities >= large_notional)
+    minutes = ts[large] // TRADE_BATCH_NS
+    starts = np.flatnonzero(np.diff(minutes, prepend=-1))
+    for first, last in itertools.pairwise([*starts.tolist(), large.size]):
+        rows = large[first:last]
+        payload = (prices[rows], quantities[rows], taker_sides[rows], int(ts[rows[-1]]))
+        key = tuple(values.tobytes() for values in payload[:3])
+        yield _event("trades", batch_known_at(int(minutes[first]) * TRADE_BATCH_NS), payload, key)
+
+
+def batch_known_at(ts: int) -> int:
+    """
+    Return when the batch is complete to which a trade of a moment belongs (UTC ns).
+
+    Examples
+    --------
+    >>> batch_known_at(61_000_000_000)
+    119999999999
+
+    """
+    return (ts // TRADE_BATCH_NS + 1) * TRADE_BATCH_NS - 1
 
 
 def open_interest_event(contracts: float, notional: float, ts: int, delay_ns: int = 0) -> Event:

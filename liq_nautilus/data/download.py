@@ -19,6 +19,7 @@ from typing import Protocol
 import httpx
 
 from liq_nautilus.data.kinds import KINDS
+from liq_nautilus.data.kinds import Dump
 from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError
 from liq_nautilus.times import INTERVALS
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 
 BASE_URL: Final = "https://data.binance.vision/data"
 RETRY_SECONDS: Final = (1.0, 2.0, 4.0)
-_DAILY_ONLY: Final = ("metrics", "bookDepth", "liquidationSnapshot")
-_MONTHLY_ONLY: Final = ("fundingRate",)
-_NOT_IN_DUMP: Final = ("liquidations",)
 _NOT_FOUND: Final = 404
 _RANGE_REFUSED: Final = 416
 _PARTIAL: Final = 206
@@ -302,7 +300,7 @@ def _sha256(path: Path) -> str:
 
 
 def _check_kind(name: str, interval: str) -> None:
-    known = [kind for kind in KINDS if kind not in _NOT_IN_DUMP]
+    known = [kind.name for kind in KINDS.values() if kind.dump is not Dump.NOWHERE]
     if name not in known:
         msg = f"--kind must be one of {', '.join(known)}, was {name}"
         raise SettingError(msg)
@@ -334,7 +332,8 @@ def _periods(kind: str, days: list[datetime]) -> list[tuple[str, str]]:
     periods = []
     for month, members in months.items():
         is_whole = members[0].day == 1 and (members[-1] + timedelta(days=1)).day == 1
-        if kind in _MONTHLY_ONLY or (is_whole and kind not in _DAILY_ONLY):
+        dump = KINDS[kind].dump
+        if dump is Dump.MONTHS or (is_whole and dump is not Dump.DAYS):
             periods.append(("monthly", month))
         else:
             periods += [("daily", f"{day:%Y-%m-%d}") for day in members]
@@ -344,7 +343,7 @@ def _periods(kind: str, days: list[datetime]) -> list[tuple[str, str]]:
 def _days_instead(file: DumpFile) -> list[DumpFile]:
     # The daily files of a monthly one; none for kinds that have no daily files.
     parts = file.address.split("/")
-    if parts[2] != "monthly" or parts[3] in _MONTHLY_ONLY:
+    if parts[2] != "monthly" or KINDS[parts[3]].dump is Dump.MONTHS:
         return []
     month = datetime.strptime(file.name[-11:-4], "%Y-%m").replace(tzinfo=UTC)
     days = [month + timedelta(days=i) for i in range(31)]

@@ -16,11 +16,12 @@ from liq_nautilus.core.brackets import brackets_of
 from liq_nautilus.core.feed import Event
 from liq_nautilus.core.feed import Feed
 from liq_nautilus.core.feed import bar_event
+from liq_nautilus.core.feed import batch_known_at
 from liq_nautilus.core.feed import funding_event
 from liq_nautilus.core.feed import liquidation_event
 from liq_nautilus.core.feed import open_interest_event
 from liq_nautilus.core.feed import time_event
-from liq_nautilus.core.feed import trades_event
+from liq_nautilus.core.feed import trade_batches
 from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.data.map_parameters import checked_parameters
 from liq_nautilus.data.map_parameters import read_parameters
@@ -100,6 +101,7 @@ class LiquidationActor(Actor):
         # Everything known until then has come (UTC ns).
         self._complete_ns = -1
         self._models = _models(config)
+        self._large_notional = tracker.parameters.large_trade_notional
         self._delay_ns = round(config.open_interest_delay_secs * SECOND_NS)
         self._store = PublishedStore(config.store_path) if config.store_path else None
         self._trades: list[tuple[float, float, int, int]] = []
@@ -189,9 +191,11 @@ class LiquidationActor(Actor):
         )
 
     def on_trade_tick(self, tick: TradeTick) -> None:
-        """Keep a trade for the next batch."""
-        side = -1 if tick.aggressor_side == AggressorSide.SELLER else 1
-        self._trades.append((tick.price.as_double(), tick.size.as_double(), side, tick.ts_event))
+        """Keep a large trade for the batch of its minute."""
+        price, size = tick.price.as_double(), tick.size.as_double()
+        if price * size >= self._large_notional:
+            side = -1 if tick.aggressor_side == AggressorSide.SELLER else 1
+            self._trades.append((price, size, side, tick.ts_event))
 
     def on_mark_price(self, update: MarkPriceUpdate) -> None:
         """Take a single mark price as the bar since the one before."""
@@ -281,14 +285,17 @@ class LiquidationActor(Actor):
         return has_update
 
     def _push_trades(self, ts: int) -> None:
+        # Of minutes that are over.
         n = len(self._trades)
-        while n and self._trades[n - 1][3] > ts:
+        while n and batch_known_at(self._trades[n - 1][3]) > ts:
             n -= 1
         if not n:
             return
         batch, self._trades = self._trades[:n], self._trades[n:]
         prices, quantities, sides, times = (np.array(column) for column in zip(*batch, strict=True))
-        self._feed.push(trades_event(prices, quantities, sides.astype(np.int8), int(times[-1])))
+        columns = (prices, quantities, sides.astype(np.int8), times)
+        for event in trade_batches(*columns, self._large_notional):
+            self._feed.push(event)
 
     def _on_known(self, event: TimeEvent) -> None:
         ts = event.ts_event

@@ -15,13 +15,8 @@ from nautilus_trader.model.identifiers import ClientId
 from nautilus_trader.model.identifiers import ComponentId
 from nautilus_trader.model.identifiers import InstrumentId
 
+from liq_nautilus.core.feed import OPEN_INTEREST_DELAY_SECS
 from liq_nautilus.errors import SettingError
-
-# Binance states no publication time for open interest snapshots, neither of `metrics` files nor of
-# https://developers.binance.com/docs/derivatives/usds-margined-futures/market-data/rest-api/Open-Interest-Statistics
-# Live, a snapshot is had by polling /fapi/v1/openInterest, which has no stream: a poll a minute is
-# usual. One minute is therefore an assumption on the safe side, not a measured delay.
-OPEN_INTEREST_DELAY_SECS: Final = 60.0
 
 
 class LiquidationActorConfig(ActorConfig, frozen=True, kw_only=True):

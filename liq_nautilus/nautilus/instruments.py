@@ -16,12 +16,13 @@ from nautilus_trader.model.objects import Price
 from nautilus_trader.model.objects import Quantity
 
 from liq_nautilus.errors import SchemaError
+from liq_nautilus.nautilus.catalog.layout import identifier_of
+from liq_nautilus.nautilus.catalog.layout import symbol_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Mapping
 
-VENUE: Final = "BINANCE"
 COIN_MARGINED_SUFFIX: Final = "USD_PERP"
 
 # Fees of an account without discounts, https://www.binance.com/en/fee/futureFee
@@ -81,12 +82,14 @@ def instrument_id(symbol: str) -> InstrumentId:
     ('BTCUSDT-PERP.BINANCE', 'BTCUSD-PERP.BINANCE')
 
     """
-    return InstrumentId.from_str(f"{symbol.removesuffix('_PERP')}-PERP.{VENUE}")
+    return InstrumentId.from_str(identifier_of(symbol))
 
 
 def binance_symbol(identifier: InstrumentId | str) -> str:
     """
     Return the Binance symbol of a Nautilus id: the inverse of `instrument_id`.
+
+    Of an instrument that is no Binance perpetual it is the name.
 
     Examples
     --------
@@ -94,11 +97,8 @@ def binance_symbol(identifier: InstrumentId | str) -> str:
     ('BTCUSDT', 'BTCUSD_PERP')
 
     """
-    name = str(identifier).partition(".")[0].removesuffix("-PERP")
-    # BNBUSD is BNB against USD, not BN against BUSD: no base has fewer than three letters.
-    is_busd_quoted = name.endswith("BUSD") and len(name) >= len("BUSD") + 3
-    is_coin_margined = name.endswith("USD") and not is_busd_quoted
-    return f"{name}_PERP" if is_coin_margined else name
+    name = str(identifier)
+    return symbol_of(name) or name.partition(".")[0].removesuffix("-PERP")
 
 
 def built_in_instrument(symbol: str) -> CryptoPerpetual:

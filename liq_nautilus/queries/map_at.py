@@ -12,10 +12,12 @@ from liq_nautilus.core.feed import Feed
 from liq_nautilus.core.feed import time_event
 from liq_nautilus.core.records import Levels
 from liq_nautilus.core.tracker import LiquidationTracker
+from liq_nautilus.data.kinds.trades import TRADES
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SettingError
+from liq_nautilus.nautilus.catalog.events import event_options
 from liq_nautilus.nautilus.catalog.events import read_events
-from liq_nautilus.nautilus.catalog.inventory import inventory
+from liq_nautilus.nautilus.catalog.inventory import Catalog
 from liq_nautilus.nautilus.catalog.inventory import only_symbol
 from liq_nautilus.times import DAY_NS
 
@@ -30,7 +32,7 @@ WARM_UP_DAYS: Final = 30.0
 
 
 def tracker_at(
-    catalog: Path,
+    catalog: Catalog,
     symbol: str,
     at_ns: int | None = None,
     *,
@@ -43,7 +45,7 @@ def tracker_at(
 
     Parameters
     ----------
-    catalog : Path
+    catalog : Catalog
         The Parquet catalog.
     symbol : str
         Binance's name.
@@ -71,7 +73,8 @@ def tracker_at(
     brackets = brackets_of(symbol, end_ns, None)
     feed = Feed(LiquidationTracker(parameters, brackets=brackets))
     last_ns = 0
-    for event in read_events(catalog, symbol, start_ns, end_ns, has_trades=has_trades):
+    options, without = event_options(feed.tracker.parameters), () if has_trades else (TRADES,)
+    for event in read_events(catalog, symbol, start_ns, end_ns, options=options, without=without):
         if at_ns is not None and event.ts_known > at_ns:
             break
         feed.push(event)
@@ -83,12 +86,14 @@ def tracker_at(
     return feed.tracker
 
 
-def _newest(catalog: Path, symbol: str) -> int:
-    moments = [series.last_ns for series in inventory(catalog) if series.symbol == symbol]
-    if not moments:
-        msg = f"the catalog must hold data of {symbol}, {catalog} holds none; ingest some first"
+def _newest(catalog: Catalog, symbol: str) -> int:
+    moment = catalog.newest(symbol)
+    if moment is None:
+        msg = (
+            f"the catalog must hold data of {symbol}, {catalog.path} holds none; ingest some first"
+        )
         raise DataGapError(msg)
-    return max(moments)
+    return moment
 
 
 def levels(
@@ -131,13 +136,33 @@ def levels(
         If the model or the leverage is unknown, or the symbol must be named.
 
     """
+    found = Catalog(catalog)
+    return levels_in(
+        found,
+        only_symbol(found, symbol),
+        model,
+        leverage=leverage,
+        at_ns=at_ns,
+        parameters=parameters,
+    )
+
+
+def levels_in(
+    catalog: Catalog,
+    symbol: str,
+    model: str = "ensemble",
+    *,
+    leverage: float | None = None,
+    at_ns: int | None = None,
+    parameters: TrackerParameters | None = None,
+) -> Levels:
+    """Return the levels of `levels_at` for a symbol of a catalog that was looked at already."""
     if model not in LiquidationTracker.model_names:
         known = ", ".join(LiquidationTracker.model_names)
         msg = f"--model must be one of {known}, was {model}"
         raise SettingError(msg)
-    chosen = only_symbol(catalog, symbol)
     has_trades = model in _MADE_OF_TRADES
-    tracker = tracker_at(catalog, chosen, at_ns, parameters=parameters, has_trades=has_trades)
+    tracker = tracker_at(catalog, symbol, at_ns, parameters=parameters, has_trades=has_trades)
     if leverage is None:
         return tracker.levels(model)
     tiers = tracker.parameters.leverages

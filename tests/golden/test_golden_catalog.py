@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from nautilus_trader.model.data import Bar
+from nautilus_trader.model.data import BarType
 from nautilus_trader.model.data import IndexPriceUpdate
 from nautilus_trader.model.data import MarkPriceUpdate
 from nautilus_trader.model.data import TradeTick
@@ -21,7 +22,7 @@ from support.data_files import write_file
 
 from liq_nautilus.data import plain
 from liq_nautilus.data import source as source_files
-from liq_nautilus.nautilus.catalog.kinds import bar_type
+from liq_nautilus.nautilus.catalog.layout import bar_type_of
 from liq_nautilus.nautilus.catalog.layout import partition_file_name
 from liq_nautilus.nautilus.catalog.layout import partitions_of
 from liq_nautilus.nautilus.ingest.ingest import ingest
@@ -53,7 +54,7 @@ def bars(path: Path) -> list[Bar]:
     frame = frame_of(path, "close_time")[["open", "high", "low", "close", "volume"]].copy()
     for name in frame.columns:
         frame[name] = np.array(frame[name], copy=True)
-    return BarDataWrangler(bar_type(SYMBOL, "1m"), BTC).process(frame)
+    return BarDataWrangler(BarType.from_str(bar_type_of(SYMBOL, "1m")), BTC).process(frame)
 
 
 def trades(path: Path) -> list[TradeTick]:
@@ -159,6 +160,6 @@ def test_file_names_are_nautilus_intervals(tmp_path):
     kind = KINDS["klines"]
     ingest(write_file(tmp_path, kind, kind.lines(10)), tmp_path / "ours")
     store = ParquetDataCatalog(tmp_path / "ours")
-    ((start, end),) = store.get_intervals(Bar, str(bar_type(SYMBOL, "1m")))
+    ((start, end),) = store.get_intervals(Bar, bar_type_of(SYMBOL, "1m"))
     assert partition_file_name(660, daily=False).startswith("2025-01-01T00")
     assert (start, end) == (1_735_689_600_000_000_000, 1_738_368_000_000_000_000 - 1)

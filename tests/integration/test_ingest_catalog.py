@@ -8,6 +8,7 @@ import pytest
 from nautilus_trader.core import nautilus_pyo3
 from nautilus_trader.model.data import Bar
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
+from support.catalogs import frame_of
 from support.data_files import DAY_MS
 from support.data_files import KINDS
 from support.data_files import MINUTE_MS
@@ -20,15 +21,15 @@ from support.data_files import write_file
 
 from liq_nautilus.data import rows
 from liq_nautilus.data import source as source_files
+from liq_nautilus.data.kinds.bars import BARS
+from liq_nautilus.data.kinds.bars import TAKER_VOLUME
+from liq_nautilus.data.kinds.open_interest import OPEN_INTEREST
+from liq_nautilus.data.kinds.trades import TRADES
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError
 from liq_nautilus.nautilus.catalog.ingest_notes import read_records
 from liq_nautilus.nautilus.catalog.layout import writing_lock
-from liq_nautilus.nautilus.catalog.reading import read_bars
-from liq_nautilus.nautilus.catalog.reading import read_open_interest
-from liq_nautilus.nautilus.catalog.reading import read_taker_volume
-from liq_nautilus.nautilus.catalog.reading import read_trades
 from liq_nautilus.nautilus.ingest import ingest as ingest_module
 from liq_nautilus.nautilus.ingest import partitions
 from liq_nautilus.nautilus.ingest import series_ingestion
@@ -166,7 +167,7 @@ def test_metrics_of_the_next_midnight_are_no_gap_and_no_double(tmp_path):
     write_file(tmp_path / "source", METRICS, repeated, name="BTCUSDT-metrics-2025-01-03")
     summary = ingest(tmp_path / "source", tmp_path / "catalog")
     assert counts(summary, "metrics") == (581, 578, 0, 3, 0)
-    frame = read_open_interest(tmp_path / "catalog", "BTCUSDT")
+    frame = frame_of(tmp_path / "catalog", OPEN_INTEREST)
     assert set(frame["ts"].diff().dropna()) == {5 * MINUTE_MS * 1_000_000}
 
 
@@ -245,7 +246,7 @@ def test_rounding_noise_is_no_damage(tmp_path):
     line = line.replace("1.23e-02", "1.2e-01")
     write_file(tmp_path / "source", KLINES, [line, *KLINES.lines(3, first=1)])
     ingest(tmp_path / "source", tmp_path / "catalog")
-    first = read_bars(tmp_path / "catalog", "BTCUSDT", "1m").iloc[0]
+    first = frame_of(tmp_path / "catalog", BARS, interval="1m").iloc[0]
     assert (first["open"], first["low"], first["volume"]) == (77281.5, 0.12, 0.001)
 
 
@@ -386,7 +387,7 @@ def test_selection_takes_what_is_asked_for(tmp_path):
     )
     assert counts(only) == (1440, 1440, 0, 0, 0)
     assert list(only.kinds) == ["klines-1m"]
-    bars = read_bars(catalog, "BTCUSDT", "1m")
+    bars = frame_of(catalog, BARS, interval="1m")
     assert (bars["ts_open"].iloc[0], bars["ts_close"].iloc[-1] + 1_000_000) == (start, end)
     assert ingest(source, catalog, kinds=["klines-1m", "metrics"]).n_files_ignored == 0
     write_days(tmp_path / "all", KLINES, 1440, range(3))
@@ -400,7 +401,7 @@ def test_coin_margined_files_become_inverse_contracts(tmp_path):
     write_file(tmp_path / "cm", AGG_TRADES, lines, name="BTCUSD_PERP-aggTrades-2025-01-01")
     summary = ingest(tmp_path / "cm", tmp_path / "catalog")
     assert counts(summary, "metrics", "BTCUSD_PERP") == (5, 5, 0, 0, 0)
-    trades = read_trades(tmp_path / "catalog", "BTCUSD_PERP")
+    trades = frame_of(tmp_path / "catalog", TRADES, symbol="BTCUSD_PERP")
     assert trades["quantity"].tolist() == [1, 2, 3, 4, 5]
     (instrument,) = ParquetDataCatalog(tmp_path / "catalog").instruments()
     assert instrument.is_inverse
@@ -413,14 +414,14 @@ def test_trades_and_agg_trades_of_a_symbol_do_not_mix(tmp_path):
     summary = ingest(tmp_path / "source", tmp_path / "catalog")
     assert summary.n_files_refused == 1
     assert "would count every trade twice" in summary.issues[0].what
-    assert len(read_trades(tmp_path / "catalog", "BTCUSDT")) == 5
+    assert len(frame_of(tmp_path / "catalog", TRADES)) == 5
 
 
 def test_taker_sides_of_trades(tmp_path):
     write_file(tmp_path / "source", AGG_TRADES, AGG_TRADES.lines(6))
     ingest(tmp_path / "source", tmp_path / "catalog")
     # The buyer was the maker: the taker sold.
-    side = read_trades(tmp_path / "catalog", "BTCUSDT")["taker_side"].tolist()
+    side = frame_of(tmp_path / "catalog", TRADES)["taker_side"].tolist()
     assert side == [1, -1, -1, 1, -1, -1]
     found = ParquetDataCatalog(tmp_path / "catalog").trade_ticks()
     assert [int(trade.aggressor_side) for trade in found] == [1, 2, 2, 1, 2, 2]
@@ -431,7 +432,7 @@ def test_taker_volume_is_kept_where_known(tmp_path):
     lines[1] = ",".join([*lines[1].split(",")[:7], "0,0,0,0,0"])
     write_file(tmp_path / "source", KLINES, lines)
     ingest(tmp_path / "source", tmp_path / "catalog")
-    frame = read_taker_volume(tmp_path / "catalog", "BTCUSDT", "1m")
+    frame = frame_of(tmp_path / "catalog", TAKER_VOLUME, interval="1m")
     assert frame["n_trades"].tolist() == [100, 102, 103]
     assert frame["buy_volume"].tolist() == [5.0, 6.0, 6.5]
     assert frame["sell_volume"].tolist() == [5.0, 6.0, 6.5]
@@ -457,7 +458,9 @@ def test_exchange_info_defines_other_symbols(tmp_path):
     line = f"{START_MS},0.12345,0.2,0.1,0.15,12,{START_MS + 59_999},0,0,0,0,0"
     write_file(tmp_path / "source", KLINES, [line], name="NEWUSDT-1m-2025-01-01")
     ingest(tmp_path / "source", tmp_path / "catalog", exchange_info=tmp_path / "info.json")
-    assert read_bars(tmp_path / "catalog", "NEWUSDT", "1m")["open"].tolist() == [0.12345]
+    assert frame_of(tmp_path / "catalog", BARS, symbol="NEWUSDT", interval="1m")[
+        "open"
+    ].tolist() == [0.12345]
     # The catalog knows the symbol from now on.
     ingest(tmp_path / "source", tmp_path / "catalog")
     (tmp_path / "info.json").write_text("nonsense")

@@ -16,6 +16,7 @@ from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError
+from liq_nautilus.nautilus.catalog.inventory import Catalog
 from liq_nautilus.nautilus.ingest.ingest import ingest
 from liq_nautilus.queries.map_at import tracker_at
 
@@ -67,7 +68,7 @@ def test_replay_ends_where_the_actor_ended(demo_folder, catalog):
     final = pd.read_parquet(demo_folder / "tables" / "levels_final.parquet")
     # The actor waits for the end of a moment: it has not taken the bar that closes last.
     at_ns = pd.Timestamp("2026-01-02").value - 2_000_000
-    tracker = tracker_at(catalog, "BTCUSDT", at_ns)
+    tracker = tracker_at(Catalog(catalog), "BTCUSDT", at_ns)
     assert set(final["model"]) == set(LiquidationTracker.model_names)
     for model, rows in final.groupby("model"):
         levels = tracker.levels(model, by_leverage=True)
@@ -201,7 +202,7 @@ def test_levels_command_states_what_is_wrong(catalog, arguments, error, match):
 
 def test_levels_of_a_symbol_without_data_are_refused(catalog):
     with pytest.raises(DataGapError, match="holds none; ingest some first"):
-        tracker_at(catalog, "DOGEUSDT")
+        tracker_at(Catalog(catalog), "DOGEUSDT")
 
 
 def test_demo_leaves_foreign_folders_alone(tmp_path):

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.catalogs import frame_of
 
+from liq_nautilus.data.kinds.bars import BARS
+from liq_nautilus.data.kinds.funding import FUNDING
+from liq_nautilus.data.kinds.liquidations import LIQUIDATION_ORDERS
+from liq_nautilus.data.kinds.liquidations import LIQUIDATION_SUMS
+from liq_nautilus.data.kinds.open_interest import OPEN_INTEREST
+from liq_nautilus.nautilus.catalog.inventory import Catalog
 from liq_nautilus.nautilus.catalog.inventory import finest_bar_interval
-from liq_nautilus.nautilus.catalog.inventory import inventory
-from liq_nautilus.nautilus.catalog.quality import assess_catalog
-from liq_nautilus.nautilus.catalog.quality import data_quality_score
-from liq_nautilus.nautilus.catalog.reading import read_bars
-from liq_nautilus.nautilus.catalog.reading import read_funding
-from liq_nautilus.nautilus.catalog.reading import read_liquidation_orders
-from liq_nautilus.nautilus.catalog.reading import read_liquidation_volume
-from liq_nautilus.nautilus.catalog.reading import read_open_interest
+from liq_nautilus.nautilus.catalog.quality import CatalogQuality
 from liq_nautilus.nautilus.ingest.ingest import ingest
 
 DATA = Path(__file__).parents[2] / "../shared/data"
@@ -73,7 +73,7 @@ def test_every_row_is_kept(filled):
 
 def test_inventory_counts_the_same_rows(filled):
     catalog, _ = filled
-    found = {(series.kind, series.symbol): series.n_rows for series in inventory(catalog)}
+    found = {(series.kind, series.symbol): series.n_rows for series in Catalog(catalog).series}
     assert found == dict(lines_of_files())
 
 
@@ -97,7 +97,7 @@ def test_folders_one_after_the_other_give_the_same_bytes(filled, tmp_path):
 
 def test_bars_of_the_halt_have_no_volume(filled):
     catalog, _ = filled
-    bars = read_bars(catalog, "BTCUSDT", "5m", ns("2025-01-29"), ns("2025-01-30"))
+    bars = frame_of(catalog, BARS, ns("2025-01-29"), ns("2025-01-30"), interval="5m")
     halted = bars[bars["volume"] == 0]["ts_open"].to_numpy()
     assert halted.tolist() == [ns("2025-01-29T01:25"), ns("2025-01-29T01:30")]
 
@@ -113,11 +113,11 @@ def test_bars_of_the_halt_have_no_volume(filled):
 def test_windows_are_complete(filled, start, end, interval, n_bars, n_labels):
     catalog, _ = filled
     window = (ns(start), ns(end))
-    assert finest_bar_interval(catalog, "BTCUSDT", *window) == interval
-    bars = read_bars(catalog, "BTCUSDT", interval, *window)
+    assert finest_bar_interval(Catalog(catalog), "BTCUSDT", *window) == interval
+    bars = frame_of(catalog, BARS, *window, interval=interval)
     assert len(bars) == n_bars
     assert (bars["ts_open"].iloc[0], bars["ts_close"].iloc[-1] + 1_000_000) == window
-    labels = read_liquidation_volume(catalog, "BTCUSDT", *window)
+    labels = frame_of(catalog, LIQUIDATION_SUMS, *window)
     assert len(labels) == n_labels
     assert labels["ts_close"].iloc[-1] == window[1]
 
@@ -126,7 +126,7 @@ def test_values_are_those_of_the_files(filled):
     catalog, _ = filled
     path = DATA / "futures/um/daily/klines/BTCUSDT/5m/BTCUSDT-5m-2025-12-07.csv"
     rows = list(csv.DictReader(path.read_text().splitlines()))
-    bars = read_bars(catalog, "BTCUSDT", "5m", ns("2025-12-07"), ns("2025-12-08"))
+    bars = frame_of(catalog, BARS, ns("2025-12-07"), ns("2025-12-08"), interval="5m")
     for name in ("open", "high", "low", "close", "volume"):
         assert bars[name].tolist() == [float(row[name]) for row in rows]
     assert (bars["ts_open"] // 1_000_000).tolist() == [int(row["open_time"]) for row in rows]
@@ -135,20 +135,23 @@ def test_values_are_those_of_the_files(filled):
 
 def test_metrics_funding_and_forced_orders_are_there(filled):
     catalog, _ = filled
-    metrics = read_open_interest(catalog, "BTCUSDT", ns("2026-05-26"), ns("2026-06-03"))
+    metrics = frame_of(catalog, OPEN_INTEREST, ns("2026-05-26"), ns("2026-06-03"))
     assert np.diff(metrics["ts"]).min() == 5 * MINUTE
     assert metrics["account_ratio"].isna().all()
-    funding = read_funding(catalog, "BTCUSDT", ns("2025-12-05"), ns("2025-12-18"))
+    funding = frame_of(catalog, FUNDING, ns("2025-12-05"), ns("2025-12-18"))
     assert len(funding) == 39
     assert funding["rate"].iloc[0] == 0.00004837
-    orders = read_liquidation_orders(catalog, "SOLUSDT")
+    orders = frame_of(catalog, LIQUIDATION_ORDERS, symbol="SOLUSDT")
     first = next(orders.itertuples(index=False))
     assert tuple(first) == (1737911008694000000, 1, 1.0, 253.8762, 255.09)
 
 
 def test_quality_finds_what_is_known_of_the_data(filled):
     catalog, _ = filled
-    reports = {(r.series.symbol, r.series.kind): r.quality for r in assess_catalog(catalog)}
+    reports = {
+        (r.series.symbol, r.series.kind): r.quality
+        for r in CatalogQuality(Catalog(catalog)).reports()
+    }
     bars = reports["BTCUSDT", "klines-5m"]
     zero = {day.day: day.n_zero_volume for day in bars.days if day.n_zero_volume}
     halt = ns("2025-01-29") // DAY
@@ -165,9 +168,10 @@ def test_quality_finds_what_is_known_of_the_data(filled):
 
 def test_windows_have_good_data(filled):
     catalog, _ = filled
+    judge = CatalogQuality(Catalog(catalog))
     for start, end in (("2025-12-05", "2025-12-18"), ("2026-01-01", "2026-02-01")):
-        assert data_quality_score(catalog, "BTCUSDT", ns(start), ns(end)) > 0.98
+        assert judge.score("BTCUSDT", ns(start), ns(end)) > 0.98
     # Without volume the bars count for three quarters.
     window = (ns("2026-05-26"), ns("2026-06-03"))
-    assert data_quality_score(catalog, "BTCUSDT", *window) == pytest.approx(0.9, abs=0.01)
-    assert data_quality_score(catalog, "BTCUSDT", ns("2025-08-01"), ns("2025-08-08")) == 0
+    assert judge.score("BTCUSDT", *window) == pytest.approx(0.9, abs=0.01)
+    assert judge.score("BTCUSDT", ns("2025-08-01"), ns("2025-08-08")) == 0

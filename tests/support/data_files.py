@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from liq_nautilus.nautilus.catalog.encoding import decimals_of_raw
+from liq_nautilus.data.kinds.stored import decimals_of_raw
 
 SYMBOL = "BTCUSDT"
 START_MS = 1_735_689_600_000  # 2025-01-01

@@ -16,6 +16,7 @@ from nautilus_trader.model.identifiers import Venue
 from nautilus_trader.model.objects import Currency
 
 from liq_nautilus.core.records import REVERSAL_OPPORTUNITY
+from liq_nautilus.data.kinds.bars import BARS
 from liq_nautilus.errors import StoreError
 from liq_nautilus.nautilus.actor import LiquidationActor
 from liq_nautilus.nautilus.backtest.comparison import daily_difference
@@ -41,8 +42,9 @@ from liq_nautilus.nautilus.backtest.run_config import Scope
 from liq_nautilus.nautilus.backtest.run_config import resolve_scope
 from liq_nautilus.nautilus.backtest.run_config import run_config
 from liq_nautilus.nautilus.backtest.streaming import build_engine
-from liq_nautilus.nautilus.catalog.reading import read_bars
-from liq_nautilus.nautilus.instruments import VENUE
+from liq_nautilus.nautilus.catalog.inventory import Catalog
+from liq_nautilus.nautilus.catalog.layout import VENUE
+from liq_nautilus.nautilus.catalog.reading import read
 from liq_nautilus.nautilus.instruments import binance_symbol
 from liq_nautilus.times import DAY_NS
 from liq_nautilus.times import iso
@@ -197,10 +199,12 @@ def _bars(scope: Scope, symbol: str) -> pd.DataFrame:
     columns = ["ts_close", "open", "high", "low", "close"]
     # In parts: what reading needs beside the result is several times as large.
     edges = [*range(scope.start_ns, scope.end_ns, 30 * DAY_NS), scope.end_ns]
-    parts = [
-        read_bars(options.catalog, symbol, scope.bar, first, last, required=False)[columns]
+    catalog = Catalog(options.catalog)
+    frames = (
+        read(catalog, BARS, symbol, first, last, interval=scope.bar, required=False)
         for first, last in pairwise(edges)
-    ]
+    )
+    parts = [pd.DataFrame({name: frame[name] for name in columns}) for frame in frames]
     return pd.concat(parts, ignore_index=True)
 
 

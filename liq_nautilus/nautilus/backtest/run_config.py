@@ -8,7 +8,6 @@ from typing import Any
 from typing import Final
 
 import msgspec
-import numpy as np
 from nautilus_trader.config import BacktestDataConfig
 from nautilus_trader.config import BacktestEngineConfig
 from nautilus_trader.config import BacktestRunConfig
@@ -17,27 +16,27 @@ from nautilus_trader.config import ImportableActorConfig
 from nautilus_trader.config import ImportableStrategyConfig
 from nautilus_trader.config import LoggingConfig
 from nautilus_trader.model.data import Bar
-from nautilus_trader.model.data import FundingRateUpdate
-from nautilus_trader.model.data import TradeTick
 
+from liq_nautilus.data.kinds import STORED_TYPES
+from liq_nautilus.data.kinds.bars import BARS
+from liq_nautilus.data.kinds.bars import MARK_BARS
+from liq_nautilus.data.kinds.liquidations import LIQUIDATION_ORDERS
+from liq_nautilus.data.kinds.liquidations import LIQUIDATION_SUMS
+from liq_nautilus.data.kinds.open_interest import OPEN_INTEREST
+from liq_nautilus.data.kinds.trades import TRADES
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SettingError
-from liq_nautilus.nautilus.catalog.inventory import Series
+from liq_nautilus.nautilus.catalog.inventory import Catalog
 from liq_nautilus.nautilus.catalog.inventory import finest_bar_interval
-from liq_nautilus.nautilus.catalog.inventory import inventory
+from liq_nautilus.nautilus.catalog.inventory import finest_interval
 from liq_nautilus.nautilus.catalog.inventory import only_symbol
-from liq_nautilus.nautilus.catalog.kinds import bar_type
-from liq_nautilus.nautilus.catalog.reading import read_table
-from liq_nautilus.nautilus.catalog.reading import series_files
+from liq_nautilus.nautilus.catalog.kinds import class_of
+from liq_nautilus.nautilus.catalog.layout import VENUE
+from liq_nautilus.nautilus.catalog.layout import bar_type_of
 from liq_nautilus.nautilus.config import LiquidationActorConfig
 from liq_nautilus.nautilus.config import LiquidationStrategyConfig
 from liq_nautilus.nautilus.config import SettlementConfig
-from liq_nautilus.nautilus.instruments import VENUE
 from liq_nautilus.nautilus.instruments import instrument_id
-from liq_nautilus.nautilus.types import LiquidationOrder
-from liq_nautilus.nautilus.types import LiquidationVolume
-from liq_nautilus.nautilus.types import MarkPriceBar
-from liq_nautilus.nautilus.types import OpenInterest
 from liq_nautilus.times import DAY_NS
 from liq_nautilus.times import HOUR_NS
 from liq_nautilus.times import INTERVALS
@@ -46,41 +45,36 @@ from liq_nautilus.times import interval_ns
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from liq_nautilus.data.kinds import StoredType
     from liq_nautilus.nautilus.backtest.options import BacktestOptions
 
 CURRENCY: Final = "USDT"
 _CLIENT: Final = "CATALOG"
 _HOURS: Final = {"fast_period": 4.0, "slow_period": 16.0, "range_period": 8.0, "patience": 4.0}
 _MONTH_NS: Final = 30 * DAY_NS
-# At equal times, in the order of `liq_nautilus.core.feed`.
-_FEED: Final[dict[str, type]] = {
-    "markPriceKlines": MarkPriceBar,
-    "klines": Bar,
-    "aggTrades": TradeTick,
-    "trades": TradeTick,
-    "liquidations": LiquidationVolume,
-    "liquidationSnapshot": LiquidationOrder,
-    "fundingRate": FundingRateUpdate,
-    "metrics": OpenInterest,
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """
-    One kind of data that a run is fed.
+    One type of data that a run is fed.
 
     Attributes
     ----------
-    data_cls : type
-        Its class.
+    stored : StoredType
+        The type.
     interval : str or None
         Which of several intervals is taken; None: all there is.
 
     """
 
-    data_cls: type
+    stored: StoredType
     interval: str | None = None
+
+    @property
+    def data_cls(self) -> type:
+        """Return the class of its data."""
+        return class_of(self.stored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,34 +126,23 @@ def resolve_scope(options: BacktestOptions) -> Scope:
         If the catalog holds several symbols and none was named.
 
     """
-    symbols = _symbols(options)
-    start_ns, end_ns = _window(options, symbols)
+    catalog = Catalog(options.catalog)
+    symbols = tuple(only_symbol(catalog, symbol) for symbol in options.symbols or [None])
+    start_ns, end_ns = _window(options, catalog, symbols)
     options = options.for_window(start_ns, end_ns)
     bar = options.bar
     if bar is None:
-        intervals = [
-            finest_bar_interval(options.catalog, symbol, start_ns, end_ns) for symbol in symbols
-        ]
+        intervals = [finest_bar_interval(catalog, symbol, start_ns, end_ns) for symbol in symbols]
         bar = max(intervals, key=INTERVALS.index)
     elif bar not in INTERVALS:
         msg = f"--bar must be one of {', '.join(INTERVALS)}, was {bar!r}"
         raise SettingError(msg)
     data_start_ns = start_ns - round(options.warm_up_days * DAY_NS)
-    series = inventory(options.catalog)
     sources = {}
     for symbol in symbols:
-        window = f"of {symbol} in the window"
-        identifier = str(bar_type(symbol, bar))
-        _require_rows(options, Bar, identifier, (start_ns, end_ns), f"bars of {bar} {window}")
-        identifier = str(instrument_id(symbol))
-        span = (data_start_ns, end_ns)
-        _require_rows(options, OpenInterest, identifier, span, f"open interest {window}")
-        own = [
-            item
-            for item in series
-            if item.symbol == symbol and item.first_ns < end_ns and item.last_ns >= data_start_ns
-        ]
-        sources[symbol] = _sources(own)
+        _require_rows(catalog, BARS, symbol, (start_ns, end_ns), bar)
+        _require_rows(catalog, OPEN_INTEREST, symbol, (data_start_ns, end_ns))
+        sources[symbol] = _sources(catalog, symbol, (data_start_ns, end_ns))
     return Scope(options, symbols, bar, data_start_ns, sources)
 
 
@@ -211,18 +194,14 @@ def run_config(
     )
 
 
-def _symbols(options: BacktestOptions) -> tuple[str, ...]:
-    if not options.symbols:
-        return (only_symbol(options.catalog, None),)
-    return tuple(only_symbol(options.catalog, symbol) for symbol in options.symbols)
-
-
-def _window(options: BacktestOptions, symbols: tuple[str, ...]) -> tuple[int, int]:
+def _window(
+    options: BacktestOptions, catalog: Catalog, symbols: tuple[str, ...]
+) -> tuple[int, int]:
     start_ns, end_ns = options.start_ns, options.end_ns
     if start_ns is None or end_ns is None:
         series = [
             item
-            for item in inventory(options.catalog)
+            for item in catalog.series
             if item.symbol in symbols and item.kind.startswith("klines")
         ]
         if not series:
@@ -237,31 +216,36 @@ def _window(options: BacktestOptions, symbols: tuple[str, ...]) -> tuple[int, in
 
 
 def _require_rows(
-    options: BacktestOptions, data_cls: type, identifier: str, span: tuple[int, int], what: str
+    catalog: Catalog, stored: StoredType, symbol: str, span: tuple[int, int], interval: str = ""
 ) -> None:
-    # By the times alone: a year of prices would be hundreds of megabytes, read for a yes or no.
-    for path in series_files(options.catalog, data_cls, identifier, *span):
-        times = np.asarray(read_table(path, ["ts_init"])["ts_init"].to_numpy())
-        if ((times >= max(span[0], 0)) & (times < span[1])).any():
-            return
-    msg = f"{options.catalog} must hold {what}, there was none; ingest it or choose another window"
+    # By footers and times alone: a year of prices would be hundreds of megabytes.
+    if any(file.count(*span) for file in catalog.files(stored, symbol, interval, *span)):
+        return
+    what = f"{stored.what} of {interval}" if interval else stored.what
+    msg = (
+        f"{catalog.path} must hold {what} of {symbol} in the window, there was none; ingest it or "
+        "choose another window"
+    )
     raise DataGapError(msg)
 
 
-def _sources(series: list[Series]) -> tuple[Source, ...]:
-    kinds: dict[str, list[str]] = {}
-    for item in series:
-        kind, _, interval = item.kind.partition("-")
-        kinds.setdefault(kind, []).append(interval)
+def _sources(catalog: Catalog, symbol: str, span: tuple[int, int]) -> tuple[Source, ...]:
     sources = []
-    for kind, data_cls in _FEED.items():
-        if kind == "klines":
-            sources.append(Source(data_cls))
-        elif kind in kinds:
-            intervals = sorted(filter(None, kinds[kind]), key=INTERVALS.index)
-            # The same stretch of time must not come twice.
-            sources.append(Source(data_cls, intervals[0] if len(intervals) > 1 else None))
+    for stored in STORED_TYPES.values():
+        if stored is BARS:
+            sources.append(Source(stored))
+        elif stored.events is not None and catalog.files(stored, symbol, "", *span):
+            sources.append(Source(stored, _interval_of_several(catalog, stored, symbol, span)))
     return tuple(sources)
+
+
+def _interval_of_several(
+    catalog: Catalog, stored: StoredType, symbol: str, span: tuple[int, int]
+) -> str | None:
+    # The same stretch of time must not come twice.
+    if not stored.has_interval or len(catalog.intervals(stored, symbol, *span)) <= 1:
+        return None
+    return finest_interval(catalog, stored, symbol, *span)
 
 
 def _venue(scope: Scope) -> BacktestVenueConfig:
@@ -293,8 +277,8 @@ def _data(scope: Scope, symbol: str) -> list[BacktestDataConfig]:
         if source.interval is not None:
             values["filter_expr"] = f'field("interval") == "{source.interval}"'
         if data_cls is Bar:
-            values = {"bar_types": [str(bar_type(symbol, scope.bar))]}
-        elif data_cls not in (TradeTick, FundingRateUpdate):
+            values = {"bar_types": [bar_type_of(symbol, scope.bar)]}
+        elif source.stored.is_own:
             values |= {"client_id": _CLIENT, "metadata": {"instrument_id": str(identifier)}}
         configs.append(
             BacktestDataConfig(
@@ -308,18 +292,18 @@ def _data(scope: Scope, symbol: str) -> list[BacktestDataConfig]:
 
 def _actor(scope: Scope, symbol: str, store_path: str) -> ImportableActorConfig:
     options = scope.options
-    kinds = {source.data_cls for source in scope.sources[symbol]}
+    fed = {source.stored for source in scope.sources[symbol]}
     liquidations = "none"
-    if LiquidationVolume in kinds:
+    if LIQUIDATION_SUMS in fed:
         liquidations = "volume"
-    elif LiquidationOrder in kinds:
+    elif LIQUIDATION_ORDERS in fed:
         liquidations = "orders"
     config: dict[str, Any] = {
         "component_id": f"LiquidationActor-{symbol}",
         "instrument_id": str(instrument_id(symbol)),
-        "bar_type": str(bar_type(symbol, scope.bar)),
-        "mark_prices": "bars" if MarkPriceBar in kinds else "none",
-        "use_trades": TradeTick in kinds,
+        "bar_type": bar_type_of(symbol, scope.bar),
+        "mark_prices": "bars" if MARK_BARS in fed else "none",
+        "use_trades": TRADES in fed,
         "liquidations": liquidations,
         "publish_from_ns": scope.start_ns,
         "store_path": store_path,
@@ -357,7 +341,7 @@ def _strategy(
     config: dict[str, Any] = {
         "order_id_tag": f"{index + 1:03d}",
         "instrument_id": str(instrument_id(symbol)),
-        "bar_type": str(bar_type(symbol, scope.bar)),
+        "bar_type": bar_type_of(symbol, scope.bar),
         "trade_from_ns": scope.start_ns,
         **periods,
         **scope.options.strategy,

@@ -11,10 +11,9 @@ import msgspec
 import pyarrow as pa
 from nautilus_trader.backtest.node import BacktestNode
 from nautilus_trader.core.datetime import dt_to_unix_nanos
-from nautilus_trader.model.data import TradeTick
 from nautilus_trader.persistence.catalog.parquet import ParquetDataCatalog
 
-from liq_nautilus.nautilus.types import LiquidationOrder
+from liq_nautilus.data.kinds import STORED_TYPES
 from liq_nautilus.times import DAY_NS
 
 if TYPE_CHECKING:
@@ -25,8 +24,7 @@ if TYPE_CHECKING:
     from nautilus_trader.config import BacktestRunConfig
     from nautilus_trader.core.data import Data
 
-# How much of each kind is in memory at once.
-_CHUNK_DAYS: Final = {TradeTick: 0.25, LiquidationOrder: 2.0}
+# What the table of kinds does not know.
 _USUAL_CHUNK_DAYS: Final = 5.0
 
 
@@ -58,7 +56,8 @@ def _stream(config: BacktestDataConfig, start_ns: int, end_ns: int) -> Iterator[
     config = msgspec.structs.replace(config, data_cls=config.data_type)
     catalog = ParquetDataCatalog(config.catalog_path)
     query = config.query
-    step = round(_CHUNK_DAYS.get(config.data_cls, _USUAL_CHUNK_DAYS) * DAY_NS)
+    stored = STORED_TYPES.get(config.data_type.__name__)
+    step = round((stored.chunk_days if stored else _USUAL_CHUNK_DAYS) * DAY_NS)
     for start in range(start_ns, end_ns + 1, step):
         query |= {"start": start, "end": min(start + step - 1, end_ns)}
         data = catalog.query(**query)

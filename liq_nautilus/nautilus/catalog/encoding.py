@@ -34,15 +34,21 @@ from nautilus_trader.persistence.wranglers_v2 import BarDataWranglerV2
 from nautilus_trader.persistence.wranglers_v2 import TradeTickDataWranglerV2
 from nautilus_trader.serialization.arrow.serializer import ArrowSerializer
 
+from liq_nautilus.data.kinds.stored import RAW_BYTES
+from liq_nautilus.errors import SchemaError
+from liq_nautilus.nautilus.catalog.layout import bar_type_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from nautilus_trader.model.instruments import CryptoPerpetual
 
-    type Encoder = Callable[[pa.Table], pa.Table]
+    from liq_nautilus.data.kinds import StoredType
 
-_RAW_BYTES: Final = 16
+    type Encoder = Callable[[pa.Table], pa.Table]
+    type Encoding = Callable[[StoredType, str, CryptoPerpetual], Target]
+
 # Mark and index prices are computed: Binance states them with eight decimals, beyond the tick.
 PRICE_UPDATE_DECIMALS: Final = 8
 _MINUTES_PER_HOUR: Final = 60
@@ -59,20 +65,14 @@ class Target:
 
     Attributes
     ----------
-    data_cls : type
-        The Nautilus class.
-    identifier : str
-        The instrument id, or the bar type.
+    stored : StoredType
+        Its type: what names a row, which files it is cut into.
+    symbol, interval : str
+        Of which symbol, and of which interval if the type has one.
     file_schema : pa.Schema
         The schema of its Parquet files, metadata included.
     encode : callable
         Turns a canonical table into a flat table of the series.
-    keys : tuple of str
-        The flat columns which, with `ts_init`, name a row.
-    unique : str, optional
-        The key that may not repeat at another time either.
-    is_daily : bool
-        Whether files hold a day, else a month.
     streams : bool
         Whether rows can be written as they come.
     to_file, from_file : callable
@@ -83,13 +83,11 @@ class Target:
 
     """
 
-    data_cls: type
-    identifier: str
+    stored: StoredType
+    symbol: str
+    interval: str
     file_schema: pa.Schema
     encode: Encoder
-    keys: tuple[str, ...] = ()
-    unique: str | None = None
-    is_daily: bool = False
     streams: bool = True
     to_file: Encoder = _unchanged
     from_file: Encoder = _unchanged
@@ -114,8 +112,14 @@ class Target:
         return self.from_file(self.file_schema.empty_table()).schema
 
 
-def bar_target(instrument: CryptoPerpetual, bar_type: BarType) -> Target:
-    """Return the series of external bars of last prices."""
+def repeated(text: str, n: int) -> pa.Array:
+    """Return a column of one text throughout."""
+    codes = pa.array(np.zeros(n, dtype=np.int32))
+    return pa.DictionaryArray.from_arrays(codes, pa.array([text])).cast(pa.string())
+
+
+def _bar_target(stored: StoredType, interval: str, instrument: CryptoPerpetual) -> Target:
+    bar_type = _bar_type(str(instrument.raw_symbol), interval)
     prices = [Price(value, instrument.price_precision) for value in (2, 4, 1, 3)]
     sample = Bar(bar_type, *prices, Quantity(5, instrument.size_precision), 7, 7)
     schema = _schema_of(sample)
@@ -124,11 +128,18 @@ def bar_target(instrument: CryptoPerpetual, bar_type: BarType) -> Target:
     encode = _encoder(schema, columns)
     if not _agrees(encode, row, sample):
         encode = _supported_bars(instrument, bar_type)
-    return Target(Bar, str(bar_type), schema, encode)
+    return Target(stored, str(instrument.raw_symbol), interval, schema, encode)
 
 
-def trade_target(instrument: CryptoPerpetual) -> Target:
-    """Return the series of trades."""
+def _bar_type(symbol: str, interval: str) -> BarType:
+    try:
+        return BarType.from_str(bar_type_of(symbol, interval))
+    except ValueError as e:
+        msg = f"bars of {interval} must be known to Nautilus, {e}; leave these files out"
+        raise SchemaError(msg) from e
+
+
+def _trade_target(stored: StoredType, interval: str, instrument: CryptoPerpetual) -> Target:
     sample = TradeTick(
         instrument.id,
         Price(2, instrument.price_precision),
@@ -154,22 +165,19 @@ def trade_target(instrument: CryptoPerpetual) -> Target:
             return supported(table).cast(flat_schema)
 
     return Target(
-        TradeTick,
-        str(instrument.id),
+        stored,
+        str(instrument.raw_symbol),
+        interval,
         schema,
         encode,
-        keys=("trade_id",),
-        unique="trade_id",
-        is_daily=True,
         to_file=lambda rows: rows.cast(schema),
         from_file=lambda rows: rows.cast(flat_schema),
     )
 
 
-def price_update_target(
-    instrument: CryptoPerpetual, data_cls: type[MarkPriceUpdate | IndexPriceUpdate]
-) -> Target:
-    """Return the series of mark or index prices at the close of each bar."""
+def _price_target(stored: StoredType, interval: str, instrument: CryptoPerpetual) -> Target:
+    # Of mark or index prices at the close of each bar, whatever its interval.
+    data_cls = _PRICE_UPDATES[stored.name]
     sample = data_cls(instrument.id, Price(3, PRICE_UPDATE_DECIMALS), 7, 7)
     schema = _schema_of(sample)
     encode = _encoder(schema, ("close_decimal", "ts_event", "ts_event"))
@@ -179,14 +187,14 @@ def price_update_target(
     def encode_close(table: pa.Table) -> pa.Table:
         close = pc.round(table.column("close"), ndigits=PRICE_UPDATE_DECIMALS)
         texts = [f"{value:.{PRICE_UPDATE_DECIMALS}f}" for value in close.to_pylist()]
-        decimals = pa.array([Decimal(text) for text in texts], pa.decimal128(38, _RAW_BYTES))
+        decimals = pa.array([Decimal(text) for text in texts], pa.decimal128(38, RAW_BYTES))
         return encode(table.append_column("close_decimal", decimals))
 
-    return Target(data_cls, str(instrument.id), schema, encode_close)
+    return Target(stored, str(instrument.raw_symbol), interval, schema, encode_close)
 
 
-def funding_target(instrument: CryptoPerpetual) -> Target:
-    """Return the series of funding rates, encoded by Nautilus itself: there are three a day."""
+def _funding_target(stored: StoredType, interval: str, instrument: CryptoPerpetual) -> Target:
+    # Encoded by Nautilus itself: there are three a day.
 
     def encode(table: pa.Table) -> pa.Table:
         updates = [
@@ -205,7 +213,7 @@ def funding_target(instrument: CryptoPerpetual) -> Target:
 
     sample = FundingRateUpdate(instrument.id, Decimal("0.0001"), 7, 7, 480)
     schema = ArrowSerializer.serialize_batch([sample], FundingRateUpdate).schema
-    return Target(FundingRateUpdate, str(instrument.id), schema, encode)
+    return Target(stored, str(instrument.raw_symbol), interval, schema, encode)
 
 
 def raw_decimal(column: pa.ChunkedArray) -> pa.Array:
@@ -216,16 +224,8 @@ def raw_decimal(column: pa.ChunkedArray) -> pa.Array:
     """
     array = column.combine_chunks()
     buffers = [None, array.buffers()[1]]
-    raw = pa.binary(_RAW_BYTES)
+    raw = pa.binary(RAW_BYTES)
     return pa.Array.from_buffers(raw, len(array), buffers, offset=array.offset)
-
-
-def decimals_of_raw(column: pa.ChunkedArray) -> pa.Array:
-    """Return Nautilus's raw fixed-point bytes as decimals of 16 places, without copying."""
-    array = column.combine_chunks()
-    buffers = [None, array.buffers()[1]]
-    kind = pa.decimal128(38, _RAW_BYTES)
-    return pa.Array.from_buffers(kind, len(array), buffers, offset=array.offset)
 
 
 def _schema_of(sample: Any) -> pa.Schema:  # noqa: ANN401 - any datum
@@ -233,7 +233,7 @@ def _schema_of(sample: Any) -> pa.Schema:  # noqa: ANN401 - any datum
 
 
 def _canonical_row(**values: int) -> pa.Table:
-    decimal = pa.decimal128(38, _RAW_BYTES)
+    decimal = pa.decimal128(38, RAW_BYTES)
     columns = {name: pa.array([Decimal(value)], decimal) for name, value in values.items()}
     return pa.table({**columns, "ts_event": pa.array([7], pa.int64())})
 
@@ -250,14 +250,14 @@ def _encoder(schema: pa.Schema, columns: tuple[str, ...]) -> Encoder:
 
 
 def _to_field(column: pa.ChunkedArray, field: pa.Field) -> pa.Array:
-    if pa.types.is_decimal(column.type) and field.type == pa.binary(_RAW_BYTES):
+    if pa.types.is_decimal(column.type) and field.type == pa.binary(RAW_BYTES):
         return raw_decimal(column)
     return pc.cast(column.combine_chunks(), field.type)
 
 
 def _agrees(encode: Encoder, row: pa.Table, sample: Any) -> bool:  # noqa: ANN401 - any datum
     # Whether Nautilus encodes the sample exactly as the direct way does.
-    if nautilus_pyo3.PRECISION_BYTES != _RAW_BYTES:
+    if nautilus_pyo3.PRECISION_BYTES != RAW_BYTES:
         return False
     try:
         direct = encode(row)
@@ -315,3 +315,17 @@ def _supported_prices(
 
 def _floats(column: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.float64]]:
     return np.asarray(pc.cast(column, pa.float64()).to_numpy())
+
+
+_PRICE_UPDATES: Final[dict[str, type[MarkPriceUpdate | IndexPriceUpdate]]] = {
+    "MarkPriceUpdate": MarkPriceUpdate,
+    "IndexPriceUpdate": IndexPriceUpdate,
+}
+# How the types that are Nautilus's own are written; all others are written column by column.
+NAUTILUS_ENCODINGS: Final[dict[str, Encoding]] = {
+    "Bar": _bar_target,
+    "TradeTick": _trade_target,
+    "MarkPriceUpdate": _price_target,
+    "IndexPriceUpdate": _price_target,
+    "FundingRateUpdate": _funding_target,
+}

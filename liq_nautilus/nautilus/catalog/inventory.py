@@ -1,55 +1,50 @@
-"""What a catalog holds: symbols, kinds, spans of time; and which bars serve a window best."""
+"""
+What a catalog holds, told from the names of its folders and files and from the files' footers.
+
+A `Catalog` looks at each folder and each footer once: a command makes one and hands it on.
+"""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 from typing import Final
+from typing import NamedTuple
 
 import numpy as np
-import pyarrow.compute as pc
-from nautilus_trader.model.data import Bar
-from nautilus_trader.model.data import FundingRateUpdate
-from nautilus_trader.model.data import TradeTick
-from nautilus_trader.persistence.funcs import class_to_filename
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from liq_nautilus.times import INTERVALS
-from liq_nautilus.times import MILLISECOND_NS
-from liq_nautilus.times import interval_ns
-from liq_nautilus.times import opened_at
+from liq_nautilus.data.kinds import STORED_TYPES
+from liq_nautilus.data.kinds.bars import BARS
+from liq_nautilus.data.kinds.stored import coded_texts
+from liq_nautilus.data.kinds.stored import numbers
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SettingError
-from liq_nautilus.nautilus.catalog.reading import read_bars
-from liq_nautilus.nautilus.catalog.reading import read_table
-from liq_nautilus.nautilus.instruments import binance_symbol
-from liq_nautilus.nautilus.catalog.kinds import bar_type
+from liq_nautilus.errors import StoreError
 from liq_nautilus.nautilus.catalog.trade_source import trade_source
-from liq_nautilus.nautilus.types import BookDepth
-from liq_nautilus.nautilus.types import IndexPriceBar
-from liq_nautilus.nautilus.types import LiquidationOrder
-from liq_nautilus.nautilus.types import LiquidationVolume
-from liq_nautilus.nautilus.types import MarkPriceBar
-from liq_nautilus.nautilus.types import OpenInterest
-from liq_nautilus.nautilus.types import PremiumIndexBar
+from liq_nautilus.nautilus.catalog.layout import Span
+from liq_nautilus.nautilus.catalog.layout import folder_of
+from liq_nautilus.nautilus.catalog.layout import named_span
+from liq_nautilus.nautilus.catalog.layout import symbol_and_interval
+from liq_nautilus.nautilus.catalog.layout import symbol_of
+from liq_nautilus.times import INTERVALS
+from liq_nautilus.times import interval_ns
+from liq_nautilus.times import opened_at
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-_PLAIN: Final[dict[type, str]] = {
-    OpenInterest: "metrics",
-    FundingRateUpdate: "fundingRate",
-    LiquidationOrder: "liquidationSnapshot",
-    BookDepth: "bookDepth",
-    TradeTick: "aggTrades",
-}
-_WITH_INTERVAL: Final[dict[type, str]] = {
-    MarkPriceBar: "markPriceKlines",
-    IndexPriceBar: "indexPriceKlines",
-    PremiumIndexBar: "premiumIndexKlines",
-    LiquidationVolume: "liquidations",
-}
+    import numpy.typing as npt
+
+    from liq_nautilus.data.kinds import StoredType
+
 # An interval covers a window well enough when the best covers hardly more of it.
 _COVERAGE_SLACK: Final = 0.95
+_NOTHING: Final = Span(0, -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,26 +74,301 @@ class Series:
     last_ns: int
 
 
-def inventory(catalog: Path) -> list[Series]:
-    """Return every series of a catalog, by symbol and kind; empty if there is none."""
-    found = []
-    for data_cls, kind in {**_PLAIN, **_WITH_INTERVAL}.items():
-        for directory in _directories(catalog, data_cls):
-            symbol = binance_symbol(directory.name)
-            name = trade_source(catalog, symbol) or kind if data_cls is TradeTick else kind
-            found += _series(directory, symbol, name, has_interval=data_cls in _WITH_INTERVAL)
-    for directory in _directories(catalog, Bar):
-        symbol, interval = _symbol_and_interval(directory.name)
-        found += _series(directory, symbol, f"klines-{interval}", has_interval=False)
-    return sorted(found, key=lambda series: (series.symbol, series.kind))
+class Folder(NamedTuple):
+    """A folder of the catalog with one symbol's data of a type; bars have one per interval."""
+
+    stored: StoredType
+    symbol: str
+    interval: str
+    path: Path
 
 
-def symbols(catalog: Path) -> list[str]:
-    """Return the Binance symbols a catalog has data of."""
-    return sorted({series.symbol for series in inventory(catalog)})
+class Group(NamedTuple):
+    """A row group of a file: its number, its rows, and the span of their `ts_init`."""
+
+    number: int
+    n_rows: int
+    span: Span
 
 
-def only_symbol(catalog: Path, symbol: str | None = None) -> str:
+class StoredFile:
+    """
+    One Parquet file; its footer is read when it is first asked for, and once.
+
+    Parameters
+    ----------
+    path : Path
+        Where it is.
+
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @cached_property
+    def name_span(self) -> Span:
+        """What its name promises; what its footer says where the name promises nothing."""
+        return named_span(self.path) or self.span
+
+    @cached_property
+    def footer(self) -> pq.FileMetaData:
+        """Its footer."""
+        with _sound(self.path):
+            return pq.read_metadata(self.path)
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """Its row groups."""
+        return tuple(self._group(number) for number in range(self.footer.num_row_groups))
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows it has."""
+        return int(self.footer.num_rows)
+
+    @property
+    def span(self) -> Span:
+        """The span of its rows."""
+        spans = [group.span for group in self.groups]
+        if not spans:
+            return _NOTHING
+        return Span(min(span.first_ns for span in spans), max(span.last_ns for span in spans))
+
+    def read(
+        self, columns: list[str] | None = None, start_ns: int | None = None, end_ns: int | None = None
+    ) -> pa.Table:
+        """
+        Return the rows of the row groups that may hold any of a window, metadata included.
+
+        Parameters
+        ----------
+        columns : list of str, optional
+            Which; all by default.
+        start_ns, end_ns : int, optional
+            The window in UTC nanoseconds, end exclusive.
+
+        Raises
+        ------
+        StoreError
+            If the file is damaged.
+
+        """
+        numbers = [group.number for group in self.groups if _overlaps(group.span, start_ns, end_ns)]
+        with _sound(self.path):
+            file = pq.ParquetFile(self.path, metadata=self.footer)
+            return file.read_row_groups(numbers, columns=columns)
+
+    def intervals(self) -> Iterator[tuple[str, int, Span]]:
+        """Yield each interval that its column `interval` states, with its rows and their span."""
+        mixed = []
+        for group in self.groups:
+            statistics = self._statistics(group.number, "interval")
+            if statistics is None or statistics.min != statistics.max:
+                mixed.append(group.number)
+            else:
+                yield str(statistics.min), group.n_rows, group.span
+        if not mixed:
+            return
+        with _sound(self.path):
+            file = pq.ParquetFile(self.path, metadata=self.footer)
+            table = file.read_row_groups(mixed, columns=["ts_init", "interval"])
+        times, (codes, known) = numbers(table["ts_init"]), coded_texts(table["interval"])
+        for code, interval in enumerate(known):
+            own = times[codes == code]
+            yield interval, len(own), _span_of(own)
+
+    def count(self, start_ns: int | None, end_ns: int | None, interval: str = "") -> int:
+        """Return the rows in a window, of one interval where the file has a column of them."""
+        n_rows, partial = 0, []
+        for group in self.groups:
+            if not interval and _lies_in(group.span, start_ns, end_ns):
+                n_rows += group.n_rows
+            elif _overlaps(group.span, start_ns, end_ns):
+                partial.append(group.number)
+        if not partial:
+            return n_rows
+        columns = ["ts_init", "interval"] if interval else ["ts_init"]
+        with _sound(self.path):
+            file = pq.ParquetFile(self.path, metadata=self.footer)
+            table = file.read_row_groups(partial, columns=columns)
+        return n_rows + int(np.count_nonzero(rows_inside(table, start_ns, end_ns, interval)))
+
+    def _group(self, number: int) -> Group:
+        n_rows = self.footer.row_group(number).num_rows
+        statistics = self._statistics(number, "ts_init")
+        if statistics is not None:
+            return Group(number, n_rows, Span(int(statistics.min), int(statistics.max)))
+        with _sound(self.path):
+            file = pq.ParquetFile(self.path, metadata=self.footer)
+            times = numbers(file.read_row_groups([number], columns=["ts_init"])["ts_init"])
+        return Group(number, n_rows, _span_of(times))
+
+    def _statistics(self, number: int, column: str) -> pq.Statistics | None:
+        at = self._columns.get(column)
+        if at is None:
+            msg = (
+                f"{self.path} must have a column {column}, it has {', '.join(self._columns)}; "
+                "ingest into another --catalog"
+            )
+            raise StoreError(msg)
+        statistics = self.footer.row_group(number).column(at).statistics
+        return statistics if statistics is not None and statistics.has_min_max else None
+
+    @cached_property
+    def _columns(self) -> dict[str, int]:
+        schema = self.footer.schema
+        return {schema.column(i).path.partition(".")[0]: i for i in range(len(schema))}
+
+
+class Catalog:
+    """
+    What lies in a catalog's folders.
+
+    Parameters
+    ----------
+    path : Path
+        The catalog's folder; nothing is in it if it does not exist.
+
+    Attributes
+    ----------
+    path : Path
+        The catalog's folder.
+
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._files: dict[Path, tuple[StoredFile, ...]] = {}
+
+    @cached_property
+    def folders(self) -> tuple[Folder, ...]:
+        """The folders of Binance perpetuals; what else lies in a catalog is none of ours."""
+        return tuple(
+            folder
+            for stored in STORED_TYPES.values()
+            for path in _subfolders(self.path / "data" / folder_of(stored))
+            if (folder := _folder(stored, path)) is not None and self._files_in(path)
+        )
+
+    @cached_property
+    def symbols(self) -> list[str]:
+        """The Binance symbols there is data of."""
+        return sorted({folder.symbol for folder in self.folders if folder.stored.kind})
+
+    def files(
+        self,
+        stored: StoredType,
+        symbol: str,
+        interval: str = "",
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+    ) -> list[StoredFile]:
+        """Return the files of a series that may hold rows of a window, in time order."""
+        in_column = stored.has_interval_column
+        return [
+            file
+            for folder in self.folders
+            if folder.stored is stored and folder.symbol == symbol
+            if in_column or folder.interval == interval
+            for file in self._files_in(folder.path)
+            if _overlaps(file.name_span, start_ns, end_ns)
+        ]
+
+    def intervals(
+        self, stored: StoredType, symbol: str, start_ns: int | None = None, end_ns: int | None = None
+    ) -> list[str]:
+        """Return the intervals that a symbol has of a type, and may have in a window."""
+        if not stored.has_interval_column:
+            own = {f.interval for f in self.folders if f.stored is stored and f.symbol == symbol}
+            found = {
+                interval
+                for interval in own
+                if self.files(stored, symbol, interval, start_ns, end_ns)
+            }
+        else:
+            found = {
+                interval
+                for file in self.files(stored, symbol, "", start_ns, end_ns)
+                for interval, _, span in file.intervals()
+                if _overlaps(span, start_ns, end_ns)
+            }
+        return sorted(found, key=INTERVALS.index)
+
+    @cached_property
+    def series(self) -> tuple[Series, ...]:
+        """Every series, by symbol and kind."""
+        found = [series for folder in self.folders for series in self._series_of(folder)]
+        return tuple(sorted(found, key=lambda series: (series.symbol, series.kind)))
+
+    def newest(self, symbol: str) -> int | None:
+        """Return the last `ts_init` of a symbol's data (UTC nanoseconds); None without any."""
+        return max(
+            (
+                self._files_in(folder.path)[-1].span.last_ns
+                for folder in self.folders
+                if folder.symbol == symbol and folder.stored.kind
+            ),
+            default=None,
+        )
+
+    def _files_in(self, path: Path) -> tuple[StoredFile, ...]:
+        if path not in self._files:
+            files = [StoredFile(file) for file in path.glob("*.parquet")]
+            self._files[path] = tuple(sorted(files, key=lambda file: file.name_span))
+        return self._files[path]
+
+    def _series_of(self, folder: Folder) -> list[Series]:
+        stored = folder.stored
+        if not stored.kind:
+            return []
+        files = self._files_in(folder.path)
+        if stored.has_interval_column:
+            parts = [part for file in files for part in file.intervals()]
+        else:
+            parts = [(folder.interval, file.n_rows, file.span) for file in files]
+        kind = stored.kind
+        if stored.has_one_source:
+            kind = trade_source(self.path, folder.symbol) or kind
+        found = []
+        for interval in {interval: None for interval, _, _ in parts}:
+            counts = [n_rows for one, n_rows, _ in parts if one == interval]
+            spans = [span for one, _, span in parts if one == interval]
+            first = _opened(stored, interval, min(span.first_ns for span in spans))
+            last = max(span.last_ns for span in spans)
+            name = f"{kind}-{interval}" if interval else kind
+            found.append(Series(folder.symbol, name, sum(counts), first, last))
+        return found
+
+
+def rows_inside(
+    table: pa.Table, start_ns: int | None, end_ns: int | None, interval: str = ""
+) -> npt.NDArray[np.bool_]:
+    """
+    Return which rows of a table lie in a window, and are of an interval if one is given.
+
+    Parameters
+    ----------
+    table : pa.Table
+        With `ts_init`, and `interval` where one is given.
+    start_ns, end_ns : int, optional
+        The window in UTC nanoseconds, end exclusive.
+    interval : str, optional
+        Such as "5m".
+
+    """
+    times = numbers(table["ts_init"]).astype(np.int64)
+    inside = np.ones(len(times), dtype=np.bool_)
+    if start_ns is not None:
+        inside &= times >= start_ns
+    if end_ns is not None:
+        inside &= times < end_ns
+    if interval:
+        codes, known = coded_texts(table["interval"])
+        inside &= codes == (known.index(interval) if interval in known else -1)
+    return inside
+
+
+def only_symbol(catalog: Catalog, symbol: str | None = None) -> str:
     """
     Return the symbol asked for, or the only one of the catalog.
 
@@ -110,9 +380,9 @@ def only_symbol(catalog: Path, symbol: str | None = None) -> str:
         If none was asked for and there are several.
 
     """
-    present = symbols(catalog)
+    present = catalog.symbols
     if not present:
-        msg = f"{catalog} must hold data, there was none; run `liq-nautilus ingest` first"
+        msg = f"{catalog.path} must hold data, there was none; run `liq-nautilus ingest` first"
         raise DataGapError(msg)
     if symbol is None:
         if len(present) == 1:
@@ -120,16 +390,39 @@ def only_symbol(catalog: Path, symbol: str | None = None) -> str:
         msg = f"--symbol must be given when the catalog has several: {', '.join(present)}"
         raise SettingError(msg)
     if symbol not in present:
-        msg = f"{catalog} must hold data of {symbol}, it has {', '.join(present)}; ingest its files"
+        msg = (
+            f"{catalog.path} must hold data of {symbol}, it has {', '.join(present)}; "
+            "ingest its files"
+        )
         raise DataGapError(msg)
     return symbol
 
 
+def finest_interval(
+    catalog: Catalog,
+    stored: StoredType,
+    symbol: str,
+    start_ns: int | None = None,
+    end_ns: int | None = None,
+) -> str | None:
+    """Return the finest interval whose bars cover a window as well as any other's, if any does."""
+    intervals = catalog.intervals(stored, symbol, start_ns, end_ns)
+    if len(intervals) <= 1:
+        return intervals[0] if intervals else None
+    covered = {}
+    for interval in intervals:
+        n_rows = _count(catalog, stored, symbol, interval, start_ns, end_ns)
+        # A month has no fixed length: thirty days tell well enough which interval covers more.
+        covered[interval] = n_rows * (interval_ns(interval) or 30 * interval_ns("1d"))
+    best = max(covered.values())
+    return next(one for one in intervals if covered[one] and covered[one] >= _COVERAGE_SLACK * best)
+
+
 def finest_bar_interval(
-    catalog: Path, symbol: str, start_ns: int | None = None, end_ns: int | None = None
+    catalog: Catalog, symbol: str, start_ns: int | None = None, end_ns: int | None = None
 ) -> str:
     """
-    Return the finest interval whose bars cover the window as well as any other's.
+    Return the finest interval whose bars of last prices cover the window as well as any other's.
 
     Raises
     ------
@@ -137,59 +430,71 @@ def finest_bar_interval(
         If no bars lie in the window.
 
     """
-    own = [s for s in inventory(catalog) if s.symbol == symbol and s.kind.startswith("klines-")]
-    covered: dict[str, int] = {}
-    for interval in (series.kind.partition("-")[2] for series in own):
-        bars = read_bars(catalog, symbol, interval, start_ns, end_ns, required=False)
-        covered[interval] = int((bars["ts_close"] - bars["ts_open"]).sum())
-    best = max(covered.values(), default=0)
-    if not best:
+    interval = finest_interval(catalog, BARS, symbol, start_ns, end_ns)
+    if interval is None:
         msg = (
-            f"{catalog} must hold bars of {symbol} in the window asked for, there were none; "
+            f"{catalog.path} must hold bars of {symbol} in the window asked for, there were none; "
             "ingest klines or choose another window"
         )
         raise DataGapError(msg)
-    return next(i for i in INTERVALS if covered.get(i, 0) >= _COVERAGE_SLACK * best)
+    return interval
 
 
-def _directories(catalog: Path, data_cls: type) -> list[Path]:
-    folder = catalog / "data" / class_to_filename(data_cls)
-    return sorted(path for path in folder.glob("*") if any(path.glob("*.parquet")))
+def _count(
+    catalog: Catalog,
+    stored: StoredType,
+    symbol: str,
+    interval: str,
+    start_ns: int | None,
+    end_ns: int | None,
+) -> int:
+    # Groups that lie in the window whole are counted by their footers, the others by their times.
+    n_rows = 0
+    for file in catalog.files(stored, symbol, interval, start_ns, end_ns):
+        n_rows += file.count(start_ns, end_ns, interval if stored.has_interval_column else "")
+    return n_rows
 
 
-def _symbol_and_interval(name: str) -> tuple[str, str]:
-    identifier, _, _ = name.partition(".")
-    symbol = binance_symbol(identifier)
-    for interval in INTERVALS:
-        if name == str(bar_type(symbol, interval)):
-            return symbol, interval
-    return symbol, name  # bars that were not ingested by this program
+def _folder(stored: StoredType, path: Path) -> Folder | None:
+    if stored.has_interval and not stored.has_interval_column:
+        found = symbol_and_interval(path.name)
+        return None if found is None else Folder(stored, *found, path)
+    symbol = symbol_of(path.name)
+    return None if symbol is None else Folder(stored, symbol, "", path)
 
 
-def _series(directory: Path, symbol: str, kind: str, *, has_interval: bool) -> list[Series]:
-    counts: dict[str, list[int]] = {}
-    columns = ["ts_init", "interval"] if has_interval else ["ts_init"]
-    for path in sorted(directory.glob("*.parquet")):
-        table = read_table(path, columns)
-        intervals = pc.unique(table["interval"]).to_pylist() if has_interval else [""]
-        for interval in intervals:
-            rows = table.filter(pc.equal(table["interval"], interval)) if interval else table
-            ts = np.asarray(rows["ts_init"].to_numpy()).astype(np.int64)
-            first, last = int(ts.min()), int(ts.max())
-            seen = counts.setdefault(interval, [0, first, last])
-            seen[0] += len(ts)
-            seen[1], seen[2] = min(seen[1], first), max(seen[2], last)
-    return [
-        Series(symbol, f"{kind}-{interval}" if interval else kind, n, _opened(kind, interval, a), b)
-        for interval, (n, a, b) in counts.items()
-    ]
+def _subfolders(path: Path) -> list[Path]:
+    return sorted(path.iterdir()) if path.is_dir() else []
 
 
-def _opened(kind: str, interval: str, ts: int) -> int:
-    # Bars are stamped with the last millisecond of their interval, liquidation bars with its end.
-    name, _, of_kind = kind.partition("-")
-    length = interval or of_kind
-    if not length or length not in INTERVALS:
+def _opened(stored: StoredType, interval: str, ts: int) -> int:
+    # When the interval of a row began; the row's own time for moments.
+    if stored.closes_before_ns is None or not interval:
         return ts
-    end = ts if name == "liquidations" else ts + MILLISECOND_NS
-    return opened_at(end, length) if interval_ns(length) == 0 else end - interval_ns(length)
+    return opened_at(ts + stored.closes_before_ns, interval)
+
+
+def _overlaps(span: Span, start_ns: int | None, end_ns: int | None) -> bool:
+    is_over = start_ns is not None and span.last_ns < start_ns
+    is_ahead = end_ns is not None and span.first_ns >= end_ns
+    return not (is_over or is_ahead)
+
+
+def _lies_in(span: Span, start_ns: int | None, end_ns: int | None) -> bool:
+    is_early = start_ns is not None and span.first_ns < start_ns
+    is_late = end_ns is not None and span.last_ns >= end_ns
+    return not (is_early or is_late)
+
+
+def _span_of(times: npt.NDArray[np.uint64]) -> Span:
+    return Span(int(times.min()), int(times.max())) if len(times) else _NOTHING
+
+
+@contextmanager
+def _sound(path: Path) -> Iterator[None]:
+    # Says of a Parquet file that cannot be read that it is damaged.
+    try:
+        yield
+    except (OSError, pa.ArrowException) as e:
+        msg = f"{path} must be a sound Parquet file, {e}; delete it and ingest again"
+        raise StoreError(msg) from e

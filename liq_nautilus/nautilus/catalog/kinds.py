@@ -1,82 +1,41 @@
-"""Which series of the catalog each kind of file feeds."""
+"""How each kind of file becomes series of the catalog: the table of kinds, met with Nautilus."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from nautilus_trader.model.data import BarType
-from nautilus_trader.model.data import IndexPriceUpdate
-from nautilus_trader.model.data import MarkPriceUpdate
+from nautilus_trader.model import data as nautilus_data
 
-from liq_nautilus.errors import SchemaError
+from liq_nautilus.data.kinds import KINDS
+from liq_nautilus.nautilus import types
+from liq_nautilus.nautilus.catalog.encoding import NAUTILUS_ENCODINGS
 from liq_nautilus.nautilus.catalog.encoding import Target
-from liq_nautilus.nautilus.catalog.encoding import bar_target
-from liq_nautilus.nautilus.catalog.encoding import funding_target
-from liq_nautilus.nautilus.catalog.encoding import price_update_target
-from liq_nautilus.nautilus.catalog.encoding import trade_target
-from liq_nautilus.nautilus.instruments import instrument_id
-from liq_nautilus.nautilus.types import BookDepth
-from liq_nautilus.nautilus.types import CustomRecord
-from liq_nautilus.nautilus.types import IndexPriceBar
-from liq_nautilus.nautilus.types import LiquidationOrder
-from liq_nautilus.nautilus.types import LiquidationVolume
-from liq_nautilus.nautilus.types import MarkPriceBar
-from liq_nautilus.nautilus.types import OpenInterest
-from liq_nautilus.nautilus.types import PremiumIndexBar
-from liq_nautilus.nautilus.types import TakerVolume
+from liq_nautilus.nautilus.catalog.encoding import repeated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from nautilus_trader.model.instruments import CryptoPerpetual
 
-    type Encoder = Callable[[pa.Table], pa.Table]
-
-# Who was summed over does not stand in the files of liquidation bars.
-AGGREGATED_SOURCE: Final = "aggregated"
-_AGGREGATIONS: Final = {
-    "s": "SECOND",
-    "m": "MINUTE",
-    "h": "HOUR",
-    "d": "DAY",
-    "w": "WEEK",
-    "mo": "MONTH",
-}
-_BAR_CLASSES: Final[dict[str, type[CustomRecord]]] = {
-    "markPriceKlines": MarkPriceBar,
-    "indexPriceKlines": IndexPriceBar,
-    "premiumIndexKlines": PremiumIndexBar,
-}
-_LISTS: Final = ("percentage", "depth", "notional")
+    from liq_nautilus.data.kinds import StoredType
+    from liq_nautilus.data.kinds.schema import Feeds
+    from liq_nautilus.nautilus.types import CustomRecord
 
 
-def bar_type(symbol: str, interval: str) -> BarType:
+def class_of(stored: StoredType) -> type:
     """
-    Return the type of a symbol's external bars of last prices.
-
-    Raises
-    ------
-    SchemaError
-        If Nautilus has no such bars.
+    Return the Nautilus class of a type.
 
     Examples
     --------
-    >>> str(bar_type("BTCUSDT", "5m"))
-    'BTCUSDT-PERP.BINANCE-5-MINUTE-LAST-EXTERNAL'
+    >>> from liq_nautilus.data.kinds import STORED_TYPES
+    >>> class_of(STORED_TYPES["Bar"]).__name__, class_of(STORED_TYPES["OpenInterest"]).__module__
+    ('Bar', 'liq_nautilus.nautilus.types')
 
     """
-    step = interval.rstrip("smhdwo")
-    aggregation = _AGGREGATIONS[interval.removeprefix(step)]
-    text = f"{instrument_id(symbol)}-{step}-{aggregation}-LAST-EXTERNAL"
-    try:
-        return BarType.from_str(text)
-    except ValueError as e:
-        msg = f"bars of {interval} must be known to Nautilus, {e}; leave these files out"
-        raise SchemaError(msg) from e
+    found: type = getattr(types if stored.is_own else nautilus_data, stored.name)
+    return found
 
 
 def targets_of(kind: str, interval: str, instrument: CryptoPerpetual) -> tuple[Target, ...]:
@@ -93,141 +52,56 @@ def targets_of(kind: str, interval: str, instrument: CryptoPerpetual) -> tuple[T
         The instrument of the file's symbol.
 
     """
-    if kind == "klines":
-        bars = bar_target(instrument, bar_type(str(instrument.raw_symbol), interval))
-        return bars, _custom_target(TakerVolume, instrument, _taker_volume(interval), ("interval",))
-    if kind in _BAR_CLASSES:
-        bars = _custom_target(_BAR_CLASSES[kind], instrument, _with(interval), ("interval",))
-        updates = {"markPriceKlines": MarkPriceUpdate, "indexPriceKlines": IndexPriceUpdate}
-        if kind not in updates:
-            return (bars,)
-        return bars, price_update_target(instrument, updates[kind])
-    if kind in {"aggTrades", "trades"}:
-        return (trade_target(instrument),)
-    if kind == "fundingRate":
-        return (funding_target(instrument),)
-    return (_plain_target(kind, interval, instrument),)
+    return tuple(
+        _own_target(feeds, interval, instrument)
+        if feeds.stored.is_own
+        else NAUTILUS_ENCODINGS[feeds.stored.name](feeds.stored, interval, instrument)
+        for feeds in KINDS[kind].feeds
+    )
 
 
-def _plain_target(kind: str, interval: str, instrument: CryptoPerpetual) -> Target:
-    if kind == "metrics":
-        return _custom_target(OpenInterest, instrument, _nulls_as_nan)
-    if kind == "liquidationSnapshot":
-        keys = ("position_side", "quantity", "bankruptcy_price", "average_price")
-        return _custom_target(LiquidationOrder, instrument, _unchanged, keys)
-    if kind == "liquidations":
-        encode = _with(interval, source=AGGREGATED_SOURCE)
-        return _custom_target(LiquidationVolume, instrument, encode, ("interval", "source"))
-    return _book_depth_target(instrument)
-
-
-def _custom_target(
-    data_cls: type[CustomRecord],
-    instrument: CryptoPerpetual,
-    prepare: Encoder,
-    keys: tuple[str, ...] = (),
-) -> Target:
-    schema = data_cls.arrow_schema()
+def _own_target(feeds: Feeds, interval: str, instrument: CryptoPerpetual) -> Target:
+    data_cls: type[CustomRecord] = class_of(feeds.stored)
+    file_schema = data_cls.arrow_schema()
+    # Lists are flat, one row per item, until a file is written: one datum per time then.
+    lists = [field.name for field in file_schema if pa.types.is_list(field.type)]
+    flat_schema = _flattened(file_schema) if lists else file_schema
 
     def encode(table: pa.Table) -> pa.Table:
-        return _to_schema(prepare(table), schema, str(instrument.id))
+        return _to_schema(feeds.prepare(table, interval), flat_schema, str(instrument.id))
 
-    return Target(data_cls, str(instrument.id), schema, encode, keys, repetitive=_texts_of(schema))
+    ways = (lambda rows: _grouped(rows, file_schema), lambda rows: _exploded(rows, flat_schema))
+    return Target(
+        feeds.stored,
+        str(instrument.raw_symbol),
+        interval,
+        file_schema,
+        encode,
+        # Floats hardly repeat: a dictionary of them costs time and space.
+        repetitive=tuple(field.name for field in file_schema if pa.types.is_string(field.type)),
+        streams=not lists,
+        **(dict(zip(("to_file", "from_file"), ways, strict=True)) if lists else {}),
+    )
 
 
-def _texts_of(schema: pa.Schema) -> tuple[str, ...]:
-    # Floats hardly repeat: a dictionary of them costs time and space.
-    return tuple(field.name for field in schema if pa.types.is_string(field.type))
+def _flattened(schema: pa.Schema) -> pa.Schema:
+    return pa.schema(
+        [
+            pa.field(field.name, field.type.value_type) if pa.types.is_list(field.type) else field
+            for field in schema
+        ]
+    )
 
 
 def _to_schema(table: pa.Table, schema: pa.Schema, identifier: str) -> pa.Table:
     arrays = []
     for field in schema:
         if field.name == "instrument_id":
-            arrays.append(_repeated(identifier, table.num_rows))
+            arrays.append(repeated(identifier, table.num_rows))
         else:
             column = "ts_event" if field.name == "ts_init" else field.name
             arrays.append(pc.cast(table.column(column).combine_chunks(), field.type))
     return pa.Table.from_arrays(arrays, schema=schema)
-
-
-def _repeated(text: str, n: int) -> pa.Array:
-    codes = pa.array(np.zeros(n, dtype=np.int32))
-    return pa.DictionaryArray.from_arrays(codes, pa.array([text])).cast(pa.string())
-
-
-def _unchanged(table: pa.Table) -> pa.Table:
-    return table
-
-
-def _nulls_as_nan(table: pa.Table) -> pa.Table:
-    columns = [
-        pc.fill_null(column, float("nan")) if pa.types.is_floating(column.type) else column
-        for column in table.columns
-    ]
-    return pa.table(columns, names=table.column_names)
-
-
-def _with(interval: str, **texts: str) -> Encoder:
-    def prepare(table: pa.Table) -> pa.Table:
-        for name, text in {"interval": interval, **texts}.items():
-            table = table.append_column(name, _repeated(text, table.num_rows))
-        return table
-
-    return prepare
-
-
-def _taker_volume(interval: str) -> Encoder:
-    # Files whose source had no taker columns hold zeros there: such rows say nothing.
-    def prepare(table: pa.Table) -> pa.Table:
-        is_known = pc.or_(
-            pc.greater(table["quote_volume"], 0),
-            pc.or_(pc.greater(table["n_trades"], 0), pc.greater(table["taker_buy_volume"], 0)),
-        )
-        known = table if pc.all(is_known).as_py() else table.filter(is_known)
-        bought = known["taker_buy_volume"]
-        columns = {
-            "buy_volume": bought,
-            "sell_volume": pc.max_element_wise(pc.subtract(known["volume_float"], bought), 0.0),
-            "quote_volume": known["quote_volume"],
-            "n_trades": known["n_trades"],
-            "ts_event": known["ts_event"],
-        }
-        return _with(interval)(pa.table(columns))
-
-    return prepare
-
-
-def _book_depth_target(instrument: CryptoPerpetual) -> Target:
-    # Flat, one row per percentage, until a file is written: one datum per time then.
-    file_schema = BookDepth.arrow_schema()
-    fields = [
-        pa.field(field.name, pa.float64()) if field.name in _LISTS else field
-        for field in file_schema
-    ]
-    flat_schema = pa.schema(fields)
-
-    def encode(table: pa.Table) -> pa.Table:
-        return _to_schema(table, flat_schema, str(instrument.id))
-
-    def to_file(table: pa.Table) -> pa.Table:
-        return _grouped(table, file_schema)
-
-    def from_file(table: pa.Table) -> pa.Table:
-        return _exploded(table, flat_schema)
-
-    return Target(
-        BookDepth,
-        str(instrument.id),
-        file_schema,
-        encode,
-        keys=("percentage",),
-        is_daily=True,
-        streams=False,
-        to_file=to_file,
-        from_file=from_file,
-        repetitive=_texts_of(file_schema),
-    )
 
 
 def _grouped(table: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -240,7 +114,7 @@ def _grouped(table: pa.Table, schema: pa.Schema) -> pa.Table:
         pa.ListArray.from_arrays(
             offsets, table.column(field.name).combine_chunks(), type=field.type
         )
-        if field.name in _LISTS
+        if pa.types.is_list(field.type)
         else firsts.column(field.name).combine_chunks()
         for field in schema
     ]
@@ -249,10 +123,11 @@ def _grouped(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 def _exploded(table: pa.Table, schema: pa.Schema) -> pa.Table:
     table = table.combine_chunks()
-    rows = pc.list_parent_indices(table.column("percentage").combine_chunks())
+    lists = [field.name for field in table.schema if pa.types.is_list(field.type)]
+    rows = pc.list_parent_indices(table.column(lists[0]).combine_chunks())
     arrays = [
         pc.list_flatten(table.column(field.name).combine_chunks())
-        if field.name in _LISTS
+        if field.name in lists
         else table.column(field.name).combine_chunks().take(rows)
         for field in schema
     ]

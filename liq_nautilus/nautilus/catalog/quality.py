@@ -7,46 +7,32 @@ from typing import TYPE_CHECKING
 from typing import Final
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-from nautilus_trader.model.data import TradeTick
 
-from liq_nautilus.times import interval_ns
-from liq_nautilus.data.quality_rules import Samples
+from liq_nautilus.data.frames import Frame
+from liq_nautilus.data.kinds import STORED_TYPES
+from liq_nautilus.data.kinds import kinds_of
+from liq_nautilus.data.kinds.bars import BARS
+from liq_nautilus.data.kinds.funding import FUNDING
+from liq_nautilus.data.kinds.open_interest import OPEN_INTEREST
+from liq_nautilus.data.kinds.stored import numbers
 from liq_nautilus.data.quality_rules import SeriesQuality
 from liq_nautilus.data.quality_rules import assess
-from liq_nautilus.data.quality_rules import impossible_bars
 from liq_nautilus.errors import DataGapError
-from liq_nautilus.nautilus.catalog.layout import identifier_of
-from liq_nautilus.nautilus.catalog.reading import read_bars
-from liq_nautilus.nautilus.catalog.reading import read_funding
-from liq_nautilus.nautilus.catalog.reading import read_liquidation_orders
-from liq_nautilus.nautilus.catalog.reading import read_liquidation_volume
-from liq_nautilus.nautilus.catalog.reading import read_open_interest
-from liq_nautilus.nautilus.catalog.reading import read_table
-from liq_nautilus.nautilus.catalog.reading import series_files
-from liq_nautilus.nautilus.catalog.inventory import Series
-from liq_nautilus.nautilus.catalog.inventory import finest_bar_interval
-from liq_nautilus.nautilus.catalog.inventory import inventory
 from liq_nautilus.nautilus.catalog.ingest_notes import FileRecord
 from liq_nautilus.nautilus.catalog.ingest_notes import read_records
-from liq_nautilus.nautilus.types import BookDepth
-from liq_nautilus.nautilus.types import IndexPriceBar
-from liq_nautilus.nautilus.types import MarkPriceBar
-from liq_nautilus.nautilus.types import PremiumIndexBar
+from liq_nautilus.nautilus.catalog.inventory import Catalog
+from liq_nautilus.nautilus.catalog.inventory import Series
+from liq_nautilus.nautilus.catalog.inventory import finest_interval
+from liq_nautilus.nautilus.catalog.reading import read
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from pathlib import Path
 
-# Trades come as they come, yet a liquid perpetual does not pause so long.
-TRADE_GAP_NS: Final = 600_000_000_000
+    from liq_nautilus.data.kinds import StoredType
+
 QUALITY_WEIGHTS: Final = {"bars": 0.4, "metrics": 0.4, "fundingRate": 0.2}
-_BAR_CLASSES: Final[dict[str, type]] = {
-    "markPriceKlines": MarkPriceBar,
-    "indexPriceKlines": IndexPriceBar,
-    "premiumIndexKlines": PremiumIndexBar,
-}
+_WEIGHED: Final = {"bars": BARS, "metrics": OPEN_INTEREST, "fundingRate": FUNDING}
+_BY_KIND: Final = {kind: s for s in STORED_TYPES.values() if s.kind for kind in kinds_of(s)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,182 +44,134 @@ class SeriesReport:
     files: tuple[FileRecord, ...]
 
 
-def assess_catalog(
-    catalog: Path,
-    *,
-    symbols: Collection[str] | None = None,
-    kinds: Collection[str] | None = None,
-) -> list[SeriesReport]:
+class CatalogQuality:
     """
-    Judge every series of a catalog.
+    Judges the series of a catalog, each of them once.
 
     Parameters
     ----------
-    catalog : Path
-        The catalog's folder.
-    symbols, kinds : collection of str, optional
-        Which to judge; kinds with ("klines-5m") or without ("klines") interval.
-
-    Raises
-    ------
-    DataGapError
-        If the catalog has none of them.
+    catalog : Catalog
+        The catalog.
 
     """
-    reports = []
-    for series in inventory(catalog):
-        if symbols and series.symbol not in symbols:
-            continue
-        if kinds and not {series.kind, series.kind.partition("-")[0]} & set(kinds):
-            continue
-        quality = assess(_samples(catalog, series.symbol, series.kind))
-        records = tuple(read_records(catalog, series.kind, series.symbol))
-        reports.append(SeriesReport(series, quality, records))
-    if not reports:
-        msg = f"{catalog} must hold data of the symbols and kinds asked for, had none; ingest some"
-        raise DataGapError(msg)
-    return reports
 
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._judged: dict[tuple[str, str, str, int | None, int | None], SeriesQuality] = {}
 
-def data_quality_score(
-    catalog: Path, symbol: str, start_ns: int | None = None, end_ns: int | None = None
-) -> float:
-    """
-    Return how good the input of a symbol's map is in a window, in [0, 1].
+    def reports(
+        self, *, symbols: Collection[str] | None = None, kinds: Collection[str] | None = None
+    ) -> list[SeriesReport]:
+        """
+        Return what is to be said of every series.
 
-    Bars and open interest weigh 0.4 each, funding 0.2; what is missing counts as 0.
+        Parameters
+        ----------
+        symbols, kinds : collection of str, optional
+            Which to judge; kinds with ("klines-5m") or without ("klines") interval.
 
-    Parameters
-    ----------
-    catalog : Path
-        The catalog's folder.
-    symbol : str
-        Binance's symbol.
-    start_ns, end_ns : int, optional
-        The window in UTC nanoseconds, end exclusive; the span of each series by default.
+        Raises
+        ------
+        DataGapError
+            If the catalog has none of them.
 
-    """
-    parts = quality_parts(catalog, symbol, start_ns, end_ns)
-    return min(sum(QUALITY_WEIGHTS[name] * score for name, score in parts.items()), 1.0)
+        """
+        reports = []
+        for series in self._catalog.series:
+            kind, _, interval = series.kind.partition("-")
+            if symbols and series.symbol not in symbols:
+                continue
+            if kinds and not {series.kind, kind} & set(kinds):
+                continue
+            quality = self._quality(_BY_KIND[kind], series.symbol, interval)
+            reports.append(SeriesReport(series, quality, self._records(series)))
+        if not reports:
+            msg = (
+                f"{self._catalog.path} must hold data of the symbols and kinds asked for, had "
+                "none; ingest some"
+            )
+            raise DataGapError(msg)
+        return reports
 
+    def parts(
+        self, symbol: str, start_ns: int | None = None, end_ns: int | None = None
+    ) -> dict[str, float]:
+        """
+        Return the scores that make up `score`, by the names of `QUALITY_WEIGHTS`.
 
-def quality_parts(
-    catalog: Path, symbol: str, start_ns: int | None = None, end_ns: int | None = None
-) -> dict[str, float]:
-    """
-    Return the scores that make up `data_quality_score`, by the names of `QUALITY_WEIGHTS`.
+        Without bars there is no map: then all are 0.
+        """
+        window = (start_ns, end_ns)
+        interval = finest_interval(self._catalog, BARS, symbol, *window)
+        if interval is None:
+            return dict.fromkeys(QUALITY_WEIGHTS, 0.0)
+        return {
+            name: self._quality(
+                stored, symbol, interval if stored.has_interval else "", *window
+            ).score
+            for name, stored in _WEIGHED.items()
+        }
 
-    Without bars there is no map: then all are 0.
-    """
-    window = (start_ns, end_ns)
-    try:
-        interval = finest_bar_interval(catalog, symbol, *window)
-    except DataGapError:
-        return dict.fromkeys(QUALITY_WEIGHTS, 0.0)
-    kinds = {name: f"klines-{interval}" if name == "bars" else name for name in QUALITY_WEIGHTS}
-    return {
-        name: assess(_samples(catalog, symbol, kind, *window), *window).score
-        for name, kind in kinds.items()
-    }
+    def score(
+        self, symbol: str, start_ns: int | None = None, end_ns: int | None = None
+    ) -> float:
+        """
+        Return how good the input of a symbol's map is in a window, in [0, 1].
 
+        Bars and open interest weigh 0.4 each, funding 0.2; what is missing counts as 0.
 
-def _samples(
-    catalog: Path,
-    symbol: str,
-    kind: str,
-    start_ns: int | None = None,
-    end_ns: int | None = None,
-) -> Samples:
-    name, _, interval = kind.partition("-")
-    window = (start_ns, end_ns)
-    if name == "klines":
-        return _bar_samples(catalog, symbol, interval, window)
-    if name in _BAR_CLASSES:
-        return _computed_samples(catalog, symbol, name, interval, window)
-    if name == "metrics":
-        frame = read_open_interest(catalog, symbol, *window, required=False)
-        value = frame["open_interest"].to_numpy()
-        return Samples(
-            frame["ts"].to_numpy(), -1, value, can_freeze=True, is_impossible=~(value >= 0)
+        Parameters
+        ----------
+        symbol : str
+            Binance's symbol.
+        start_ns, end_ns : int, optional
+            The window in UTC nanoseconds, end exclusive; the span of each series by default.
+
+        """
+        parts = self.parts(symbol, start_ns, end_ns)
+        return min(sum(QUALITY_WEIGHTS[name] * score for name, score in parts.items()), 1.0)
+
+    def _quality(
+        self,
+        stored: StoredType,
+        symbol: str,
+        interval: str,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+    ) -> SeriesQuality:
+        key = (stored.name, symbol, interval, start_ns, end_ns)
+        if key not in self._judged:
+            window = (start_ns, end_ns)
+            if stored.gap_ns:
+                frame = _thinned(self._catalog, stored, symbol, *window)
+            else:
+                frame = read(
+                    self._catalog, stored, symbol, *window, interval=interval, required=False
+                )
+            rule = stored.samples
+            self._judged[key] = assess(rule(frame, interval), *window) if rule else SeriesQuality()
+        return self._judged[key]
+
+    def _records(self, series: Series) -> tuple[FileRecord, ...]:
+        # Of all kinds of file that feed the series.
+        kind, dash, interval = series.kind.partition("-")
+        names = [f"{name}{dash}{interval}" for name in kinds_of(_BY_KIND[kind])]
+        return tuple(
+            record
+            for name in names
+            for record in read_records(self._catalog.path, name, series.symbol)
         )
-    if name == "fundingRate":
-        frame = read_funding(catalog, symbol, *window, required=False)
-        return Samples(frame["ts"].to_numpy(), -1, is_impossible=np.abs(frame["rate"]) >= 1)
-    if name == "liquidations":
-        frame = read_liquidation_volume(catalog, symbol, *window, required=False)
-        frame = frame[frame["interval"] == interval]
-        return Samples(frame["ts_open"].to_numpy(), interval_ns(interval))
-    if name == "liquidationSnapshot":
-        frame = read_liquidation_orders(catalog, symbol, *window, required=False)
-        return Samples(np.unique(frame["ts"].to_numpy()), 0)
-    if name == "bookDepth":
-        return _depth_samples(catalog, symbol, window)
-    return _trade_samples(catalog, symbol, window)
 
 
-def _bar_samples(
-    catalog: Path, symbol: str, interval: str, window: tuple[int | None, int | None]
-) -> Samples:
-    frame = read_bars(catalog, symbol, interval, *window, required=False)
-    prices = [frame[name].to_numpy() for name in ("open", "high", "low", "close")]
-    return Samples(
-        frame["ts_open"].to_numpy(),
-        interval_ns(interval),
-        prices[3],
-        is_impossible=impossible_bars(*prices),
-        volume=frame["volume"].to_numpy(),
-    )
-
-
-def _computed_samples(
-    catalog: Path, symbol: str, name: str, interval: str, window: tuple[int | None, int | None]
-) -> Samples:
-    # The premium has any sign: only its times are judged.
-    data_cls = _BAR_CLASSES[name]
-    prices = ("open", "high", "low", "close")
-    table = _columns(catalog, symbol, data_cls, ["ts_init", "interval", *prices], window)
-    table = table.filter(pc.equal(table["interval"], interval))
-    ts = np.asarray(table["ts_init"].to_numpy()).astype(np.int64)
-    if data_cls is PremiumIndexBar:
-        return Samples(ts, interval_ns(interval))
-    values = [np.asarray(table[name].to_numpy(), dtype=np.float64) for name in prices]
-    return Samples(
-        ts,
-        interval_ns(interval),
-        values[3],
-        can_freeze=True,
-        is_impossible=impossible_bars(*values),
-    )
-
-
-def _depth_samples(catalog: Path, symbol: str, window: tuple[int | None, int | None]) -> Samples:
-    table = _columns(catalog, symbol, BookDepth, ["ts_init", "depth"], window)
-    ts = np.asarray(table["ts_init"].to_numpy()).astype(np.int64)
-    total = np.asarray([np.sum(levels) for levels in table["depth"].to_pylist()], dtype=np.float64)
-    return Samples(ts, -1, total, can_freeze=True)
-
-
-def _trade_samples(catalog: Path, symbol: str, window: tuple[int | None, int | None]) -> Samples:
-    # Trades are thinned to the stretches they leave empty: their number is no matter of quality.
-    kept = []
-    last = None
-    for path in series_files(catalog, TradeTick, identifier_of(symbol), *window):
-        ts = np.asarray(read_table(path, ["ts_init"])["ts_init"].to_numpy()).astype(np.int64)
-        slots = np.unique(ts // TRADE_GAP_NS)
-        kept.append(slots if last is None else slots[slots > last])
-        last = int(slots[-1])
-    ts = np.concatenate(kept) * TRADE_GAP_NS if kept else np.zeros(0, dtype=np.int64)
-    return Samples(ts, TRADE_GAP_NS)
-
-
-def _columns(
-    catalog: Path,
-    symbol: str,
-    data_cls: type,
-    names: list[str],
-    window: tuple[int | None, int | None],
-) -> pa.Table:
-    files = series_files(catalog, data_cls, identifier_of(symbol), *window)
-    if not files:
-        return data_cls.arrow_schema().empty_table().select(names)  # type: ignore[attr-defined]
-    return pa.concat_tables([read_table(path, names) for path in files])
+def _thinned(
+    catalog: Catalog, stored: StoredType, symbol: str, start_ns: int | None, end_ns: int | None
+) -> Frame:
+    # Rows in great numbers are thinned to the stretches they leave empty, file by file: their
+    # number is no matter of quality.
+    kept = [
+        np.unique(numbers(table["ts_init"]).astype(np.int64) // stored.gap_ns)
+        for file in catalog.files(stored, symbol, "", start_ns, end_ns)
+        for table in [file.read(["ts_init"], start_ns, end_ns)]
+    ]
+    slots = np.unique(np.concatenate(kept)) if kept else np.zeros(0, dtype=np.int64)
+    return Frame({"ts": slots * stored.gap_ns})

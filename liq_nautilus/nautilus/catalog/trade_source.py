@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from typing import Final
 
+from liq_nautilus.data.kinds import kinds_of
+from liq_nautilus.data.kinds.trades import TRADES
 from liq_nautilus.errors import SchemaError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _FOLDER: Final = "trade_sources"
-_TRADE_KINDS: Final = ("aggTrades", "trades")
 
 
 def trade_source(catalog: Path, symbol: str) -> str | None:
     """Return the kind of file the trades of a symbol came from; None if it has none."""
-    for kind in _TRADE_KINDS:
+    for kind in kinds_of(TRADES):
         if (catalog / _FOLDER / f"{symbol}.{kind}").exists():
             return kind
     return None
@@ -32,7 +33,7 @@ def check_trade_source(catalog: Path, symbol: str, kind: str) -> None:
         If the catalog has the symbol's trades from the other kind.
 
     """
-    if kind not in _TRADE_KINDS:
+    if kind not in kinds_of(TRADES):
         return
     present = trade_source(catalog, symbol)
     if present is None:

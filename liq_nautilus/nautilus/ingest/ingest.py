@@ -18,9 +18,9 @@ from liq_nautilus.errors import SchemaError
 from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError
 from liq_nautilus.json_files import read_object
+from liq_nautilus.nautilus.catalog.definitions import read_instruments
+from liq_nautilus.nautilus.catalog.definitions import write_instrument
 from liq_nautilus.nautilus.catalog.kinds import targets_of
-from liq_nautilus.nautilus.catalog.layout import read_instruments
-from liq_nautilus.nautilus.catalog.layout import write_instrument
 from liq_nautilus.nautilus.catalog.layout import writing_lock
 from liq_nautilus.nautilus.catalog.trade_source import check_trade_source
 from liq_nautilus.nautilus.ingest.account import IngestSummary

@@ -97,7 +97,7 @@ class SeriesStore:
 
     def __init__(self, catalog: Path, staging: Path, target: Target) -> None:
         self._target = target
-        self._directory = series_directory(catalog, target.data_cls, target.identifier)
+        self._directory = series_directory(catalog, target.stored, target.symbol, target.interval)
         self._staging = staging / self._directory.parent.name / self._directory.name
         self._partitions: dict[int, _Partition] = {}
         self._stream: _Stream | None = None
@@ -122,7 +122,7 @@ class SeriesStore:
         """
         codes = np.zeros(table.num_rows, dtype=np.uint8)
         ts = np.asarray(table.column("ts_init").to_numpy()).astype(np.int64)
-        partitions = partitions_of(ts, daily=self._target.is_daily)
+        partitions = partitions_of(ts, daily=self._target.stored.is_daily)
         if np.any(np.diff(partitions) < 0):
             order = np.argsort(partitions, kind="stable")
             codes[order] = self._add_ordered(table.take(pa.array(order)), partitions[order])
@@ -168,7 +168,7 @@ class SeriesStore:
             ts = np.asarray([name[:10]], dtype="datetime64[ns]").astype(np.int64)
         except ValueError:
             return ""
-        daily = self._target.is_daily
+        daily = self._target.stored.is_daily
         return partition_file_name(int(partitions_of(ts, daily=daily)[0]), daily=daily)
 
     def _add_ordered(self, table: pa.Table, partitions: npt.NDArray[np.int64]) -> Codes:
@@ -189,11 +189,13 @@ class SeriesStore:
             return np.zeros(table.num_rows, dtype=np.uint8)
         if self._stream is not None and self._stream.partition == number:
             self._close_stream()
-        return self._hold(number, partition).merge(table, self._target.keys, self._target.unique)
+        return self._hold(number, partition).merge(
+            table, self._target.stored.keys, self._target.stored.unique
+        )
 
     def _partition(self, number: int) -> _Partition:
         if number not in self._partitions:
-            name = partition_file_name(number, daily=self._target.is_daily)
+            name = partition_file_name(number, daily=self._target.stored.is_daily)
             path = self._directory / name
             self._partitions[number] = _Partition(path, path.exists())
         return self._partitions[number]
@@ -205,7 +207,7 @@ class SeriesStore:
         is_held = self._held is not None and self._held[0] == number
         if is_held or not (is_open or partition.current is None):
             return False
-        if not is_strictly_sorted(table, self._target.keys):
+        if not is_strictly_sorted(table, self._target.stored.keys):
             return False
         bounds = self._bounds(table)
         if bounds is None:
@@ -227,15 +229,15 @@ class SeriesStore:
         # Time and number of the first and the last row; None if the numbers do not rise.
         times = table.column("ts_init")
         first, last = times[0].as_py(), times[-1].as_py()
-        if self._target.unique is None:
+        if self._target.stored.unique is None:
             return (first, 0), (last, 0)
-        numbers = sortable(table.column(self._target.unique))
+        numbers = sortable(table.column(self._target.stored.unique))
         if not np.all(np.diff(numbers) > 0):
             return None
         return (first, int(numbers[0])), (last, int(numbers[-1]))
 
     def _comes_after(self, first: tuple[int, int], last: tuple[int, int]) -> bool:
-        if self._target.unique is None:
+        if self._target.stored.unique is None:
             return first[0] > last[0]
         return first[0] >= last[0] and first[1] > last[1]
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from liq_nautilus.data.kinds.liquidations import LIQUIDATION_ORDERS
+from liq_nautilus.data.kinds.liquidations import LIQUIDATION_SUMS
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SchemaError
-from liq_nautilus.nautilus.catalog.reading import read_liquidation_orders
-from liq_nautilus.nautilus.catalog.reading import read_liquidation_volume
+from liq_nautilus.nautilus.catalog.reading import read
 from liq_nautilus.studies.inputs.windows import LONGEST_HOLE_NS
 from liq_nautilus.studies.inputs.windows import Labels
 from liq_nautilus.studies.inputs.windows import Orders
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from liq_nautilus.core.science.paths import TimeArray
+    from liq_nautilus.nautilus.catalog.inventory import Catalog
 
 _BAR_COLUMNS = ("open_time", "close_time", "long_usd", "short_usd")
 _ORDER_COLUMNS = ("time", "side", "average_price", "accumulated_fill_quantity")
@@ -29,7 +31,7 @@ _ORDER_INTERVAL_NS = HOUR_NS
 
 
 def find_labels(
-    catalog: Path, symbol: str, start_ns: int | None = None, end_ns: int | None = None
+    catalog: Catalog, symbol: str, start_ns: int | None = None, end_ns: int | None = None
 ) -> list[Labels]:
     """
     Return a catalog's labels, one `Labels` per interval length and source.
@@ -40,17 +42,18 @@ def find_labels(
         If there are neither liquidation bars nor forced orders.
 
     """
-    bars = read_liquidation_volume(catalog, symbol, start_ns, end_ns, required=False)
-    if not bars.empty:
+    bars = read(catalog, LIQUIDATION_SUMS, symbol, start_ns, end_ns, required=False)
+    if len(bars):
+        groups = pd.DataFrame(dict(bars)).groupby(["interval", "source"], sort=True)
         return [
             _labels(group, f"liquidation bars {interval} ({source or 'source unknown'})")
-            for (interval, source), group in bars.groupby(["interval", "source"], sort=True)
+            for (interval, source), group in groups
         ]
     orders = find_orders(catalog, symbol, start_ns, end_ns)
     if orders is None:
         msg = (
-            f"{catalog} must hold liquidations of {symbol} to measure accuracy, found none in the "
-            "window asked for; ingest liquidation bars or liquidationSnapshot files, or give "
+            f"{catalog.path} must hold liquidations of {symbol} to measure accuracy, found none in "
+            "the window asked for; ingest liquidation bars or liquidationSnapshot files, or give "
             "--labels FILE"
         )
         raise DataGapError(msg)
@@ -58,19 +61,15 @@ def find_labels(
 
 
 def find_orders(
-    catalog: Path, symbol: str, start_ns: int | None = None, end_ns: int | None = None
+    catalog: Catalog, symbol: str, start_ns: int | None = None, end_ns: int | None = None
 ) -> Orders | None:
     """Return a catalog's forced orders, or None if there are none."""
-    frame = read_liquidation_orders(catalog, symbol, start_ns, end_ns, required=False)
-    if frame.empty:
+    frame = read(catalog, LIQUIDATION_ORDERS, symbol, start_ns, end_ns, required=False)
+    if not len(frame):
         return None
-    price = frame["average_price"].to_numpy(np.float64)
-    return Orders(
-        ts=frame["ts"].to_numpy(np.int64),
-        side=frame["position_side"].to_numpy(np.int8),
-        price=price,
-        notional=frame["quantity"].to_numpy(np.float64) * price,
-    )
+    price = frame["average_price"]
+    side = frame["position_side"].astype(np.int8)
+    return Orders(frame["ts"], side, price, notional=frame["quantity"] * price)
 
 
 def read_label_file(

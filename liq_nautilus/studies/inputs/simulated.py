@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
+from liq_nautilus.core.feed import OPEN_INTEREST_DELAY_SECS
+from liq_nautilus.core.feed import in_time_order
 from liq_nautilus.core.science.paths import Bars
-from liq_nautilus.nautilus.catalog.events import bar_events
-from liq_nautilus.nautilus.catalog.events import funding_events
-from liq_nautilus.nautilus.catalog.events import open_interest_events
-from liq_nautilus.nautilus.config import OPEN_INTEREST_DELAY_SECS
+from liq_nautilus.data.frames import Frame
+from liq_nautilus.data.kinds.bars import bar_events
+from liq_nautilus.data.kinds.funding import funding_events
+from liq_nautilus.data.kinds.open_interest import open_interest_events
 from liq_nautilus.studies.inputs.windows import Labels
 from liq_nautilus.studies.inputs.windows import Orders
 from liq_nautilus.studies.inputs.windows import Window
@@ -73,7 +73,7 @@ def simulated_window(
         labels=labels,
         paths=paths,
         bars=bars,
-        events=tuple(sorted(events)),
+        events=tuple(in_time_order(events)),
         has_trades=False,
         has_mark=True,
         open_interest=(metrics.ts + _DELAY_NS, metrics.open_interest_notional),
@@ -88,5 +88,5 @@ def simulated_window(
     )
 
 
-def _frame(record: object, *names: str) -> pd.DataFrame:
-    return pd.DataFrame({name: getattr(record, name) for name in names})
+def _frame(record: object, *names: str) -> Frame:
+    return Frame({name: getattr(record, name) for name in names})

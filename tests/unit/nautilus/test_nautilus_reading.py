@@ -1,6 +1,10 @@
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
+from support.catalogs import frame_of
 from support.data_files import KINDS
 from support.data_files import START_MS
 from support.data_files import parsed
@@ -8,6 +12,14 @@ from support.data_files import write_bytes
 from support.data_files import write_file
 
 from liq_nautilus.data.fingerprints import Fingerprint
+from liq_nautilus.data.kinds.bars import BARS
+from liq_nautilus.data.kinds.bars import MARK_BARS
+from liq_nautilus.data.kinds.bars import TAKER_VOLUME
+from liq_nautilus.data.kinds.funding import FUNDING
+from liq_nautilus.data.kinds.liquidations import LIQUIDATION_ORDERS
+from liq_nautilus.data.kinds.liquidations import LIQUIDATION_SUMS
+from liq_nautilus.data.kinds.open_interest import OPEN_INTEREST
+from liq_nautilus.data.kinds.trades import TRADES
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SchemaError
 from liq_nautilus.errors import SettingError
@@ -15,24 +27,15 @@ from liq_nautilus.errors import StoreError
 from liq_nautilus.nautilus.catalog.ingest_notes import FileRecord
 from liq_nautilus.nautilus.catalog.ingest_notes import SeriesNotes
 from liq_nautilus.nautilus.catalog.ingest_notes import read_records
+from liq_nautilus.nautilus.catalog.inventory import Catalog
+from liq_nautilus.nautilus.catalog.inventory import StoredFile
 from liq_nautilus.nautilus.catalog.inventory import finest_bar_interval
-from liq_nautilus.nautilus.catalog.inventory import inventory
 from liq_nautilus.nautilus.catalog.inventory import only_symbol
-from liq_nautilus.nautilus.catalog.inventory import symbols
-from liq_nautilus.nautilus.catalog.kinds import bar_type
-from liq_nautilus.nautilus.catalog.layout import open_catalog
-from liq_nautilus.nautilus.catalog.quality import assess_catalog
-from liq_nautilus.nautilus.catalog.quality import data_quality_score
-from liq_nautilus.nautilus.catalog.reading import read_bars
-from liq_nautilus.nautilus.catalog.reading import read_funding
-from liq_nautilus.nautilus.catalog.reading import read_liquidation_orders
-from liq_nautilus.nautilus.catalog.reading import read_liquidation_volume
-from liq_nautilus.nautilus.catalog.reading import read_mark_bars
-from liq_nautilus.nautilus.catalog.reading import read_open_interest
-from liq_nautilus.nautilus.catalog.reading import read_table
-from liq_nautilus.nautilus.catalog.reading import read_taker_volume
-from liq_nautilus.nautilus.catalog.reading import read_trades
+from liq_nautilus.nautilus.catalog.kinds import targets_of
+from liq_nautilus.nautilus.catalog.quality import CatalogQuality
+from liq_nautilus.nautilus.catalog.reading import read
 from liq_nautilus.nautilus.ingest.ingest import ingest
+from liq_nautilus.nautilus.instruments import built_in_instrument
 from liq_nautilus.nautilus.instruments import instrument_id
 from liq_nautilus.nautilus.types import MarkPriceBar
 
@@ -54,42 +57,53 @@ def catalog(tmp_path_factory):
 
 
 READERS = {
-    "klines": lambda c, *w, **k: read_bars(c, "BTCUSDT", "1m", *w, **k),
-    "markPriceKlines": lambda c, *w, **k: read_mark_bars(c, "BTCUSDT", "1m", *w, **k),
-    "taker": lambda c, *w, **k: read_taker_volume(c, "BTCUSDT", "1m", *w, **k),
-    "metrics": lambda c, *w, **k: read_open_interest(c, "BTCUSDT", *w, **k),
-    "fundingRate": lambda c, *w, **k: read_funding(c, "BTCUSDT", *w, **k),
-    "aggTrades": lambda c, *w, **k: read_trades(c, "BTCUSDT", *w, **k),
-    "liquidationSnapshot": lambda c, *w, **k: read_liquidation_orders(c, "BTCUSDT", *w, **k),
-    "liquidations": lambda c, *w, **k: read_liquidation_volume(c, "BTCUSDT", *w, **k),
+    "klines": (BARS, {"interval": "1m"}),
+    "markPriceKlines": (MARK_BARS, {"interval": "1m"}),
+    "taker": (TAKER_VOLUME, {"interval": "1m"}),
+    "metrics": (OPEN_INTEREST, {}),
+    "fundingRate": (FUNDING, {}),
+    "aggTrades": (TRADES, {}),
+    "liquidationSnapshot": (LIQUIDATION_ORDERS, {}),
+    "liquidations": (LIQUIDATION_SUMS, {}),
 }
+
+
+def rows_of(name: str, catalog: Path, *window: int | None, **options: bool) -> pd.DataFrame:
+    stored, interval = READERS[name]
+    return frame_of(catalog, stored, *window, **interval, **options)
 
 
 @pytest.mark.parametrize("name", READERS)
 def test_window_is_closed_on_the_left_and_open_on_the_right(catalog, name):
-    everything = READERS[name](catalog)
+    everything = rows_of(name, catalog)
     assert len(everything) == 60
     time = "ts_open" if "ts_open" in everything else "ts"
     first, last = int(everything[time].iloc[10]), int(everything[time].iloc[50])
-    part = READERS[name](catalog, first, last)
+    part = rows_of(name, catalog, first, last)
     assert part[time].tolist() == everything[time].iloc[10:50].tolist()
     assert part[time].dtype == np.int64
 
 
 @pytest.mark.parametrize("name", READERS)
 def test_read_without_rows_is_an_error_unless_allowed(catalog, tmp_path, name):
-    read = READERS[name]
     with pytest.raises(DataGapError, match=r"must hold .* of BTCUSDT in the window asked for"):
-        read(catalog, START + 900 * DAY, START + 901 * DAY)
-    empty = read(catalog, START + 900 * DAY, None, required=False)
-    nothing = read(tmp_path / "nowhere", required=False)
+        rows_of(name, catalog, START + 900 * DAY, START + 901 * DAY)
+    empty = rows_of(name, catalog, START + 900 * DAY, None, required=False)
+    nothing = rows_of(name, tmp_path / "nowhere", required=False)
     assert empty.empty
     assert nothing.empty
-    assert list(empty.columns) == list(nothing.columns) == list(read(catalog).columns)
+    full = rows_of(name, catalog)
+    assert list(empty.columns) == list(nothing.columns) == list(full.columns)
+    stored, interval = READERS[name]
+    types = [
+        [column.dtype for column in dict(read(Catalog(c), stored, "BTCUSDT", **options)).values()]
+        for c, options in ((catalog, interval), (tmp_path, {**interval, "required": False}))
+    ]
+    assert types[0] == types[1]
 
 
 def test_bars_have_the_floats_nearest_to_the_text(catalog):
-    bars = read_bars(catalog, "BTCUSDT", "1m")
+    bars = frame_of(catalog, BARS, interval="1m")
     wanted = [parsed(KINDS["klines"], line) for line in KINDS["klines"].lines(60)]
     names = ["ts_close", "open", "high", "low", "close", "volume"]
     assert list(bars[names].itertuples(index=False, name=None)) == wanted
@@ -97,13 +111,13 @@ def test_bars_have_the_floats_nearest_to_the_text(catalog):
 
 
 def test_month_bar_opens_with_the_month(catalog):
-    bars = read_bars(catalog, "BTCUSDT", "1mo")
+    bars = frame_of(catalog, BARS, interval="1mo")
     assert bars["ts_open"].tolist() == [START]
     assert bars["ts_close"].tolist() == [START + 31 * DAY - 1_000_000]
 
 
 def test_inventory_names_every_series(catalog):
-    found = {series.kind: series for series in inventory(catalog)}
+    found = {series.kind: series for series in Catalog(catalog).series}
     assert sorted(found) == sorted(
         {kind.series for kind in KINDS.values()} - {"trades"} | {"klines-1mo"}
     )
@@ -111,67 +125,61 @@ def test_inventory_names_every_series(catalog):
         assert (found[name].n_rows, found[name].first_ns) == (60, START)
     assert found["klines-1mo"].first_ns == START
     assert found["bookDepth"].n_rows == 6
-    assert inventory(catalog / "nowhere") == []
-    assert symbols(catalog) == ["BTCUSDT"]
+    assert Catalog(catalog / "nowhere").series == ()
+    assert Catalog(catalog).symbols == ["BTCUSDT"]
 
 
 def test_only_symbol_is_found_or_asked_for(catalog, tmp_path):
-    assert only_symbol(catalog, None) == "BTCUSDT"
-    assert only_symbol(catalog, "BTCUSDT") == "BTCUSDT"
+    assert only_symbol(Catalog(catalog), None) == "BTCUSDT"
+    assert only_symbol(Catalog(catalog), "BTCUSDT") == "BTCUSDT"
     with pytest.raises(DataGapError, match="must hold data of XYZ, it has BTCUSDT"):
-        only_symbol(catalog, "XYZ")
+        only_symbol(Catalog(catalog), "XYZ")
     with pytest.raises(DataGapError, match="must hold data, there was none"):
-        only_symbol(tmp_path, None)
+        only_symbol(Catalog(tmp_path), None)
     for symbol in ("BTCUSDT", "ETHUSDT"):
         lines = KINDS["klines"].lines(3)
         write_file(tmp_path / "s", KINDS["klines"], lines, name=f"{symbol}-1m-2025-01-01")
     ingest(tmp_path / "s", tmp_path / "c")
     with pytest.raises(SettingError, match=r"--symbol must be given .* BTCUSDT, ETHUSDT"):
-        only_symbol(tmp_path / "c", None)
+        only_symbol(Catalog(tmp_path / "c"), None)
 
 
 def test_finest_interval_that_covers_the_window_is_chosen(catalog, tmp_path):
-    assert finest_bar_interval(catalog, "BTCUSDT", START, START + 60 * MINUTE) == "1m"
-    assert finest_bar_interval(catalog, "BTCUSDT") == "1mo"
+    assert finest_bar_interval(Catalog(catalog), "BTCUSDT", START, START + 60 * MINUTE) == "1m"
+    assert finest_bar_interval(Catalog(catalog), "BTCUSDT") == "1mo"
     with pytest.raises(DataGapError, match="must hold bars of ETHUSDT"):
-        finest_bar_interval(catalog, "ETHUSDT")
-
-
-def test_nautilus_view_of_a_catalog(catalog, tmp_path):
-    assert len(open_catalog(catalog).instruments()) == 1
-    with pytest.raises(DataGapError, match="must hold data"):
-        open_catalog(tmp_path)
+        finest_bar_interval(Catalog(catalog), "ETHUSDT")
 
 
 def test_damaged_file_is_named(tmp_path):
     path = write_bytes(tmp_path, "x", b"PAR1", ".parquet")
     with pytest.raises(StoreError, match="must be a sound Parquet file"):
-        read_table(path)
+        StoredFile(path).read()
 
 
-def test_bar_type_of_unknown_bars_is_refused(monkeypatch):
-    assert str(bar_type("BTCUSD_PERP", "1mo")) == "BTCUSD-PERP.BINANCE-1-MONTH-LAST-EXTERNAL"
+def test_bars_that_nautilus_does_not_know_are_refused():
+    instrument = built_in_instrument("BTCUSDT")
     with pytest.raises(SchemaError, match="must be known to Nautilus"):
-        bar_type("BTCUSDT", "0m")
+        targets_of("klines", "0m", instrument)
 
 
 def test_every_kind_is_judged(catalog):
-    reports = {report.series.kind: report for report in assess_catalog(catalog)}
+    reports = {report.series.kind: report for report in CatalogQuality(Catalog(catalog)).reports()}
     assert len(reports) == 11
     assert all(0 < report.quality.score <= 1 for report in reports.values())
     assert reports["metrics"].quality.total("n_missing") == 0
     with pytest.raises(DataGapError, match="had none"):
-        assess_catalog(catalog, symbols=["ETHUSDT"])
+        CatalogQuality(Catalog(catalog)).reports(symbols=["ETHUSDT"])
 
 
 def test_score_falls_with_what_is_missing(catalog, tmp_path):
-    hour = data_quality_score(catalog, "BTCUSDT", START, START + 60 * MINUTE)
-    day = data_quality_score(catalog, "BTCUSDT", START, START + DAY)
+    hour = CatalogQuality(Catalog(catalog)).score("BTCUSDT", START, START + 60 * MINUTE)
+    day = CatalogQuality(Catalog(catalog)).score("BTCUSDT", START, START + DAY)
     assert 0 < day < hour <= 1
-    assert data_quality_score(catalog, "ETHUSDT") == 0
+    assert CatalogQuality(Catalog(catalog)).score("ETHUSDT") == 0
     write_file(tmp_path / "s", KINDS["klines"], KINDS["klines"].lines(1440))
     ingest(tmp_path / "s", tmp_path / "c")
-    assert 0 < data_quality_score(tmp_path / "c", "BTCUSDT") <= 0.4
+    assert 0 < CatalogQuality(Catalog(tmp_path / "c")).score("BTCUSDT") <= 0.4
 
 
 def test_impossible_mark_bar_of_another_writer_is_found(tmp_path):
@@ -181,7 +189,7 @@ def test_impossible_mark_bar_of_another_writer_is_found(tmp_path):
         for high, end in zip([10.0, 7.0, float("nan")], ends, strict=True)
     ]
     ParquetDataCatalog(tmp_path).write_data(bars)
-    (report,) = assess_catalog(tmp_path)
+    (report,) = CatalogQuality(Catalog(tmp_path)).reports()
     assert report.quality.total("n_impossible") == 2
 
 

@@ -1,0 +1,151 @@
+"""Realised liquidations: single forced orders, and sums by the interval."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Final
+
+import numpy as np
+
+from liq_nautilus.core.feed import liquidation_event
+from liq_nautilus.data.kinds.bars import with_texts
+from liq_nautilus.data.kinds.schema import Check
+from liq_nautilus.data.kinds.schema import Dump
+from liq_nautilus.data.kinds.schema import Feeds
+from liq_nautilus.data.kinds.schema import Kind
+from liq_nautilus.data.kinds.schema import named_columns
+from liq_nautilus.data.kinds.stored import StoredType
+from liq_nautilus.data.kinds.stored import floats
+from liq_nautilus.data.kinds.stored import texts
+from liq_nautilus.data.kinds.stored import whole
+from liq_nautilus.data.quality_rules import Samples
+from liq_nautilus.data.values import choice
+from liq_nautilus.data.values import moment
+from liq_nautilus.data.values import number
+from liq_nautilus.times import interval_ns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
+    from liq_nautilus.core.feed import Event
+    from liq_nautilus.data.frames import Frame
+    from liq_nautilus.data.kinds.stored import EventOptions
+
+# Who was summed over does not stand in the files of liquidation bars.
+AGGREGATED_SOURCE: Final = "aggregated"
+
+
+def _sum_events(frame: Frame, _: EventOptions) -> Iterator[Event]:
+    names = ("ts_open", "ts_close", "long_notional", "short_notional")
+    for opened, closed, long, short in frame.rows(*names):
+        for side, notional in ((1, long), (-1, short)):
+            yield liquidation_event(side, notional, opened, closed, "bars")
+
+
+def _order_events(frame: Frame, _: EventOptions) -> Iterator[Event]:
+    names = ("ts", "position_side", "quantity", "average_price")
+    for ts, side, quantity, price in frame.rows(*names):
+        yield liquidation_event(side, quantity * price, ts, ts, "orders")
+
+
+def _sum_samples(frame: Frame, interval: str) -> Samples:
+    return Samples(frame["ts_open"], interval_ns(interval))
+
+
+def _order_samples(frame: Frame, _: str) -> Samples:
+    return Samples(np.unique(frame["ts"]), 0)
+
+
+# long_notional, short_notional (quote currency), interval, source; ts_close is exclusive.
+LIQUIDATION_SUMS: Final = StoredType(
+    "LiquidationVolume",
+    "liquidation bars",
+    kind="liquidations",
+    fields=(*floats("long_notional", "short_notional"), *texts("interval", "source")),
+    samples=_sum_samples,
+    events=_sum_events,
+    closes_before_ns=0,
+    keys=("interval", "source"),
+)
+# position_side (+1 a long was liquidated, -1 a short), quantity (base units), bankruptcy_price,
+# average_price. Sums over all orders are worth more than these, which are a thinned feed.
+LIQUIDATION_ORDERS: Final = StoredType(
+    "LiquidationOrder",
+    "forced orders",
+    kind="liquidationSnapshot",
+    fields=(
+        whole("position_side"),
+        *floats("quantity", "bankruptcy_price", "average_price"),
+    ),
+    samples=_order_samples,
+    events=_order_events,
+    keys=("position_side", "quantity", "bankruptcy_price", "average_price"),
+    stands_in_for="LiquidationVolume",
+    chunk_days=2.0,
+)
+
+
+def _with_source(table: pa.Table, interval: str) -> pa.Table:
+    return with_texts(table, interval=interval, source=AGGREGATED_SOURCE)
+
+
+_SNAPSHOT: Final = Kind(
+    name="liquidationSnapshot",
+    columns=named_columns(
+        "time|timestamp",
+        "side",
+        "?order_type",
+        "?time_in_force",
+        "original_quantity|orig_qty|original_qty",
+        "price",
+        "average_price|avg_price",
+        "?order_status",
+        "?last_fill_quantity|last_filled_quantity",
+        "?accumulated_fill_quantity|accumulated_filled_quantity",
+    ),
+    values=(
+        moment("ts_event", "time"),
+        # A SELL order closes a long position.
+        choice("position_side", "side", {"SELL": 1, "BUY": -1}),
+        number("quantity", "original_quantity"),
+        number("bankruptcy_price", "price"),
+        number("average_price", "average_price"),
+    ),
+    checks=(
+        Check("quantity > 0", "original_quantity must be above zero"),
+        Check("bankruptcy_price > 0", "price must be above zero"),
+        Check("average_price >= 0", "average_price must not be negative"),
+    ),
+    names_row=("ts_event", "position_side", "quantity", "bankruptcy_price", "average_price"),
+    dump=Dump.DAYS,
+    feeds=(Feeds(LIQUIDATION_ORDERS),),
+)
+_SUMS: Final = Kind(
+    name="liquidations",
+    columns=named_columns(
+        "open_time", "close_time", "long_usd|long_notional", "short_usd|short_notional"
+    ),
+    values=(
+        moment("ts_open", "open_time"),
+        moment("ts_event", "close_time"),
+        number("long_notional", "long_usd"),
+        number("short_notional", "short_usd"),
+    ),
+    checks=(
+        Check(
+            "ts_event - ts_open = {interval_ns} OR {interval_ns} = 0",
+            "close_time must be open_time plus the interval",
+        ),
+        Check(
+            "long_notional >= 0 AND short_notional >= 0",
+            "liquidated notionals must not be negative",
+        ),
+    ),
+    has_interval=True,
+    is_period_closed=False,
+    dump=Dump.NOWHERE,
+    feeds=(Feeds(LIQUIDATION_SUMS, _with_source),),
+)
+KINDS: Final = (_SNAPSHOT, _SUMS)
