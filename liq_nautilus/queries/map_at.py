@@ -79,7 +79,8 @@ def tracker_at(
             break
         feed.push(event)
         last_ns = event.ts_known
-        feed.release(last_ns)
+    # All at once: the feed hands bars that follow each other over in one go.
+    feed.release(last_ns)
     # The passing of time shows how old the newest input is.
     feed.push(time_event(last_ns if at_ns is None else at_ns))
     feed.release(end_ns)
