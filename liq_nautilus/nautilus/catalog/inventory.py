@@ -448,7 +448,10 @@ def _count(
     start_ns: int | None,
     end_ns: int | None,
 ) -> int:
-    # Groups that lie in the window whole are counted by their footers, the others by their times.
+    # Of bars that lie in the window whole. Groups that do are counted by their footers, the others
+    # by their times.
+    if start_ns is not None and stored.closes_before_ns is not None:
+        start_ns = _first_close(start_ns, interval) - stored.closes_before_ns
     n_rows = 0
     for file in catalog.files(stored, symbol, interval, start_ns, end_ns):
         n_rows += file.count(start_ns, end_ns, interval if stored.has_interval_column else "")
@@ -472,6 +475,15 @@ def _opened(stored: StoredType, interval: str, ts: int) -> int:
     if stored.closes_before_ns is None or not interval:
         return ts
     return opened_at(ts + stored.closes_before_ns, interval)
+
+
+def _first_close(start_ns: int, interval: str) -> int:
+    # When the first interval ends that begins no earlier than a moment.
+    length = interval_ns(interval)
+    if length:
+        return start_ns + length
+    month = int(np.datetime64(start_ns - 1, "ns").astype("datetime64[M]").astype(np.int64)) + 1
+    return int(np.datetime64(month + 1, "M").astype("datetime64[ns]").astype(np.int64))
 
 
 def _overlaps(span: Span, start_ns: int | None, end_ns: int | None) -> bool:

@@ -93,7 +93,7 @@ class SeriesIngestion:
         self._rules = rules
         self._connection = connection
         self._summary = summary
-        folders = (series_directory(catalog, t.data_cls, t.identifier) for t in targets)
+        folders = (series_directory(catalog, t.stored, t.symbol, t.interval) for t in targets)
         self._notes = SeriesNotes(catalog, series, rules.symbol, folders)
         self._accounts: list[FileAccount] = []
         self._waiting: list[tuple[OpenedFile, FileAccount]] = []

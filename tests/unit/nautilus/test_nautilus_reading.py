@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
 from support.catalogs import frame_of
@@ -38,6 +39,7 @@ from liq_nautilus.nautilus.ingest.ingest import ingest
 from liq_nautilus.nautilus.instruments import built_in_instrument
 from liq_nautilus.nautilus.instruments import instrument_id
 from liq_nautilus.nautilus.types import MarkPriceBar
+from liq_nautilus.queries.map_at import levels_at
 
 START = START_MS * 1_000_000
 MINUTE = 60_000_000_000
@@ -216,5 +218,26 @@ def test_records_of_faulty_files_are_listed_and_all_are_known(tmp_path):
     assert notes().known("b.csv", Fingerprint(6, 8)) is None
     (path,) = (tmp_path / "file_records").iterdir()
     path.write_text("nonsense")
-    with pytest.raises(StoreError, match="must hold the record"):
+    with pytest.raises(StoreError, match="the record of ingested files must be"):
         read_records(tmp_path, "metrics", "BTCUSDT")
+
+
+def test_each_footer_and_each_file_is_read_once_for_a_question(catalog, monkeypatch):
+    footers, reads, scans = [], [], []
+    read_metadata, parquet_file, glob = pq.read_metadata, pq.ParquetFile, Path.glob
+    monkeypatch.setattr(pq, "read_metadata", lambda p: footers.append(p) or read_metadata(p))
+    monkeypatch.setattr(
+        pq, "ParquetFile", lambda p, **options: reads.append(p) or parquet_file(p, **options)
+    )
+    monkeypatch.setattr(
+        Path, "glob", lambda self, pattern: scans.append(self) or glob(self, pattern)
+    )
+    levels = levels_at(catalog)
+    assert levels.price.size
+    for looked_at in (footers, reads, scans):
+        assert looked_at
+        assert len(looked_at) == len(set(looked_at))
+    # What the map is told of, and nothing else; bars of a month cover the window of minutes, too.
+    told = {"bar", "custom_mark_price_bar", "custom_open_interest", "funding_rate_update"}
+    told |= {"trade_tick", "custom_liquidation_volume"}
+    assert {path.parent.parent.name for path in reads} == told
