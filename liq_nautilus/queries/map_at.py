@@ -157,7 +157,7 @@ def levels_in(
     at_ns: int | None = None,
     parameters: TrackerParameters | None = None,
 ) -> Levels:
-    """Return the levels of `levels_at` for a symbol of a catalog that was looked at already."""
+    """Return what `levels` does for a symbol of a catalog that was looked at already."""
     if model not in LiquidationTracker.model_names:
         known = ", ".join(LiquidationTracker.model_names)
         msg = f"--model must be one of {known}, was {model}"

@@ -415,7 +415,9 @@ def finest_interval(
         # A month has no fixed length: thirty days tell well enough which interval covers more.
         covered[interval] = n_rows * (interval_ns(interval) or 30 * interval_ns("1d"))
     best = max(covered.values())
-    return next(one for one in intervals if covered[one] and covered[one] >= _COVERAGE_SLACK * best)
+    if not best:
+        return None
+    return next(one for one in intervals if covered[one] >= _COVERAGE_SLACK * best)
 
 
 def finest_bar_interval(

@@ -39,7 +39,7 @@ from liq_nautilus.nautilus.ingest.ingest import ingest
 from liq_nautilus.nautilus.instruments import built_in_instrument
 from liq_nautilus.nautilus.instruments import instrument_id
 from liq_nautilus.nautilus.types import MarkPriceBar
-from liq_nautilus.queries.map_at import levels_at
+from liq_nautilus.queries.map_at import levels
 
 START = START_MS * 1_000_000
 MINUTE = 60_000_000_000
@@ -222,7 +222,12 @@ def test_records_of_faulty_files_are_listed_and_all_are_known(tmp_path):
         read_records(tmp_path, "metrics", "BTCUSDT")
 
 
-def test_each_footer_and_each_file_is_read_once_for_a_question(catalog, monkeypatch):
+def test_each_footer_and_each_file_is_read_once_for_a_question(tmp_path, monkeypatch):
+    for kind in KINDS.values():
+        if kind.kind != "trades":
+            write_file(tmp_path / "source", kind, kind.lines(60))
+    catalog = tmp_path / "catalog"
+    ingest(tmp_path / "source", catalog)
     footers, reads, scans = [], [], []
     read_metadata, parquet_file, glob = pq.read_metadata, pq.ParquetFile, Path.glob
     monkeypatch.setattr(pq, "read_metadata", lambda p: footers.append(p) or read_metadata(p))
@@ -232,12 +237,12 @@ def test_each_footer_and_each_file_is_read_once_for_a_question(catalog, monkeypa
     monkeypatch.setattr(
         Path, "glob", lambda self, pattern: scans.append(self) or glob(self, pattern)
     )
-    levels = levels_at(catalog)
-    assert levels.price.size
+    found = levels(catalog, at_ns=START + 59 * MINUTE)
+    assert found.price.size
     for looked_at in (footers, reads, scans):
         assert looked_at
         assert len(looked_at) == len(set(looked_at))
-    # What the map is told of, and nothing else; bars of a month cover the window of minutes, too.
+    # What the map is told of, and nothing else.
     told = {"bar", "custom_mark_price_bar", "custom_open_interest", "funding_rate_update"}
     told |= {"trade_tick", "custom_liquidation_volume"}
     assert {path.parent.parent.name for path in reads} == told
