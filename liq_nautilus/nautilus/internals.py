@@ -19,9 +19,11 @@ from nautilus_trader.model.data import DataType
 from liq_nautilus.errors import SettingError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Iterable
 
     from nautilus_trader.common.actor import Actor
+    from nautilus_trader.model.data import FundingRateUpdate
     from nautilus_trader.model.identifiers import ClientId
     from nautilus_trader.model.identifiers import InstrumentId
 
@@ -33,8 +35,6 @@ PUBLISHING: Final = (
     "nautilus_trader.common.component:MessageBus.subscribe",
 )
 STORING: Final = (
-    "nautilus_trader.persistence.funcs:class_to_filename",
-    "nautilus_trader.persistence.funcs:urisafe_identifier",
     "nautilus_trader.serialization.arrow.serializer:ArrowSerializer.serialize_batch",
     "nautilus_trader.serialization.arrow.serializer:get_schema",
     "nautilus_trader.serialization.arrow.serializer:register_arrow",
@@ -87,6 +87,26 @@ def _exists(name: str) -> bool:
     except (ImportError, AttributeError):
         return False
     return True
+
+
+def funding_rate_serializer() -> Callable[[list[FundingRateUpdate]], Any]:
+    """
+    Return Nautilus's own function from funding rates to Arrow.
+
+    It has to be given again where only the decoder is replaced.
+
+    Raises
+    ------
+    SettingError
+        If NautilusTrader no longer has what custom data and funding rates are stored with.
+
+    """
+    check_internals(STORING)
+    module = import_module(
+        "nautilus_trader.serialization.arrow.implementations.funding_rate_update"
+    )
+    serializer: Callable[[list[FundingRateUpdate]], Any] = module.serialize
+    return serializer
 
 
 def instrument_topic(data_cls: type, instrument_id: InstrumentId) -> str:

@@ -17,7 +17,6 @@ import msgspec
 import pyarrow as pa
 from nautilus_trader.model.data import FundingRateUpdate
 from nautilus_trader.model.identifiers import InstrumentId
-from nautilus_trader.serialization.arrow.implementations import funding_rate_update
 from nautilus_trader.serialization.arrow.serializer import get_schema
 from nautilus_trader.serialization.arrow.serializer import register_arrow
 
@@ -31,6 +30,7 @@ from liq_nautilus.nautilus.custom import FloatArray
 from liq_nautilus.nautilus.custom import SideArray
 from liq_nautilus.nautilus.custom import data_type
 from liq_nautilus.nautilus.custom import register
+from liq_nautilus.nautilus.internals import funding_rate_serializer
 
 __all__ = [
     "CUSTOM_TYPES",
@@ -339,6 +339,6 @@ def _decode_funding(table: pa.Table | pa.RecordBatch) -> list[FundingRateUpdate]
 register_arrow(
     FundingRateUpdate,
     get_schema(FundingRateUpdate),
-    funding_rate_update.serialize,
+    funding_rate_serializer(),
     _decode_funding,
 )

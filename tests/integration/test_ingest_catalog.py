@@ -464,7 +464,7 @@ def test_exchange_info_defines_other_symbols(tmp_path):
     # The catalog knows the symbol from now on.
     ingest(tmp_path / "source", tmp_path / "catalog")
     (tmp_path / "info.json").write_text("nonsense")
-    with pytest.raises(SettingError, match="--exchange-info must be a JSON file"):
+    with pytest.raises(SettingError, match="--exchange-info must be a readable JSON file"):
         ingest(tmp_path / "source", tmp_path / "catalog", exchange_info=tmp_path / "info.json")
 
 

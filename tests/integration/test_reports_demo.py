@@ -190,7 +190,7 @@ def test_a_short_table_is_printed_whole(capsys):
         (["--at", "yesterday"], SettingError, "--at must be an ISO 8601 time"),
         (["--at", "2020-01-01"], DataGapError, "must hold bars of BTCUSDT"),
         (["--symbol", "SOLUSDT"], DataGapError, "SOLUSDT"),
-        (["--params", "nowhere.json"], SettingError, "--params must be a file"),
+        (["--params", "nowhere.json"], SettingError, "--params must be a readable JSON file"),
     ],
 )
 def test_levels_command_states_what_is_wrong(catalog, arguments, error, match):

@@ -35,7 +35,7 @@ def test_everything_is_there():
     "gone",
     [
         "nautilus_trader.no_such_module:thing",
-        "nautilus_trader.persistence.funcs:no_such_function",
+        "nautilus_trader.serialization.arrow.serializer:ArrowSerializer.no_such_function",
         "nautilus_trader.execution.client:ExecutionClient.generate_nothing",
     ],
 )
