@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.records import SideArray
 
-# The specification's bucket; other symbols get a power of ten near a thousandth of the price.
+# The usual bucket of BTCUSDT; others get a power of ten near a thousandth of the price.
 _SHOWN_BUCKET = {"BTCUSDT": 100.0}
 # The band holds 90 % of the probability.
 _BAND = (0.05, 0.95)

@@ -37,7 +37,8 @@ class TrackerParameters:
         bands; empty, and by default where `leverages` are other than the default: 1 each, which
         says that a share is known to a factor of e.
     formula : {"exact", "simplified"}
-        Binance's liquidation price or the specification's.
+        Binance's own liquidation price, or the shortcut that divides the maintenance rate by the
+        leverage once more.
     position_notional : float
         The typical position's entry notional (quote): it picks the maintenance bracket.
     grid_bps : float
@@ -68,8 +69,8 @@ class TrackerParameters:
     large_trade_notional : float
         py_liquidation_map counts trades of at least this notional (quote).
     consume : {"path", "last"}
-        py_liquidation_map removes levels the path crossed, or, as the original, only those beyond
-        the last price.
+        py_liquidation_map removes the levels that the path crossed or, as the algorithm it follows
+        does, only those beyond the last price.
     band_unit_notional : float
         Variance of realised liquidated notional per notional (quote): the size of single positions;
         fitted.
@@ -96,7 +97,7 @@ class TrackerParameters:
     reversal_confidence : float
         The confidence stated with REVERSAL_OPPORTUNITY: how often the price ends the horizon beyond
         where it was, against the cascade. Over the days the shipped parameters were fitted on that
-        cannot be told from a coin (`reliability` of `accuracy`). The specification says 0.85.
+        cannot be told from a coin (`reliability` of `accuracy`).
     wait_confidence : float
         Below this model confidence the signal is WAIT.
     disagreement : float

@@ -15,5 +15,5 @@ class BinanceStandard(ExposureModel):
 
     @property
     def base_confidence(self) -> float:
-        """The specification's constant."""
+        """A fixed 0.95: the formula is exact, the positions are estimated."""
         return 0.95

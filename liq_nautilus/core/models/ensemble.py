@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from liq_nautilus.core.models.base import LevelArrays
     from liq_nautilus.core.records import FloatArray
 
-# Disagreement takes the confidence below this (R8).
+# Disagreement takes the confidence below this.
 _DISAGREEING_CONFIDENCE = 0.7
 
 

@@ -22,7 +22,7 @@ class FundingAdjusted(ExposureModel):
     Positions whose isolated margin pays and receives funding.
 
     Positive funding moves longs' levels closer and shorts' farther. `funding_factor` also
-    multiplies all levels by ``1 + rate * factor`` for the newest rate, as the specification has it.
+    multiplies all levels by ``1 + rate * factor`` for the newest rate; by default it is 0.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class FundingAdjusted(ExposureModel):
 
     @property
     def base_confidence(self) -> float:
-        """The specification's constant."""
+        """A fixed 0.75: who paid the funding, and whether margin was added since, is unknown."""
         return 0.75
 
     def on_funding(self, rate: float) -> None:

@@ -39,9 +39,9 @@ class LiquidationMap(ExposureModel):
     """
     Levels of large trades; `consume` of the parameters says what removes them.
 
-    ``"path"`` removes what the path crossed; ``"last"``, as the original, what lies beyond the last
-    price, so that levels crossed and recovered stay. Each trade counts once, a quarter per
-    leverage.
+    ``"path"`` removes what the path crossed; ``"last"``, as the original does, what lies beyond
+    the last price, so that levels crossed and recovered stay. Each trade counts once, a quarter
+    per leverage.
     """
 
     trades = False
@@ -60,7 +60,7 @@ class LiquidationMap(ExposureModel):
 
     @property
     def base_confidence(self) -> float:
-        """The specification's constant."""
+        """A fixed 0.80: large trades are seen, but nothing says which of them opened a position."""
         return 0.80
 
     @property

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from liq_nautilus.core.science.paths import Bars
     from liq_nautilus.core.science.paths import IntervalPaths
 
-# The specification's leverages, their mix of FACTS' sources and its maintenance rates.
+# What simple heatmaps assume: leverage, the reported share of open interest at it, and a
+# maintenance rate that goes by leverage.
 _SPECIFICATION = ((5, 0.15, 0.004), (10, 0.3, 0.005), (25, 0.25, 0.01), (50, 0.2, 0.02),
                   (100, 0.1, 0.05))  # fmt: skip
 # Bands of distance from the price (fractions of it) that the distance kernel weighs.
@@ -220,7 +221,7 @@ def round_numbers(paths: IntervalPaths, side: int) -> FloatArray:
 
 def specification_ensemble(context: Context, side: int) -> FloatArray:
     """
-    Return what the specification's ensemble holds in the swept range.
+    Return what a simple heatmap's ensemble holds in the swept range.
 
     All open interest at the current price, fixed leverages and mix, the simplified formula;
     5/8 binance_standard and 3/8 funding_adjusted (its `liq * (1 + rate)`), since the third needs

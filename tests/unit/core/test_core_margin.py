@@ -21,7 +21,7 @@ LONG_PRICES = np.array([80_321.285, 90_361.446, 96_385.542, 98_393.574, 99_397.5
 SHORT_PRICES = np.array(
     [119_521.912, 109_561.753, 103_585.657, 101_593.625, 100_597.610, 100_398.406]
 )
-# How much farther from the entry the specification's formula lies, in per cent.
+# How much farther from the entry the simplified formula lies, in per cent.
 LONG_ERRORS = np.array([1.2, 3.2, 9.6, 22.0, 58.0, 98.0])
 SHORT_ERRORS = np.array([2.0, 4.1, 10.4, 23.0, 59.0, 100.0])
 OCTOBER_2024_NS = 1_729_728_000_000_000_000

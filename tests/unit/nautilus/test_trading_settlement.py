@@ -125,7 +125,7 @@ def test_isolated_long_is_liquidated_at_its_price_with_a_bounded_fee():
     crash = [(PRICE, PRICE, PRICE, PRICE)] * 2 + [(PRICE, PRICE, 80_000.0, 81_000.0)] * 2
     ledger, engine = play(Play(hourly_bars(crash), {0: [(BTC, 0.1)]}))
     forced = ledger.fills[ledger.fills["reason"] == "liquidation"]
-    # FACTS: 10x long from 100,000 of the first bracket; rounded up to the tick.
+    # 10x long from 100,000 of the first bracket; rounded up to the tick.
     assert forced["price"].tolist() == [pytest.approx(90_361.5, abs=0.11)]
     margin = 1_000.0
     lost = 0.1 * (PRICE - forced["price"].iloc[0])
