@@ -18,11 +18,18 @@ from typing import Any
 import numpy as np
 
 from liq_nautilus.core import kernels
+from liq_nautilus.core.kernels.arguments import ROW
+from liq_nautilus.core.kernels.arguments import Entries
+from liq_nautilus.core.kernels.arguments import Window
 
 if TYPE_CHECKING:
+    from liq_nautilus.core.kernels.arguments import Positions
+    from liq_nautilus.core.kernels.arguments import RowArray
+    from liq_nautilus.core.kernels.arguments import Traded
     from liq_nautilus.core.records import FloatArray
 
-_DUST = 1e-12
+# What changes of the arrays.
+_CHANGING = tuple(name for name in ROW.names or () if name != "log_ratio")
 # The prior's tails end here, in standard deviations.
 _PRIOR_REACH = 3.0
 
@@ -41,16 +48,16 @@ class Exposure:
         Log width of a native bucket.
     n_buckets : int
         Buckets in the window around the price.
-    loser_ratio : float
-        Closing rate of positions at a loss relative to those in profit.
 
     Attributes
     ----------
-    ledger : ndarray of shape (4, 2, n_tiers)
-        Base quantity opened, closed, consumed and let go (out of the window or dust) since the
-        start: ``mass = opened - closed - consumed - expired``.
-    level : float
-        The open interest seen last (base quantity).
+    positions : Positions
+        The arrays that kernels work on, always the same ones. Of each row, what it holds is what
+        was opened less what was closed, consumed and let go.
+    traded : Traded
+        Where was traded since the last open interest.
+    open_interest : float
+        What was seen last (base quantity); 0 before any.
 
     """
 
@@ -60,26 +67,19 @@ class Exposure:
         maintenance_rate: FloatArray,
         width: float,
         n_buckets: int,
-        loser_ratio: float,
     ) -> None:
         n_tiers = ratio.shape[1]
         self._ratio = ratio
         self._maintenance_rate = maintenance_rate
-        self._log_ratio = np.log(ratio) / width
         self._width = width
-        self._loser_ratio = loser_ratio
-        self._mass = np.zeros((2, n_tiers, n_buckets))
-        self.ledger = np.zeros((4, 2, n_tiers))
-        self._running = np.zeros((2, 2, n_tiers))
-        self._running[kernels.SCALE] = 1.0
-        self._bounds = np.zeros((2, n_tiers, 2), dtype=np.int64)
-        self._offset = np.zeros((2, n_tiers))
-        self._pending = np.zeros(n_buckets)
-        self._pending_span = np.zeros(2, dtype=np.int64)
-        self._swept = np.zeros((2, n_tiers))
+        rows = np.zeros((2, n_tiers), dtype=ROW).view(np.recarray)
+        rows.scale = 1.0
+        rows.log_ratio = np.log(ratio) / width
+        self.positions: Positions = (np.zeros((2, n_tiers, n_buckets)), rows)
+        self.traded: Traded = (np.zeros(n_buckets), np.zeros(2, dtype=np.int64))
         self._origin: int | None = None
         self._position = 0.0
-        self.level = 0.0
+        self.open_interest = 0.0
 
     @property
     def origin(self) -> int:
@@ -89,48 +89,35 @@ class Exposure:
     @property
     def n_buckets(self) -> int:
         """The buckets in the window."""
-        return self._pending.size
+        return self.traded[0].size
+
+    @property
+    def window(self) -> Window:
+        """Where the buckets lie, and the current price in them."""
+        return Window(self._width, self.origin, self._position)
+
+    @property
+    def rows(self) -> RowArray:
+        """What is known of each row, shape (2, n_tiers); see `kernels.arguments.ROW`."""
+        return self.positions[1]
 
     @property
     def mass(self) -> FloatArray:
         """Return the base quantity by liquidation price, shape (2, n_tiers, n_buckets): a copy."""
-        mass: FloatArray = self._mass * self._running[kernels.SCALE][:, :, None]
+        mass: FloatArray = self.positions[0] * self.rows.scale[:, :, None]
         return mass
 
     @property
     def total(self) -> FloatArray:
         """Return the base quantity of each row, shape (2, n_tiers)."""
-        total: FloatArray = self._mass.sum(axis=2) * self._running[kernels.SCALE]
+        total: FloatArray = self.positions[0].sum(axis=2) * self.rows.scale
         return total
 
     @property
     def held(self) -> FloatArray:
         """Return `total` as it is kept up to date, which is cheaper and agrees but for rounding."""
-        held: FloatArray = self._running[kernels.HELD]
+        held: FloatArray = self.rows.held
         return held
-
-    @property
-    def book(self) -> tuple[Any, ...]:
-        """The arrays that the kernels work on, always the same ones; see `kernels.sweep_all`."""
-        return (
-            self._mass,
-            self._bounds,
-            self.ledger,
-            self._running,
-            self._offset,
-            self._swept,
-            self._log_ratio,
-        )
-
-    @property
-    def pending(self) -> tuple[Any, Any]:
-        """Where was traded since the last open interest; see `kernels.add_pending`."""
-        return self._pending, self._pending_span
-
-    @property
-    def dust(self) -> float:
-        """Less than this (base quantity) in a bucket is nothing; 0 without open interest."""
-        return _DUST * self.level
 
     @property
     def position(self) -> float:
@@ -138,14 +125,9 @@ class Exposure:
         return self.origin + self._position
 
     @property
-    def swept(self) -> FloatArray:
-        """Return the base quantity the last `sweep` removed from each row, shape (2, n_tiers)."""
-        return self._swept
-
-    @property
     def is_empty(self) -> bool:
         """Whether no open interest was seen yet."""
-        return self.level == 0.0
+        return self.open_interest == 0.0
 
     def set_price(self, price: float) -> None:
         """Move the current price (quote per base unit, > 0), and the window with it if need be."""
@@ -161,60 +143,38 @@ class Exposure:
         """Take over where a kernel left the current price, in buckets from the origin."""
         self._position = position
 
-    def sweep(self, low: float, high: float) -> None:
+    def open_prior(self, contracts: float, spread: float) -> None:
         """
-        Consume what the path from `low` to `high` crossed (quote per base unit).
-
-        What was removed is in `swept`.
-        """
-        self._consume(self._edge(low), self._edge(high))
-
-    def turn_over(self, first: int, weights: FloatArray, turnover: FloatArray) -> None:
-        """
-        Close a fraction of every tier and open it of the open interest at given entry prices.
-
-        Parameters
-        ----------
-        first : int
-            The window bucket of the first weight.
-        weights : ndarray of shape (n_entries,)
-            Entry prices, summing to 1.
-        turnover : ndarray of shape (n_tiers,)
-            The fraction, in [0, 1].
-
-        """
-        self._trade(first, weights, math.nan, turnover)
-
-    def add_pending(self, first: int, weights: FloatArray) -> None:
-        """Note where trading happened since the last open interest (any unit)."""
-        kernels.add_pending(self._pending, self._pending_span, first, weights, 1.0)
-
-    def set_open_interest(self, contracts: float, prior_spread: float) -> None:
-        """
-        Open in every row by what open interest rose, or close in proportion to its fall.
+        Open what was open before the first open interest was seen.
 
         Parameters
         ----------
         contracts : float
             Open interest (base quantity, >= 0).
-        prior_spread : float
-            What was open before the first update is taken as entered around the current price with
-            this standard deviation of the log price; what would have been liquidated by now is not
-            there.
+        spread : float
+            Entries lie around the current price with this standard deviation of the log price;
+            what would have been liquidated by now is not there.
 
         """
-        first, weights = kernels.take_pending(self._pending, self._pending_span, self._position)
-        if self.is_empty:
-            first, weights = self._prior(prior_spread)
-            self.level = contracts
-            self._open_prior(first, weights, contracts)
-        else:
-            self._trade(first, weights, contracts, np.zeros(self._swept.shape[1]))
-            self.level = contracts
+        # Where was traded before is part of it.
+        kernels.take_traded(self.traded, self._position)
+        amounts = np.full(self.rows.shape, contracts)
+        kernels.open_all(self.positions, self._prior(spread), amounts)
+        kernels.sweep(self.positions, self._position, self._position)
+        # Those liquidated before the story begins were never there: the rest is all there is.
+        mass, rows, total = *self.positions, self.total
+        scale = np.divide(contracts, total, out=np.ones_like(total), where=total > 0.0)
+        mass *= (scale * rows.scale)[:, :, None]
+        rows.scale = 1.0
+        rows.held = rows.opened = self.total
+        for name in ("closed", "consumed", "expired", "swept"):
+            rows[name] = 0.0
+        self.open_interest = contracts
 
     def open_at(self, price: float, amounts: FloatArray) -> None:
         """Open `amounts` (shape (2, n_tiers), base quantity) at one price."""
-        self._deposit(math.floor(self._edge(price)), np.ones(1), amounts)
+        entries = Entries(math.floor(self._edge(price)), np.ones(1))
+        kernels.open_all(self.positions, entries, amounts)
 
     def settle_funding(self, rate: float) -> None:
         """
@@ -233,14 +193,14 @@ class Exposure:
         taken on the entry notional.
 
         """
-        step = np.empty_like(self._offset)
+        step = np.empty(self.rows.shape)
         step[0] = rate / ((1.0 - self._maintenance_rate) * self._ratio[0])
         step[1] = rate / ((1.0 + self._maintenance_rate) * self._ratio[1])
-        self._offset += np.log1p(np.maximum(step, -0.5)) / self._width
+        self.rows.offset += np.log1p(np.maximum(step, -0.5)) / self._width
 
     def shift_prices(self, factor: float) -> None:
         """Multiply every liquidation price by `factor` (> 0)."""
-        self._offset += math.log(factor) / self._width
+        self.rows.offset += math.log(factor) / self._width
 
     def density(self, weights: FloatArray, first: int, n_out: int) -> FloatArray:
         """
@@ -262,15 +222,7 @@ class Exposure:
 
         """
         out = np.zeros((2, n_out))
-        kernels.density(
-            self._mass,
-            self._bounds,
-            self._running,
-            self._offset,
-            weights,
-            first - self.origin,
-            out,
-        )
+        kernels.density(self.positions, weights, first - self.origin, out)
         return out
 
     def notional_by_tier(self, side: int, price_low: float, price_high: float) -> FloatArray:
@@ -291,132 +243,61 @@ class Exposure:
 
         """
         low, high = self._edge(price_low), self._edge(price_high)
-        out = np.zeros(self._swept.shape[1])
-        for tier in range(out.size):
-            offset = self._offset[side, tier]
-            out[tier] = self._running[kernels.SCALE, side, tier] * kernels.quantity_between(
-                self._mass[side, tier],
-                self._bounds[side, tier],
-                low - offset,
-                high - offset,
-                math.exp((self.origin + offset) * self._width),
-                self._width,
-            )
-        return out
+        mass, rows = self.positions
+        return np.array(
+            [
+                kernels.quantity_between(mass[side, tier], rows[side, tier], low, high, self.window)
+                for tier in range(rows.shape[1])
+            ]
+        )
 
     def state(self) -> dict[str, Any]:
         """Return everything that changes, as arrays and plain numbers."""
         return {
-            "mass": self._mass.copy(),
-            "ledger": self.ledger.copy(),
-            "running": self._running.copy(),
-            "bounds": self._bounds.copy(),
-            "offset": self._offset.copy(),
-            "pending": self._pending.copy(),
-            "pending_span": self._pending_span.copy(),
-            "swept": self._swept.copy(),
+            "mass": self.positions[0].copy(),
+            "rows": {name: self.rows[name].copy() for name in _CHANGING},
+            "traded": [array.copy() for array in self.traded],
             "origin": self._origin,
             "position": self._position,
-            "level": self.level,
+            "open_interest": self.open_interest,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `state` returned."""
-        self._mass[:] = state["mass"]
-        self.ledger[:] = state["ledger"]
-        self._running[:] = state["running"]
-        self._bounds[:] = state["bounds"]
-        self._offset[:] = state["offset"]
-        self._pending[:] = state["pending"]
-        self._pending_span[:] = state["pending_span"]
-        self._swept[:] = state["swept"]
+        self.positions[0][:] = state["mass"]
+        for name in _CHANGING:
+            self.rows[name] = state["rows"][name]
+        for array, saved in zip(self.traded, state["traded"], strict=True):
+            array[:] = saved
         self._origin = state["origin"]
         self._position = float(state["position"])
-        self.level = float(state["level"])
+        self.open_interest = float(state["open_interest"])
 
     def _edge(self, price: float) -> float:
         return math.log(price) / self._width - self.origin
 
-    def _consume(self, low: float, high: float) -> None:
-        kernels.consume(
-            self._mass,
-            self._bounds,
-            self.ledger,
-            self._running,
-            self._offset,
-            low,
-            high,
-            self._swept,
-        )
-
-    def _deposit(self, first: int, weights: FloatArray, amounts: FloatArray) -> None:
-        kernels.deposit(
-            self._mass,
-            self._bounds,
-            self.ledger,
-            self._running,
-            self._offset,
-            self._log_ratio,
-            first,
-            weights,
-            amounts,
-        )
-
-    def _trade(self, first: int, weights: FloatArray, target: float, turnover: FloatArray) -> None:
-        kernels.trade(
-            self._mass,
-            self._bounds,
-            self.ledger,
-            self._running,
-            self._offset,
-            self._log_ratio,
-            self._position,
-            first,
-            weights,
-            self.level,
-            target,
-            turnover,
-            self._loser_ratio,
-            self.dust,
-        )
-
-    def _prior(self, spread: float) -> tuple[int, FloatArray]:
+    def _prior(self, spread: float) -> Entries:
         # A normal distribution of log entry prices around the current one.
         reach = math.ceil(_PRIOR_REACH * spread / self._width)
         reach = min(reach, self.n_buckets // 4)
         distance = np.arange(-reach, reach + 1) * self._width / spread
         weights = np.exp(-0.5 * distance**2)
-        return math.floor(self._position) - reach, weights / weights.sum()
-
-    def _open_prior(self, first: int, weights: FloatArray, contracts: float) -> None:
-        self._deposit(first, weights, np.full(self._swept.shape, contracts))
-        self._consume(self._position, self._position)
-        # Those liquidated before the story begins were never there: the rest is all there is.
-        total = self.total
-        scale = np.divide(contracts, total, out=np.ones_like(total), where=total > 0.0)
-        self._mass *= (scale * self._running[kernels.SCALE])[:, :, None]
-        self._running[kernels.SCALE] = 1.0
-        self._running[kernels.HELD] = self.total
-        self.ledger[:] = 0.0
-        self.ledger[kernels.OPENED] = self.total
-        self._swept[:] = 0.0
+        return Entries(math.floor(self._position) - reach, weights / weights.sum())
 
     def _recentre(self, origin: int) -> None:
         # The price left the middle half of the window: what falls out of it is let go.
         move = origin - self.origin
-        n_buckets = self.n_buckets
-        before = self.total
-        moved = np.zeros_like(self._mass)
-        pending = np.zeros_like(self._pending)
+        (mass, rows), (amounts, span) = self.positions, self.traded
+        n_buckets, before = self.n_buckets, self.total
+        moved, moved_amounts = np.zeros_like(mass), np.zeros_like(amounts)
         if abs(move) < n_buckets:
             source = slice(max(move, 0), n_buckets + min(move, 0))
             target = slice(max(-move, 0), n_buckets + min(-move, 0))
-            moved[:, :, target] = self._mass[:, :, source]
-            pending[target] = self._pending[source]
-        self._mass[:] = moved
-        self._pending[:] = pending
-        self._bounds[:] = np.clip(self._bounds - move, 0, n_buckets)
-        self._pending_span[:] = np.clip(self._pending_span - move, 0, n_buckets)
-        self._running[kernels.HELD] = self.total
-        self.ledger[kernels.EXPIRED] += before - self.total
+            moved[:, :, target] = mass[:, :, source]
+            moved_amounts[target] = amounts[source]
+        mass[:], amounts[:] = moved, moved_amounts
+        for bounds in (rows.first, rows.last, span):
+            bounds[:] = np.clip(bounds - move, 0, n_buckets)
+        rows.held = self.total
+        rows.expired += before - rows.held
         self._origin = origin

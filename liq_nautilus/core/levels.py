@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from liq_nautilus.core import kernels
+from liq_nautilus.core.kernels.arguments import GammaTable
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
 
 if TYPE_CHECKING:
+    from liq_nautilus.core.kernels.arguments import Uncertainty
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.records import SideArray
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 _SHOWN_BUCKET = {"BTCUSDT": 100.0}
 # The band holds 90 % of the probability.
 _BAND = (0.05, 0.95)
-_LUMPS_OF_NONE = -math.log(_BAND[0])
 _SHAPES = np.logspace(-4.0, 4.0, 257)
 _LOG_SHAPES = np.log(_SHAPES)
 
@@ -94,79 +94,47 @@ def bucket_levels(
     return mean_price[order], total[order], out_side[order], mean_leverage[order]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Uncertainty:
+def uncertainty_bands(
+    uncertainty: Uncertainty, notional: FloatArray, side: SideArray, leverage: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """
-    How far a bucket's notional may lie from its estimate.
+    Return the 90 % bands of levels.
 
-    Attributes
+    Parameters
     ----------
-    lumps : ndarray of shape (2,)
-        Variance per notional (quote, >= 0) of longs and of shorts: positions come in lumps.
-    leverages : ndarray of shape (n_tiers,)
-        The tiers, ascending.
-    errors : ndarray of shape (n_tiers,)
-        Relative standard error of each tier's share; between tiers it is interpolated.
-    dispersion : float
-        Relative standard deviation that stays however large the bucket is (>= 0).
+    uncertainty : Uncertainty
+        How far levels may lie from their estimates.
+    notional : ndarray of shape (n,)
+        The estimates (quote, >= 0).
+    side : ndarray of shape (n,)
+        +1 long, -1 short.
+    leverage : ndarray of shape (n,)
+        Of each level.
+
+    Returns
+    -------
+    tuple of ndarray of shape (n,)
+        Low and high (quote).
+
+    Notes
+    -----
+    A Gamma distribution of mean ``m`` and variance ``u*m + (d**2 + e**2) * m**2``, with the lump
+    ``u``, the dispersion ``d`` and the error ``e``; its quantiles are interpolated in the logarithm
+    of the shape. The low one is 0 where so few lumps are expected that a Poisson number of them is
+    none with at least 5 %: ``exp(-m/u) >= 0.05``, since a Gamma distribution has no chance of
+    nothing at all. The high one is never below the estimate: where a lump is rarer than one in
+    twenty even that quantile would be nothing.
 
     """
-
-    lumps: FloatArray
-    leverages: FloatArray
-    errors: FloatArray
-    dispersion: float
-
-    def bands(
-        self, notional: FloatArray, side: SideArray, leverage: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
-        """
-        Return the 90 % bands of levels.
-
-        Parameters
-        ----------
-        notional : ndarray of shape (n,)
-            The estimates (quote, >= 0).
-        side : ndarray of shape (n,)
-            +1 long, -1 short.
-        leverage : ndarray of shape (n,)
-            Of each level.
-
-        Returns
-        -------
-        tuple of ndarray of shape (n,)
-            Low and high (quote).
-
-        Notes
-        -----
-        A Gamma distribution of mean ``m`` and variance ``u*m + (d**2 + e**2) * m**2``, with the
-        lump ``u``, the dispersion ``d`` and the error ``e``; its quantiles are interpolated in the
-        logarithm of the shape. The low one is 0 where so few lumps are expected that a Poisson
-        number of them is none with at least 5 %: ``exp(-m/u) >= 0.05``, since a Gamma distribution
-        has no chance of nothing at all. The high one is never below the estimate: where a lump is
-        rarer than one in twenty even that quantile would be nothing.
-
-        """
-        out = np.empty((2, notional.size))
-        kernels.level_bands(
-            notional,
-            side,
-            leverage,
-            self.lumps,
-            self.leverages,
-            self.errors,
-            self.dispersion,
-            _LOG_SHAPES,
-            _gamma_table(),
-            _LUMPS_OF_NONE,
-            out,
-        )
-        return out[0], out[1]
+    out = np.empty((2, notional.size))
+    kernels.level_bands(notional, side, leverage, uncertainty, _gamma_table(), out)
+    return out[0], out[1]
 
 
 @functools.cache
-def _gamma_table() -> FloatArray:
+def _gamma_table() -> GammaTable:
     # Quantiles over the mean, by shape; scipy is loaded when first needed.
     from scipy.special import gammaincinv  # noqa: PLC0415 - keeps importing core light
 
-    return np.stack([gammaincinv(_SHAPES, share) / _SHAPES for share in _BAND])
+    quantiles = np.stack([gammaincinv(_SHAPES, share) / _SHAPES for share in _BAND])
+    return GammaTable(_LOG_SHAPES, quantiles, -math.log(_BAND[0]))

@@ -77,21 +77,15 @@ class TrailingRate:
     """
     The exponentially weighted rate per hour at which something accrues.
 
-    Parameters
+    Attributes
     ----------
-    half_life_hours : float
-        After this time an observation weighs half.
+    sums : ndarray of shape (2,)
+        For `kernels.accrue`: what accrued and the time it took (ns), both weighted.
 
     """
 
-    def __init__(self, half_life_hours: float) -> None:
-        self._half_life_ns = half_life_hours * HOUR_NS
-        # For `kernels.accrue`: what accrued and the time it took (ns), weighted.
+    def __init__(self) -> None:
         self.sums = np.zeros(2)
-
-    def add(self, amount: float, duration_ns: int) -> None:
-        """Take in what accrued over a stretch of time (ns)."""
-        kernels.accrue(self.sums, amount, float(duration_ns), self._half_life_ns)
 
     @property
     def per_hour(self) -> float:
@@ -106,38 +100,6 @@ class TrailingRate:
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `state` returned."""
         self.sums[:] = state["sums"]
-
-
-class Volatility:
-    """
-    Exponentially weighted volatility from the ranges of bars.
-
-    Uses Parkinson's estimator, ``log(high/low)^2 / (4 log 2)`` per bar (Parkinson 1980).
-    """
-
-    def __init__(self, half_life_hours: float) -> None:
-        self._variance = TrailingRate(half_life_hours)
-
-    @property
-    def sums(self) -> FloatArray:
-        """The variance and the time it took, for `kernels.advance`."""
-        return self._variance.sums
-
-    def add(self, high: float, low: float, duration_ns: int) -> None:
-        """Take in a bar's range (quote) and its length (ns)."""
-        self._variance.add(math.log(high / low) ** 2 / (4 * math.log(2)), duration_ns)
-
-    def over(self, hours: float) -> float:
-        """Return the standard deviation of the log return over some hours; NaN before any bar."""
-        return math.sqrt(self._variance.per_hour * hours)
-
-    def state(self) -> dict[str, Any]:
-        """Return everything that changes."""
-        return self._variance.state()
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take over what `state` returned."""
-        self._variance.restore(state)
 
 
 class Freshness:

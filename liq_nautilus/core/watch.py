@@ -12,6 +12,7 @@ from liq_nautilus.core import kernels
 from liq_nautilus.core import view
 from liq_nautilus.core.clusters import find_clusters
 from liq_nautilus.core.grid import grid_around
+from liq_nautilus.core.kernels.arguments import UsualClusters
 from liq_nautilus.core.records import WAIT
 from liq_nautilus.core.records import Clusters
 from liq_nautilus.core.records import Signal
@@ -21,7 +22,6 @@ from liq_nautilus.core.signals import decide_signal
 from liq_nautilus.core.trailing import BINS_PER_DECADE
 from liq_nautilus.core.trailing import Freshness
 from liq_nautilus.core.trailing import TrailingDistribution
-from liq_nautilus.core.trailing import Volatility
 from liq_nautilus.times import HOUR_NS
 
 if TYPE_CHECKING:
@@ -58,17 +58,11 @@ class Watch:
         self.balance = LiquidationBalance()
         self.clusters = _no_clusters()
         self.signal = Signal(0, WAIT, "No open interest yet", 0.0, 0, math.nan, math.nan)
-        self._volatility = Volatility(p.volatility_half_life_hours)
         # Of near and of far clusters.
         self._usual = tuple(TrailingDistribution(p.cluster_memory_days * 24.0) for _ in range(2))
         self._open_interest = Freshness(HOUR_NS, p.stale_intervals)
         self._bars = Freshness(HOUR_NS, p.stale_intervals)
         self._first_update: int | None = None
-
-    @property
-    def variance(self) -> FloatArray:
-        """The log price's trailing variance, for `kernels.advance`."""
-        return self._volatility.sums
 
     def note_bars(self, times: Iterable[int]) -> None:
         """Take in when last-price bars closed (UTC ns)."""
@@ -98,7 +92,7 @@ class Watch:
             reason = "Stale or missing input"
             self.signal = Signal(ts, WAIT, reason, confidence, 0, math.nan, math.nan)
 
-    def update(self, ensemble: Ensemble, price: float, ts: int) -> None:
+    def update(self, ensemble: Ensemble, price: float, volatility: float, ts: int) -> None:
         """
         Find the clusters of the ensemble and decide the signal.
 
@@ -108,6 +102,8 @@ class Watch:
             The map, with its data quality set.
         price : float
             The current price.
+        volatility : float
+            The standard deviation of the log price over the signal's horizon; NaN: unknown.
         ts : int
             UTC ns.
 
@@ -126,7 +122,7 @@ class Watch:
                 price=price,
                 clusters=self.clusters,
                 confidence=confidence,
-                volatility=self._volatility.over(p.signal_horizon_hours),
+                volatility=volatility,
                 realised=realised,
                 predicted=predicted,
                 realised_rank=self.balance.rank_realised(realised, ts),
@@ -138,7 +134,6 @@ class Watch:
         """Return everything that changes."""
         return {
             "balance": self.balance.state(),
-            "volatility": self._volatility.state(),
             "usual": [usual.state() for usual in self._usual],
             "open_interest": self._open_interest.state(),
             "bars": self._bars.state(),
@@ -150,7 +145,6 @@ class Watch:
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `state` returned."""
         self.balance.restore(state["balance"])
-        self._volatility.restore(state["volatility"])
         for usual, part in zip(self._usual, state["usual"], strict=True):
             usual.restore(part)
         self._open_interest.restore(state["open_interest"])
@@ -165,18 +159,9 @@ class Watch:
         near, far = self._usual
         peak, notional, side = found[2:]
         significance, largest = np.empty(peak.size), np.empty((2, 2))
-        kernels.judge_clusters(
-            peak,
-            notional,
-            side,
-            price,
-            self._parameters.avoid_distance,
-            near.usual,
-            far.usual,
-            BINS_PER_DECADE,
-            significance,
-            largest,
-        )
+        distance = self._parameters.avoid_distance
+        usual = UsualClusters(near.usual, far.usual, distance, BINS_PER_DECADE)
+        kernels.judge_clusters(peak, notional, side, price, usual, significance, largest)
         near.add(largest[0], ts)
         far.add(largest[1], ts)
         return significance

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from liq_nautilus.market.compiled import compiled
+from liq_nautilus.compiling import compiled
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from typing import Final
 from typing import NamedTuple
 
+from liq_nautilus.compiling import compiled
 from liq_nautilus.market.book import ABSORBED
 from liq_nautilus.market.book import AT_WILL
 from liq_nautilus.market.book import FAVOURABLE
@@ -20,7 +21,6 @@ from liq_nautilus.market.book import bucket_of
 from liq_nautilus.market.book import close_position
 from liq_nautilus.market.book import is_crossed
 from liq_nautilus.market.book import open_position
-from liq_nautilus.market.compiled import compiled
 
 if TYPE_CHECKING:
     import numpy as np

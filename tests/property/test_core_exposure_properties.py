@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 from support import oracles
+from support.exposures import MovedExposure
 
 from liq_nautilus.core import kernels
-from liq_nautilus.core.exposure import Exposure
-from liq_nautilus.core.kernels import positions
+from liq_nautilus.core.kernels import closing as closing_kernels
 
 WIDTH = 0.002
 N_BUCKETS = 1024
@@ -32,12 +32,12 @@ class Pair:
     """The exposure and the cohorts, told the same."""
 
     def __init__(self, loser_ratio):
-        self.fast = Exposure(RATIO, RATES, WIDTH, N_BUCKETS, loser_ratio)
+        self.fast = MovedExposure(RATIO, RATES, WIDTH, N_BUCKETS, loser_ratio)
         self.slow = oracles.CohortBook(RATIO, RATES, WIDTH, loser_ratio)
         self.price, self.contracts, self.traded = 100.0, 1000.0, {}
         self.set_price()
         reach = math.ceil(3.0 * 0.01 / WIDTH)
-        self.fast.set_open_interest(self.contracts, 0.01)
+        self.fast.follow(self.contracts, 0.01)
         self.slow.open_prior(self.contracts, 0.01, reach)
 
     def set_price(self):
@@ -71,7 +71,7 @@ class Pair:
         self.contracts *= factor
         total = sum(self.traded.values())
         entries = {k: v / total for k, v in self.traded.items()} or {self.bucket(0.0): 1.0}
-        self.fast.set_open_interest(self.contracts, 0.01)
+        self.fast.follow(self.contracts, 0.01)
         self.slow.set_open_interest(self.contracts, entries)
         self.traded = {}
 
@@ -79,7 +79,7 @@ class Pair:
         centre = self.bucket(move)
         entries = {centre + i: (i + 1) / (n * (n + 1) / 2) for i in range(n)}
         first, weights = self.weigh(entries)
-        self.fast.add_pending(first, weights)
+        self.fast.note_traded(first, weights)
         for bucket, weight in entries.items():
             self.traded[bucket] = self.traded.get(bucket, 0.0) + weight
         turnover = share * np.array([0.25, 0.5, 0.75, 1.0])
@@ -126,8 +126,10 @@ def test_positions_are_conserved(told, loser_ratio, jump):
     pair.fast.settle_funding(0.001)
     exposure = pair.fast
     assert (exposure.mass >= 0.0).all()
-    assert (exposure.ledger >= -1e-9 * exposure.ledger.max()).all()
-    opened, closed, consumed, expired = exposure.ledger
+    rows = exposure.rows
+    ledger = np.stack([rows.opened, rows.closed, rows.consumed, rows.expired])
+    assert (ledger >= -1e-9 * ledger.max()).all()
+    opened, closed, consumed, expired = ledger
     np.testing.assert_allclose(
         exposure.total, opened - closed - consumed - expired, atol=1e-9 * opened.max()
     )
@@ -135,7 +137,7 @@ def test_positions_are_conserved(told, loser_ratio, jump):
     for side, tier in np.ndindex(exposure.total.shape):
         occupied = np.flatnonzero(exposure.mass[side, tier])
         if occupied.size:
-            first, last = exposure.state()["bounds"][side, tier]
+            first, last = exposure.rows[side, tier].first, exposure.rows[side, tier].last
             assert first <= occupied[0] <= occupied[-1] < last
 
 
@@ -145,13 +147,13 @@ def test_rows_gain_what_open_interest_rose_and_lose_their_share_of_its_fall(told
     pair = Pair(0.67)
     for operation in told:
         pair.tell(operation)
-    level, held = pair.contracts, pair.fast.total
-    expired = pair.fast.ledger[kernels.EXPIRED].copy()
+    before, held = pair.contracts, pair.fast.total
+    expired = pair.fast.rows.expired.copy()
     pair.open_interest(factor)
-    lost = pair.fast.ledger[kernels.EXPIRED] - expired
-    expected = held * min(factor, 1.0) + max(pair.contracts - level, 0.0)
+    lost = pair.fast.rows.expired - expired
+    expected = held * min(factor, 1.0) + max(pair.contracts - before, 0.0)
     np.testing.assert_allclose(pair.fast.total + lost, expected, rtol=1e-9)
-    assert pair.fast.level == pair.contracts
+    assert pair.fast.open_interest == pair.contracts
 
 
 @settings(max_examples=60)
@@ -185,7 +187,7 @@ def test_path_weights_equal_the_time_in_each_bucket(corners):
 @given(st.floats(0.0, 1e6), st.floats(0.0, 1e6), st.floats(0.0, 1.0), st.floats(0.0, 5.0))
 def test_closing_rates_always_close_the_amount(winners, losers, share, ratio):
     closing = share * (winners + losers)
-    win_rate, lose_rate = positions._closing_rates.py_func(winners, losers, closing, ratio)
+    win_rate, lose_rate = closing_kernels._closing_rates.py_func(winners, losers, closing, ratio)
     assert 0.0 <= win_rate <= 1.0
     assert 0.0 <= lose_rate <= 1.0
     closed = winners * win_rate + losers * lose_rate

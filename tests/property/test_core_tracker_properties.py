@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from support import oracles
 from support import streams
 
-from liq_nautilus.core.levels import Uncertainty
+from liq_nautilus.core.kernels.arguments import Uncertainty
 from liq_nautilus.core.levels import bucket_levels
+from liq_nautilus.core.levels import uncertainty_bands
 from liq_nautilus.core.tracker import LiquidationTracker
 
 CONSUME = st.sampled_from(["path", "last"])
@@ -42,7 +43,7 @@ def test_longs_lie_below_and_shorts_above_the_price(told, consume, factor):
         assert (levels.notional_low <= levels.notional * (1 + 1e-9)).all()
         assert (levels.notional >= 0.0).all()
         assert ((levels.confidence >= 0.0) & (levels.confidence <= 1.0)).all()
-        assert levels.is_valid == (tracker._model(model).confidence_score() >= 0.3)
+        assert levels.is_valid == (tracker._ensemble.named(model).confidence_score() >= 0.3)
         # Within the native bucket of the price only the part on the right side counts.
         beyond = price * np.exp([2.1e-3, -2.1e-3])
         assert tracker.notional_between(1, beyond[0], 3.0 * price, model) == 0.0
@@ -53,10 +54,10 @@ def test_longs_lie_below_and_shorts_above_the_price(told, consume, factor):
 @given(streams.OPERATIONS)
 def test_positions_are_conserved_by_every_model(told):
     tracker, _ = tracker_after(told)
-    for model in tracker._models:
-        opened, closed, consumed, expired = model.exposure.ledger
-        left = opened - closed - consumed - expired
-        scale = max(float(opened.max()), 1.0)
+    for model in tracker._map.models:
+        known = model.exposure.rows
+        left = known.opened - known.closed - known.consumed - known.expired
+        scale = max(float(known.opened.max()), 1.0)
         np.testing.assert_allclose(model.exposure.total, left, atol=1e-9 * scale)
         assert (model.exposure.mass >= 0.0).all()
         assert model.held == pytest.approx(
@@ -69,14 +70,15 @@ def test_positions_are_conserved_by_every_model(told):
 def test_no_row_holds_more_than_the_open_interest(told, factor):
     tracker, world = tracker_after(told)
     before = world.contracts
-    held = [model.exposure.total for model in tracker._models[:2]]
-    lost = [model.exposure.ledger[2:].sum(axis=0) for model in tracker._models[:2]]
+    exposures = [model.exposure for model in tracker._map.models[:2]]
+    held = [it.total for it in exposures]
+    lost = [it.rows.consumed + it.rows.expired for it in exposures]
     streams.apply_operation(tracker, streams.OpenInterest(factor), world)
-    for model, rows, gone in zip(tracker._models[:2], held, lost, strict=True):
-        assert (model.exposure.total <= world.contracts * (1.0 + 1e-9)).all()
-        clipped = model.exposure.ledger[2:].sum(axis=0) - gone
+    for it, rows, gone in zip(exposures, held, lost, strict=True):
+        assert (it.total <= world.contracts * (1.0 + 1e-9)).all()
+        clipped = it.rows.consumed + it.rows.expired - gone
         expected = rows * min(world.contracts / before, 1.0) + max(world.contracts - before, 0.0)
-        np.testing.assert_allclose(model.exposure.total + clipped, expected, rtol=1e-9, atol=1e-6)
+        np.testing.assert_allclose(it.total + clipped, expected, rtol=1e-9, atol=1e-6)
 
 
 @settings(max_examples=50)
@@ -186,7 +188,7 @@ def test_buckets_conserve_notional_and_order(rows, size, by_leverage):
 def test_band_holds_its_mean_in_order(notional, unit, dispersion):
     level = (np.array([notional]), np.ones(1, dtype=np.int8), np.ones(1))
     (low, high), wider = (
-        Uncertainty(np.array([unit, unit]), np.ones(1), np.zeros(1), spread).bands(*level)
+        uncertainty_bands(Uncertainty(np.full(2, unit), np.ones(1), np.zeros(1), spread), *level)
         for spread in (dispersion, dispersion + 0.1)
     )
     assert 0.0 <= low[0] <= high[0]

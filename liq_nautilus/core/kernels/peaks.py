@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from liq_nautilus.core.kernels.compiling import compiled
-from liq_nautilus.core.kernels.compiling import inlined
+from liq_nautilus.compiling import compiled
+from liq_nautilus.compiling import inlined
 
 if TYPE_CHECKING:
-    from liq_nautilus.core.kernels.positions import IndexArray
+    from liq_nautilus.core.kernels.arguments import IndexArray
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.records import SideArray
 

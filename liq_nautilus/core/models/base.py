@@ -149,7 +149,6 @@ class ExposureModel(AbstractLiquidationModel):
             np.full(self.leverages.size, rate[0]),
             self.parameters.grid_bps * 1e-4,
             self.parameters.n_buckets,
-            self.parameters.loser_closing_ratio,
         )
         self.turnover_multiple = (
             self.leverages / 25.0
@@ -173,11 +172,11 @@ class ExposureModel(AbstractLiquidationModel):
     @property
     def has_map(self) -> bool:
         """Whether there is anything to show."""
-        return self.exposure.level != 0.0
+        return not self.exposure.is_empty
 
-    def on_open_interest(self, contracts: float) -> None:
-        """Take in the open interest (base quantity)."""
-        self.exposure.set_open_interest(contracts, self.parameters.prior_spread)
+    def open_prior(self, contracts: float) -> None:
+        """Open what was open (base quantity) before the first open interest was seen."""
+        self.exposure.open_prior(contracts, self.parameters.prior_spread)
 
     def on_funding(self, rate: float) -> None:
         """Take in a settled funding rate (fraction)."""

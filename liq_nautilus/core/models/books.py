@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from liq_nautilus.core import kernels
+from liq_nautilus.core.kernels.arguments import Books
+from liq_nautilus.core.kernels.arguments import Showing
+from liq_nautilus.core.kernels.arguments import Trading
+from liq_nautilus.times import HOUR_NS
 
 if TYPE_CHECKING:
     from liq_nautilus.core.grid import Grid
-    from liq_nautilus.core.kernels.positions import IndexArray
+    from liq_nautilus.core.kernels.arguments import Bars
+    from liq_nautilus.core.kernels.arguments import Prediction
+    from liq_nautilus.core.kernels.arguments import Progress
+    from liq_nautilus.core.kernels.arguments import Trailing
     from liq_nautilus.core.models.base import ExposureModel
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.records import SideArray
@@ -30,28 +37,36 @@ class ModelBooks:
     def __init__(self, models: tuple[ExposureModel, ...]) -> None:
         self._models = models
         self._exposures = tuple(model.exposure for model in models)
-        self._book = tuple(zip(*(exposure.book for exposure in self._exposures), strict=True))
-        masses, bounds, _, runnings, offsets, _, _ = self._book
-        self._reading = (masses, bounds, runnings, offsets)
-        self._shares = tuple(model.weights for model in models)
-        self._leverages = tuple(model.leverages for model in models)
         trading = [model for model in models if model.trades]
         self._trading = tuple(model.exposure for model in trading)
-        self._multiples = tuple(model.turnover_multiple for model in trading)
-        pending = [exposure.pending for exposure in self._trading]
-        self._pendings = tuple(values for values, _ in pending)
-        self._spans = tuple(span for _, span in pending)
-        self._n_swept = sum(model.is_swept for model in models)
         hiding = [i for i, model in enumerate(models) if model.hides_beyond]
-        self._hidden = hiding[0] if hiding else -1
-        parameters = models[0].parameters
-        self._width = parameters.grid_bps * 1e-4
-        self._loser_ratio = parameters.loser_closing_ratio
+        self._books = Books(
+            positions=tuple(exposure.positions for exposure in self._exposures),
+            n_swept=sum(model.is_swept for model in models),
+            hidden=hiding[0] if hiding else -1,
+            shares=tuple(model.weights for model in models),
+            leverages=tuple(model.leverages for model in models),
+            multiples=tuple(model.turnover_multiple for model in trading),
+            traded=tuple(exposure.traded for exposure in self._trading),
+        )
+        self._parameters = p = models[0].parameters
+        self._habits = Trading(
+            0.0,
+            p.turnover_rate,
+            p.turnover_per_hour,
+            p.loser_closing_ratio,
+            p.volatility_half_life_hours * HOUR_NS,
+        )
 
     @property
-    def position(self) -> float:
-        """The current price, in buckets counted from a log price of 0."""
-        return self._exposures[0].position
+    def open_interest(self) -> float:
+        """The open interest seen last (base quantity); 0 before any."""
+        return self._exposures[0].open_interest
+
+    @property
+    def origin(self) -> int:
+        """The window's first bucket, counted from a log price of 0."""
+        return self._exposures[0].origin
 
     def set_price(self, price: float) -> None:
         """Move the current price (quote per base unit, > 0) of all."""
@@ -59,92 +74,51 @@ class ModelBooks:
             exposure.set_price(price)
 
     def advance(
-        self,
-        bars: FloatArray,
-        times: IndexArray,
-        start: int,
-        price: float,
-        clock: IndexArray,
-        scales: FloatArray,
-        rates: FloatArray,
-        variance: FloatArray,
-        turnover: FloatArray,
-        predicted: FloatArray,
-        spells: IndexArray,
-    ) -> tuple[int, float]:
+        self, bars: Bars, progress: Progress, trailing: Trailing, prediction: Prediction
+    ) -> Progress:
         """
         Take in bars one after another.
 
         Parameters
         ----------
-        bars, times, start, clock, scales, rates, variance, turnover, predicted, spells
+        bars, trailing, prediction
             As in `kernels.advance`.
-        price : float
-            The current price.
+        progress : Progress
+            How far they were taken in before.
 
         Returns
         -------
-        tuple of int and float
-            The first bar not taken in, to the close of which the window must move first, and the
-            price now.
+        Progress
+            How far they are taken in now: to the end, or to before a bar to the close of which the
+            window must move first.
 
         """
-        first = self._exposures[0]
-        where = np.array((self._width, first.origin, first.position - first.origin, price))
-        done: int = kernels.advance(
-            self._book,
-            self._n_swept,
-            self._shares,
-            scales,
-            self._multiples,
-            self._pendings,
-            self._spans,
-            bars,
-            times,
-            start,
-            clock,
-            where,
-            rates,
-            variance,
-            turnover,
-            self._loser_ratio,
-            first.dust,
-            predicted,
-            spells,
-        )
-        _, _, position, price = where.tolist()
+        window, trading = self._exposures[0].window, self._habits
+        if trading.open_interest != self.open_interest:
+            trading = self._habits = trading._replace(open_interest=self.open_interest)
+        now = progress._replace(position=window.position)
+        now = kernels.advance(self._books, bars, window, now, trading, trailing, prediction)
         for exposure in self._exposures:
-            exposure.note_position(position)
-        return done, price
+            exposure.note_position(now.position)
+        return now
 
     def set_open_interest(self, contracts: float) -> None:
         """Open or close positions of the models that trade, as open interest (base) changed."""
-        first = self._exposures[0]
-        if first.is_empty:
+        before = self.open_interest
+        if before == 0.0:
             for model in self._models:
-                model.on_open_interest(contracts)
+                model.open_prior(contracts)
             self.clip()
             return
-        level = first.level
         for exposure in self._trading:
-            exposure.level = contracts
-        kernels.hold(
-            self._book,
-            self._n_swept,
-            self._pendings,
-            self._spans,
-            level,
-            contracts,
-            first.position - first.origin,
-            self._loser_ratio,
-            first.dust,
-        )
+            exposure.open_interest = contracts
+        loser_ratio = self._parameters.loser_closing_ratio
+        kernels.follow_all(self._books, before, contracts, self._exposures[0].window, loser_ratio)
 
     def clip(self) -> None:
         """Let longs lie below the current price and shorts above, whatever was just opened."""
-        first = self._exposures[0]
-        here = first.position - first.origin
-        kernels.sweep_all(self._book, self._n_swept, here, here)
+        here = self._exposures[0].window.position
+        kernels.sweep_all(self._books, here, here)
 
     def notional(self, grid: Grid, scales: FloatArray) -> tuple[FloatArray, float]:
         """
@@ -165,28 +139,11 @@ class ModelBooks:
 
         """
         out = np.empty((2, grid.n))
-        difference: float = kernels.combined_notional(
-            self._reading,
-            self._shares,
-            scales,
-            self._hidden,
-            grid.first - self._exposures[0].origin,
-            self.position - grid.first,
-            grid.middle,
-            grid.below,
-            grid.above,
-            out,
-        )
+        window = self._exposures[0].window
+        difference: float = kernels.combined_notional(self._books, scales, grid, window, out)
         return out, difference / grid.reference_price
 
-    def shown_levels(
-        self,
-        grid: Grid,
-        scales: FloatArray,
-        wanted: list[bool],
-        confidences: list[float],
-        bucket_size: float,
-    ) -> tuple[FloatArray, SideArray, list[int]]:
+    def shown_levels(self, grid: Grid, showing: Showing) -> tuple[FloatArray, SideArray, list[int]]:
         """
         Return the levels of models, and of their scaled sum, in shown buckets.
 
@@ -194,14 +151,8 @@ class ModelBooks:
         ----------
         grid : Grid
             Where.
-        scales : ndarray of shape (n_models,)
-            What each counts in the sum.
-        wanted : list of bool
-            Whether each model's levels are wanted, and last those of the sum.
-        confidences : list of float
-            Those of the models and the sum.
-        bucket_size : float
-            Quote.
+        showing : Showing
+            Which, and how.
 
         Returns
         -------
@@ -209,21 +160,7 @@ class ModelBooks:
             Price, notional, leverage and confidence; side; how many of each model.
 
         """
-        counts = np.zeros(len(wanted), dtype=np.int64)
-        levels, sides = kernels.shown_levels(
-            self._reading,
-            self._shares,
-            self._leverages,
-            scales,
-            np.array(wanted),
-            self._hidden,
-            grid.first - self._exposures[0].origin,
-            self.position - grid.first,
-            grid.middle,
-            grid.below,
-            grid.above,
-            bucket_size,
-            np.array(confidences),
-            counts,
-        )
+        counts = np.zeros(len(self._models) + 1, dtype=np.int64)
+        window = self._exposures[0].window
+        levels, sides = kernels.shown_levels(self._books, showing, grid, window, counts)
         return levels, sides, counts.tolist()

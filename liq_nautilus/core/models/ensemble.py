@@ -104,6 +104,24 @@ class Ensemble(AbstractLiquidationModel):
         is_disputed = self._largest_difference > self._limit
         return self.weighing().confidence * (_DISAGREEING_CONFIDENCE if is_disputed else 1.0)
 
+    def named(self, name: str) -> ExposureModel | Ensemble:
+        """
+        Return a model, or the ensemble itself, by its name.
+
+        Raises
+        ------
+        ValueError
+            If there is no such model.
+
+        """
+        if name == self.model_name:
+            return self
+        for model in self.models:
+            if model.model_name == name:
+                return model
+        msg = f"model must be one of {', '.join(self.all_names)}, was {name}"
+        raise ValueError(msg)
+
     def all_confidences(self) -> list[float]:
         """Return the confidence of each model and of the ensemble, in the order of `all_names`."""
         return [*(model.confidence_score() for model in self.models), self.confidence_score()]

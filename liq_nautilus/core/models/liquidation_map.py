@@ -100,8 +100,8 @@ class LiquidationMap(ExposureModel):
             price_low, price_high = limit(price_low, price), limit(price_high, price)
         return super().notional_by_tier(side, price_low, price_high)
 
-    def on_open_interest(self, contracts: float) -> None:
-        """Ignore open interest: nothing ever closes here."""
+    def open_prior(self, contracts: float) -> None:
+        """Open nothing: only large trades do."""
 
     def on_large_trades(self, prices: FloatArray, amounts: FloatArray) -> None:
         """Open each large trade on the taker's side."""
@@ -116,7 +116,7 @@ class LiquidationMap(ExposureModel):
         self._sum_opened()
 
     def _sum_opened(self) -> None:
-        self.opened = float(self.exposure.ledger[kernels.OPENED].sum())
+        self.opened = float(self.exposure.rows.opened.sum())
 
     def _later_prices(self, price: FloatArray, current_price: float) -> FloatArray:
         if self.hides_beyond:

@@ -2,9 +2,8 @@ import math
 
 import numpy as np
 import pytest
-
-from liq_nautilus.core import kernels
-from liq_nautilus.core.exposure import Exposure
+from support.exposures import MovedExposure
+from support.streams import same_state
 
 WIDTH = 0.001
 PRICE = 100.0
@@ -12,13 +11,13 @@ PRICE = 100.0
 
 def make(n_buckets=512, loser_ratio=0.67):
     ratio = np.array([[0.96, 0.98], [1.04, 1.02]])
-    return Exposure(ratio, np.array([0.004, 0.005]), WIDTH, n_buckets, loser_ratio)
+    return MovedExposure(ratio, np.array([0.004, 0.005]), WIDTH, n_buckets, loser_ratio)
 
 
 def opened(contracts=100.0, **options):
     exposure = make(**options)
     exposure.set_price(PRICE)
-    exposure.set_open_interest(contracts, 0.02)
+    exposure.follow(contracts, 0.02)
     return exposure
 
 
@@ -38,9 +37,9 @@ def test_prior_holds_the_open_interest_and_nothing_beyond_the_price():
 
 def test_prior_beyond_the_window_is_not_there():
     ratio = np.array([[0.5], [2.0]])
-    exposure = Exposure(ratio, np.array([0.004]), WIDTH, 128, 0.67)
+    exposure = MovedExposure(ratio, np.array([0.004]), WIDTH, 128, 0.67)
     exposure.set_price(PRICE)
-    exposure.set_open_interest(10.0, 0.02)
+    exposure.follow(10.0, 0.02)
     assert not exposure.total.any()
     assert exposure.notional_by_tier(0, 1.0, 1000.0).tolist() == [0.0]
 
@@ -51,25 +50,25 @@ def test_nothing_is_known_before_open_interest():
     assert exposure.origin == 0
     exposure.set_price(PRICE)
     assert exposure.position == pytest.approx(math.log(PRICE) / WIDTH)
-    exposure.set_open_interest(0.0, 0.02)
+    exposure.follow(0.0, 0.02)
     assert exposure.is_empty
 
 
 def test_open_interest_that_vanished_begins_anew():
     exposure = opened()
-    exposure.set_open_interest(0.0, 0.02)
+    exposure.follow(0.0, 0.02)
     assert exposure.is_empty
     np.testing.assert_allclose(exposure.total, 0.0, atol=1e-9)
-    exposure.set_open_interest(7.0, 0.02)
+    exposure.follow(7.0, 0.02)
     np.testing.assert_allclose(exposure.total, 7.0)
 
 
 def test_rising_open_interest_opens_where_trading_was():
     exposure = opened()
     before = exposure.notional_by_tier(0, 110.0 * 0.97, 110.0 * 0.99)
-    exposure.add_pending(*entry_at(exposure, 110.0))
+    exposure.note_traded(*entry_at(exposure, 110.0))
     exposure.set_price(110.0)
-    exposure.set_open_interest(150.0, 0.02)
+    exposure.follow(150.0, 0.02)
     gained = exposure.notional_by_tier(0, 110.0 * 0.97, 110.0 * 0.99) - before
     assert gained[1] == pytest.approx(50.0 * 110.0 * 0.98, rel=WIDTH)
     np.testing.assert_allclose(exposure.total, 150.0)
@@ -78,32 +77,32 @@ def test_rising_open_interest_opens_where_trading_was():
 def test_trading_before_the_first_open_interest_is_part_of_the_prior():
     exposure = make()
     exposure.set_price(PRICE)
-    exposure.add_pending(*entry_at(exposure, 120.0))
-    exposure.set_open_interest(100.0, 0.01)
-    exposure.set_open_interest(150.0, 0.01)
+    exposure.note_traded(*entry_at(exposure, 120.0))
+    exposure.follow(100.0, 0.01)
+    exposure.follow(150.0, 0.01)
     assert exposure.notional_by_tier(1, 115.0, 130.0)[1] == 0.0
 
 
 @pytest.mark.parametrize("first", [-700, -3, 0, 509, 700])
 def test_trading_beyond_the_window_is_left_out(first):
     exposure = opened()
-    exposure.add_pending(first, np.full(6, 1.0))
-    exposure.set_open_interest(120.0, 0.02)
-    opened_now = exposure.ledger[kernels.OPENED] - 100.0
+    exposure.note_traded(first, np.full(6, 1.0))
+    exposure.follow(120.0, 0.02)
+    opened_now = exposure.rows.opened - 100.0
     np.testing.assert_allclose(opened_now, 20.0)
 
 
 def test_turn_over_moves_positions_to_new_entries():
     exposure = opened()
     exposure.turn_over(*entry_at(exposure, PRICE), np.array([0.1, 0.4]))
-    np.testing.assert_allclose(exposure.ledger[kernels.CLOSED], [[10.0, 40.0], [10.0, 40.0]])
+    np.testing.assert_allclose(exposure.rows.closed, [[10.0, 40.0], [10.0, 40.0]])
     np.testing.assert_allclose(exposure.total, 100.0)
 
 
-def test_sweep_reports_what_it_removed():
+def test_a_path_removes_what_it_crossed():
     exposure = opened()
     exposure.sweep(PRICE * 0.97, PRICE * 1.001)
-    consumed = exposure.swept
+    consumed = exposure.swept.copy()
     assert (consumed[0] > consumed[1]).all()
     assert (consumed[1] > 0.0).all()
     np.testing.assert_allclose(exposure.total, 100.0 - consumed)
@@ -120,7 +119,7 @@ def test_funding_moves_levels_as_the_margin_is_drained(rate):
         level = PRICE * ratio
         expected[side] = rate * PRICE / (0.995 if side == 0 else 1.005) / level
     exposure.settle_funding(rate)
-    moved = (exposure.state()["offset"] * WIDTH)[:, 1]
+    moved = (exposure.rows.offset * WIDTH)[:, 1]
     np.testing.assert_allclose(moved, np.log1p(expected))
 
 
@@ -143,16 +142,16 @@ def test_window_follows_the_price_and_lets_go_what_falls_out():
     np.testing.assert_allclose(exposure.notional_by_tier(0, 94.0, 100.0), before, rtol=1e-12)
     exposure.set_price(PRICE * 10.0)
     assert not exposure.total.any()
-    np.testing.assert_allclose(exposure.ledger[kernels.EXPIRED], 100.0)
+    np.testing.assert_allclose(exposure.rows.expired, 100.0)
     np.testing.assert_allclose(exposure.held, 0.0, atol=1e-9)
 
 
 def test_pending_moves_with_the_window():
     exposure = opened()
-    exposure.add_pending(*entry_at(exposure, PRICE))
+    exposure.note_traded(*entry_at(exposure, PRICE))
     before = exposure.notional_by_tier(1, PRICE * 1.018, PRICE * 1.023)[1]
     exposure.set_price(PRICE * 0.85)
-    exposure.set_open_interest(200.0, 0.02)
+    exposure.follow(200.0, 0.02)
     gained = exposure.notional_by_tier(1, PRICE * 1.018, PRICE * 1.023)[1] - before
     assert gained == pytest.approx(100.0 * PRICE * 1.02, rel=0.01)
 
@@ -171,16 +170,15 @@ def test_density_agrees_with_the_notional():
 
 def test_state_restores_everything():
     exposure = opened()
-    exposure.add_pending(*entry_at(exposure, 101.0))
+    exposure.note_traded(*entry_at(exposure, 101.0))
     exposure.settle_funding(0.001)
     exposure.sweep(99.0, 101.0)
     twin = make()
     twin.restore(exposure.state())
     for book in (exposure, twin):
         book.set_price(99.5)
-        book.set_open_interest(130.0, 0.02)
-    for name, value in exposure.state().items():
-        np.testing.assert_array_equal(value, twin.state()[name])
+        book.follow(130.0, 0.02)
+    assert same_state(exposure.state(), twin.state())
 
 
 def test_state_is_a_copy():

@@ -9,8 +9,9 @@ import liq_nautilus.core
 HEAVY = ("nautilus_trader", "pandas", "duckdb", "pyarrow", "plotly", "scipy.signal")
 LIGHT = (
     "brackets", "clusters", "exposure", "feed", "kernels", "levels", "margin", "parameters",
-    "records", "signals", "tracker", "trailing", "view", "models.base", "models.binance_standard",
-    "models.books", "models.ensemble", "models.funding_adjusted", "models.liquidation_map",
+    "position_map", "records", "signals", "tracker", "trailing", "view", "models.base",
+    "models.binance_standard", "models.books", "models.ensemble", "models.funding_adjusted",
+    "models.liquidation_map",
 )  # fmt: skip
 
 

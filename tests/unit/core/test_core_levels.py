@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from scipy.stats import gamma
 
-from liq_nautilus.core.levels import Uncertainty
+from liq_nautilus.core.kernels.arguments import Uncertainty
 from liq_nautilus.core.levels import bucket_levels
 from liq_nautilus.core.levels import shown_bucket_size
+from liq_nautilus.core.levels import uncertainty_bands
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def bands(notional, lump, dispersion):
     """Return the bands of longs of one tier whose share is known."""
     known = Uncertainty(np.array([lump, lump]), np.array([10.0]), np.zeros(1), dispersion)
     n = notional.size
-    return known.bands(notional, np.ones(n, dtype=np.int8), np.full(n, 10.0))
+    return uncertainty_bands(known, notional, np.ones(n, dtype=np.int8), np.full(n, 10.0))
 
 
 def test_band_holds_ninety_per_cent_of_a_gamma_distribution():
@@ -90,19 +91,20 @@ def test_a_band_holds_nothing_where_so_few_lumps_may_be_none():
     assert (high > notional).all()
     sided = Uncertainty(np.array([lump, 2.0 * lump]), np.array([10.0]), np.zeros(1), 0.3)
     sides = np.array([1, 1, -1, -1], dtype=np.int8)
-    assert sided.bands(notional, sides, np.full(4, 10.0))[0][2] == 0.0
+    assert uncertainty_bands(sided, notional, sides, np.full(4, 10.0))[0][2] == 0.0
 
 
 def test_a_band_widens_with_the_error_of_the_leverages_share():
     tiers, errors = np.array([5.0, 10.0, 50.0]), np.array([0.2, 1.0, 0.4])
     leverage = np.array([1.0, 5.0, 7.0, 10.0, 40.0, 50.0, 99.0, 7.0])
     notional, sides = np.full(8, 1e8), np.full(8, -1, dtype=np.int8)
-    found = Uncertainty(np.zeros(2), tiers, errors, 0.5).bands(notional, sides, leverage)
+    known = Uncertainty(np.zeros(2), tiers, errors, 0.5)
+    found = uncertainty_bands(known, notional, sides, leverage)
     spread = np.hypot(np.interp(leverage, tiers, errors), 0.5)
     for low, high, deviation in zip(*found, spread, strict=True):
-        known = gamma(deviation**-2, scale=1e8 * deviation**2)
-        assert low == pytest.approx(known.ppf(0.05), rel=2e-2)
-        assert high == pytest.approx(known.ppf(0.95), rel=2e-2)
+        expected = gamma(deviation**-2, scale=1e8 * deviation**2)
+        assert low == pytest.approx(expected.ppf(0.05), rel=2e-2)
+        assert high == pytest.approx(expected.ppf(0.95), rel=2e-2)
 
 
 def test_a_band_holds_its_estimate_however_small():

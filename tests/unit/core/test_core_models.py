@@ -4,6 +4,7 @@ import pytest
 from support import oracles
 from support.streams import small_parameters
 
+from liq_nautilus.core import kernels
 from liq_nautilus.core.models.base import AbstractLiquidationModel
 from liq_nautilus.core.models.binance_standard import BinanceStandard
 from liq_nautilus.core.models.ensemble import Ensemble
@@ -185,7 +186,7 @@ def opened_pair(parameters, weights=WEIGHTS):
     model = ensemble(parameters, weights)
     for single in model.models:
         single.exposure.set_price(60_000.0)
-        single.on_open_interest(1_000.0)
+        single.open_prior(1_000.0)
     return model
 
 
@@ -197,7 +198,8 @@ def test_ensemble_reweights_to_the_models_it_has():
     assert model.shares() == pytest.approx(WEIGHTS)
     # The large trades' 5 contracts stand for the 2,000 of the others.
     assert model.scales()[2] == pytest.approx(0.2 * 2_000.0 / 5.0)
-    model.models[2].exposure.sweep(1_000.0, 60_000.0)
+    exposure = model.models[2].exposure
+    kernels.sweep(exposure.positions, 0.0, float(exposure.n_buckets))
     assert model.shares() == pytest.approx((0.625, 0.375, 0.0))
 
 
@@ -224,24 +226,22 @@ def test_specified_factor_multiplies_levels_by_the_newest_rate():
     offsets = []
     for model in pair:
         model.exposure.set_price(60_000.0)
-        model.on_open_interest(10.0)
+        model.open_prior(10.0)
         for newest in (0.003, rate):
             model.on_funding(newest)
-        offsets.append(model.exposure.state()["offset"] * 1e-3)
+        offsets.append(model.exposure.rows.offset * 1e-3)
     np.testing.assert_allclose(offsets[1] - offsets[0], np.log1p(rate * factor), rtol=1e-9)
     twin = FundingAdjusted(small_parameters(funding_factor=factor))
     twin.restore(pair[1].state())
     for model in (pair[1], twin):
         model.on_funding(-0.001)
-    np.testing.assert_array_equal(
-        pair[1].exposure.state()["offset"], twin.exposure.state()["offset"]
-    )
+    np.testing.assert_array_equal(pair[1].exposure.rows.offset, twin.exposure.rows.offset)
 
 
 def test_models_that_ignore_an_input_say_so_by_staying_as_they_are():
     model = LiquidationMap(small_parameters())
     model.exposure.set_price(60_000.0)
-    model.on_open_interest(100.0)
+    model.open_prior(100.0)
     model.on_funding(0.01)
     assert not model.exposure.total.any()
     assert not model.has_map

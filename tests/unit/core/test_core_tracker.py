@@ -246,14 +246,14 @@ def test_volume_turns_positions_over_and_unknown_volume_takes_time():
         tracker = started(turnover_rate=0.5, turnover_per_hour=0.3)
         bar = (entries[0], entries[1], entries[0], entries[1], START + STEP, START + 2 * STEP)
         tracker.on_bar(*bar, "last", volume)
-        gained.append(tracker._standard.exposure.ledger[1].max())
+        gained.append(tracker._map.models[0].exposure.rows.closed.max())
     # A volume of zero while the price moved is unknown, too.
     assert gained[0] == pytest.approx(gained[2])
     assert gained[0] > 0.0
     assert 0.0 < gained[1] != gained[0]
     still = started(turnover_rate=0.5)
     still.on_bar(*([PRICE] * 4), START + STEP, START + 2 * STEP, "last", 0.0)
-    assert still._standard.exposure.ledger[1].max() == 0.0
+    assert still._map.models[0].exposure.rows.closed.max() == 0.0
 
 
 def test_turnover_rate_is_what_was_seen_lately():
@@ -485,7 +485,7 @@ def test_same_input_gives_the_same_bits():
 def test_state_of_another_version_is_refused():
     state = started().state()
     state["version"] = 0
-    with pytest.raises(ValueError, match="a tracker state must be of version 2, was 0"):
+    with pytest.raises(ValueError, match="a tracker state must be of version 3, was 0"):
         LiquidationTracker.from_state(state)
 
 
@@ -501,3 +501,18 @@ def test_memory_does_not_grow_with_history():
         arrays = [leaf for leaf in leaves(state) if isinstance(leaf, np.ndarray)]
         sizes.append((sum(1 for _ in leaves(state)), [array.shape for array in arrays]))
     assert sizes[0] == sizes[1] == sizes[2]
+
+
+def test_volatility_of_a_random_walk_is_found_from_ranges():
+    tracker = make(volatility_half_life_hours=200.0)
+    assert math.isnan(tracker._map.volatility_over(1.0))
+    rng = np.random.default_rng(2)
+    steps = rng.normal(0.0, 0.01 / math.sqrt(400), (600, 400))
+    paths = np.concatenate([np.zeros((600, 1)), np.cumsum(steps, axis=1)], axis=1)
+    for i, path in enumerate(PRICE * np.exp(paths)):
+        times = START + i * HOUR, START + (i + 1) * HOUR
+        tracker.on_bar(path[0], path.max(), path.min(), path[-1], *times)
+    # 400 steps see a little less than the whole range.
+    assert tracker._map.volatility_over(1.0) == pytest.approx(0.01, rel=0.1)
+    twice = 2.0 * tracker._map.volatility_over(1.0)
+    assert tracker._map.volatility_over(4.0) == pytest.approx(twice)

@@ -3,10 +3,10 @@ import math
 import numpy as np
 import pytest
 
+from liq_nautilus.core import kernels
 from liq_nautilus.core.trailing import Freshness
 from liq_nautilus.core.trailing import TrailingDistribution
 from liq_nautilus.core.trailing import TrailingRate
-from liq_nautilus.core.trailing import Volatility
 from liq_nautilus.times import HOUR_NS
 
 
@@ -50,26 +50,13 @@ def test_what_is_forgotten_ranks_nothing():
 
 
 def test_rate_is_per_hour_and_forgets():
-    rate = TrailingRate(2.0)
+    rate = TrailingRate()
     assert math.isnan(rate.per_hour)
     for _ in range(100):
-        rate.add(0.5, HOUR_NS // 4)
+        kernels.accrue(rate.sums, 0.5, HOUR_NS // 4, 2.0 * HOUR_NS)
     assert rate.per_hour == pytest.approx(2.0)
-    rate.add(0.0, 2 * HOUR_NS)
+    kernels.accrue(rate.sums, 0.0, 2 * HOUR_NS, 2.0 * HOUR_NS)
     assert 0.5 < rate.per_hour < 1.5
-
-
-def test_volatility_of_a_random_walk_is_found_from_ranges():
-    volatility = Volatility(200.0)
-    assert math.isnan(volatility.over(1.0))
-    rng = np.random.default_rng(2)
-    steps = rng.normal(0.0, 0.01 / math.sqrt(400), (600, 400))
-    paths = np.concatenate([np.zeros((600, 1)), np.cumsum(steps, axis=1)], axis=1)
-    for path in paths:
-        volatility.add(math.exp(path.max()), math.exp(path.min()), HOUR_NS)
-    # 400 steps see a little less than the whole range.
-    assert volatility.over(1.0) == pytest.approx(0.01, rel=0.1)
-    assert volatility.over(4.0) == pytest.approx(2.0 * volatility.over(1.0))
 
 
 def test_fresh_input_ages_by_its_own_rhythm():
@@ -119,8 +106,7 @@ def test_unknown_values_are_never_frozen():
     ("make", "feed"),
     [
         (lambda: TrailingDistribution(5.0), lambda x: x.add(np.full(40, 7.0), 9)),
-        (lambda: TrailingRate(5.0), lambda x: x.add(3.0, 9)),
-        (lambda: Volatility(5.0), lambda x: x.add(1.1, 1.0, 9)),
+        (TrailingRate, lambda x: kernels.accrue(x.sums, 3.0, 9, 5.0)),
         (lambda: Freshness(1000, 6.0), lambda x: (x.add(5, 1.0), x.add(900, 2.0))),
     ],
 )

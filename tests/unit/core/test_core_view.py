@@ -30,7 +30,7 @@ def test_grid_covers_the_range_and_splits_at_the_price(price):
 
 def opened(model):
     model.exposure.set_price(100.0)
-    model.on_open_interest(1_000.0)
+    model.open_prior(1_000.0)
     return model
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from liq_nautilus.core.kernels.compiling import compiled
-from liq_nautilus.core.kernels.compiling import inlined
+from liq_nautilus.compiling import compiled
+from liq_nautilus.compiling import inlined
 
 if TYPE_CHECKING:
+    from liq_nautilus.core.kernels.arguments import UsualClusters
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.records import SideArray
 
@@ -82,10 +83,7 @@ def judge_clusters(
     notional: FloatArray,
     sides: SideArray,
     price: float,
-    near_distance: float,
-    near: FloatArray,
-    far: FloatArray,
-    bins_per_decade: int,
+    usual: UsualClusters,
     significance: FloatArray,
     largest: FloatArray,
 ) -> None:
@@ -98,12 +96,8 @@ def judge_clusters(
         Densest price, notional and side (+1 long, -1 short) of each.
     price : float
         The current price.
-    near_distance : float
-        Near is within this fraction of it.
-    near, far : ndarray of shape (n_bins,)
-        Histograms of what is usual.
-    bins_per_decade : int
-        The width of their bins.
+    usual : UsualClusters
+        What is usual.
     significance : ndarray of shape (n,)
         Takes the rank of each.
     largest : ndarray of shape (2, 2)
@@ -112,8 +106,8 @@ def judge_clusters(
     """
     largest[:] = 0.0
     for i in range(peaks.shape[0]):
-        distance = 0 if abs(peaks[i] / price - 1.0) <= near_distance else 1
+        distance = 0 if abs(peaks[i] / price - 1.0) <= usual.near_distance else 1
         side = 0 if sides[i] > 0 else 1
-        usual = near if distance == 0 else far
-        significance[i] = _rank(usual, notional[i], bins_per_decade)
+        weights = usual.near if distance == 0 else usual.far
+        significance[i] = _rank(weights, notional[i], usual.bins_per_decade)
         largest[distance, side] = max(largest[distance, side], notional[i])

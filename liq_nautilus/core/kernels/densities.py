@@ -1,0 +1,221 @@
+"""Sums of open positions: by price on a grid, of several models, and between two prices."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from liq_nautilus.compiling import compiled
+from liq_nautilus.compiling import inlined
+
+if TYPE_CHECKING:
+    from liq_nautilus.core.grid import Grid
+    from liq_nautilus.core.kernels.arguments import Books
+    from liq_nautilus.core.kernels.arguments import Positions
+    from liq_nautilus.core.kernels.arguments import Row
+    from liq_nautilus.core.kernels.arguments import Window
+    from liq_nautilus.core.records import FloatArray
+
+
+@inlined
+def density(positions: Positions, weights: FloatArray, first: int, out: FloatArray) -> None:
+    """
+    Sum the rows, weighted, into buckets of the liquidation price itself.
+
+    Parameters
+    ----------
+    positions : Positions
+        The open positions.
+    weights : ndarray of shape (2, n_tiers)
+        The share of each tier.
+    first : int
+        The window bucket that `out` begins with.
+    out : ndarray of shape (2, n_out)
+        Base quantity per bucket; added to.
+
+    """
+    mass, rows = positions
+    for side in range(2):
+        for tier in range(mass.shape[1]):
+            row = rows[side, tier]
+            weight = weights[side, tier] * row.scale
+            if weight != 0.0:
+                _add_row(mass[side, tier], row, weight, first, out[side])
+
+
+@inlined
+def _add_row(mass: FloatArray, row: Row, weight: float, first: int, out: FloatArray) -> None:
+    # Bucket j of the row lies on j + whole and the next. A bucket of `out` is gathered from two
+    # neighbours, which a compiler can do several at a time; the row's ends have one only.
+    if row.first >= row.last:
+        return
+    whole = math.floor(row.offset)
+    part = row.offset - whole
+    shift = first - whole
+    lower, upper = weight * (1.0 - part), weight * part
+    start, stop = row.first - shift, row.last - shift
+    if 0 <= start < out.shape[0]:
+        out[start] += lower * mass[start + shift]
+    if 0 <= stop < out.shape[0]:
+        out[stop] += upper * mass[stop + shift - 1]
+    begin, end = max(start + 1, 0), min(stop, out.shape[0])
+    if begin < end:
+        source, before = (
+            mass[begin + shift : end + shift],
+            mass[begin + shift - 1 : end + shift - 1],
+        )
+        target = out[begin:end]
+        for k in range(source.shape[0]):
+            target[k] += lower * source[k] + upper * before[k]
+
+
+@inlined
+def hide_beyond(out: FloatArray, position: float) -> None:
+    """
+    Hide what lies beyond a price: longs above it and shorts below.
+
+    Parameters
+    ----------
+    out : ndarray of shape (2, n_out)
+        A density; changed.
+    position : float
+        The price, in buckets from the first of `out`; its own bucket counts in proportion.
+
+    """
+    cell = math.floor(position)
+    part = position - cell
+    for k in range(out.shape[1]):
+        if k == cell:
+            out[0, k] *= part
+            out[1, k] *= 1.0 - part
+        elif k > cell:
+            out[0, k] = 0.0
+        else:
+            out[1, k] = 0.0
+
+
+@compiled
+def combined_notional(
+    books: Books, scales: FloatArray, grid: Grid, window: Window, out: FloatArray
+) -> float:
+    """
+    Sum several models' notional per native bucket.
+
+    Parameters
+    ----------
+    books : Books
+        The open positions.
+    scales : ndarray of shape (n_models,)
+        What each counts; those of 0 are left out.
+    grid : Grid
+        The buckets.
+    window : Window
+        Where the books' buckets lie, and the current price.
+    out : ndarray of shape (2, n)
+        Takes the sum (quote).
+
+    Returns
+    -------
+    float
+        By how much the models' notional-weighted mean prices of longs, or of shorts, differ at most
+        (quote); 0 where only one of them has any.
+
+    """
+    part = np.empty_like(out)
+    lowest, highest = np.full(2, np.inf), np.full(2, -np.inf)
+    is_known = np.ones(2, dtype=np.bool_)
+    out[:] = 0.0
+    for m in range(len(books.positions)):
+        if scales[m] == 0.0:
+            continue
+        part[:] = 0.0
+        add_model(books, m, books.shares[m], grid, window, part)
+        for side in range(2):
+            mean = _add_notional(part[side], side, scales[m], grid, out[side])
+            if math.isnan(mean):
+                is_known[side] = False
+            else:
+                lowest[side] = min(lowest[side], mean)
+                highest[side] = max(highest[side], mean)
+    largest = 0.0
+    for side in range(2):
+        if is_known[side]:
+            largest = max(largest, highest[side] - lowest[side])
+    return largest
+
+
+@inlined
+def add_model(
+    books: Books, model: int, weights: FloatArray, grid: Grid, window: Window, out: FloatArray
+) -> None:
+    """
+    Sum one model's rows into the buckets of a grid, without what it hides.
+
+    Parameters
+    ----------
+    books : Books
+        The open positions.
+    model : int
+        Which.
+    weights : ndarray of shape (2, n_tiers)
+        What each row counts.
+    grid : Grid
+        The buckets.
+    window : Window
+        Where the books' buckets lie, and the current price.
+    out : ndarray of shape (2, n)
+        Base quantity per bucket; of zeros, added to.
+
+    """
+    density(books.positions[model], weights, grid.first - window.origin, out)
+    if model == books.hidden:
+        hide_beyond(out, window.origin + window.position - grid.first)
+
+
+@inlined
+def _add_notional(
+    quantity: FloatArray, side: int, scale: float, grid: Grid, out: FloatArray
+) -> float:
+    # The notional of one side, scaled, and its mean price; NaN where there is none.
+    total, moment = 0.0, 0.0
+    for k in range(out.shape[0]):
+        price = min(grid.middle[k], grid.below) if side == 0 else max(grid.middle[k], grid.above)
+        value = quantity[k] * price
+        out[k] += scale * value
+        total += value
+        moment += value * price
+    return moment / total if total > 0.0 else math.nan
+
+
+@compiled
+def quantity_between(
+    mass: FloatArray, row: Row, low_edge: float, high_edge: float, window: Window
+) -> float:
+    """
+    Return the notional of one row between two liquidation prices (quote).
+
+    Parameters
+    ----------
+    mass : ndarray of shape (n_buckets,)
+        The row's.
+    row : Row
+        What else is known of it.
+    low_edge, high_edge : float
+        In buckets from the window's origin; a bucket that holds an edge counts in proportion.
+    window : Window
+        Where the buckets lie.
+
+    """
+    low_edge, high_edge = low_edge - row.offset, high_edge - row.offset
+    price_at_origin = math.exp((window.origin + row.offset) * window.width)
+    total = 0.0
+    begin = max(math.floor(low_edge), row.first)
+    end = min(math.ceil(high_edge), row.last)
+    for j in range(begin, end):
+        share = min(high_edge, j + 1.0) - max(low_edge, float(j))
+        if share > 0.0 and mass[j] > 0.0:
+            total += mass[j] * share * price_at_origin * math.exp((j + 0.5) * window.width)
+    notional: float = row.scale * total
+    return notional
