@@ -30,6 +30,8 @@ _COUNTS = (
     "outlier",
     "frozen",
     "zero_volume",
+    "absent",
+    "rejected",
 )
 _MOST_STRETCHES = 8
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import Final
 
@@ -18,6 +19,8 @@ from liq_nautilus.times import HOUR_NS
 from liq_nautilus.times import SECOND_NS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy.typing as npt
 
     type FloatArray = npt.NDArray[np.float64]
@@ -54,6 +57,12 @@ class Samples:
         Which rows cannot be true.
     volume : ndarray of shape (n_rows,), optional
         The traded volume.
+    stated_steps : ndarray of shape (n_rows,), optional
+        The distance to the next row as each row states it (ns); 0 where it states none.
+    n_behind : ndarray of shape (n_rows,), optional
+        How many rows of the series each row here stands for; one by default.
+    n_absent : ndarray of shape (n_rows,), optional
+        How many rows before each are known to be missing, from numbers that were left out.
 
     """
 
@@ -63,6 +72,9 @@ class Samples:
     can_freeze: bool = False
     is_impossible: Mask | None = None
     volume: FloatArray | None = None
+    stated_steps: TimeArray | None = None
+    n_behind: TimeArray | None = None
+    n_absent: TimeArray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +88,12 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class DayQuality:
-    """The counts of one UTC day; `n_expected` is 0 where rows come as they come."""
+    """
+    The counts of one UTC day.
+
+    `n_expected` is 0 where rows come as they come; `n_absent` rows are missing by their numbers,
+    `n_rejected` rows of its files were not taken.
+    """
 
     day: int
     n_rows: int
@@ -89,6 +106,8 @@ class DayQuality:
     n_frozen: int
     n_zero_volume: int
     score: float
+    n_absent: int = 0
+    n_rejected: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +145,10 @@ def assess(
     masks = _masks(samples)
     order = np.argsort(samples.ts, kind="stable")
     ts = samples.ts[order]
-    steps = _steps(samples, ts)
-    gaps = _gaps(ts, steps)
+    is_stated = samples.stated_steps is not None
+    steps = _steps(samples, ts, order)
+    gaps = _gaps(ts, steps, is_stated=is_stated)
+    n_missing = _missing_of_days(gaps, ts, steps, (start_ns, end_ns)) if is_stated else None
     days = ts // DAY_NS
     numbers, starts = np.unique(days, return_index=True)
     ends = [*starts[1:].tolist(), len(ts)]
@@ -135,7 +156,14 @@ def assess(
     for number, first, last in zip(numbers.tolist(), starts.tolist(), ends, strict=True):
         span = _expected_span(number, ts, start_ns, end_ns, int(steps[first]))
         counts = {name: int(mask[order[first:last]].sum()) for name, mask in masks.items()}
-        judged.append(_day(number, ts[first:last], int(steps[first]), span, counts))
+        day = _day(number, ts[first:last], int(steps[first]), span, counts)
+        if n_missing is not None:
+            day = _with_missing(day, n_missing.get(number, 0))
+        if samples.n_absent is not None:
+            mine = order[first:last]
+            behind = last - first if samples.n_behind is None else samples.n_behind[mine].sum()
+            day = _with_absent(day, int(behind), int(samples.n_absent[mine].sum()))
+        judged.append(day)
     present = set(numbers.tolist())
     missing = [day for day in range(int(numbers[0]), int(numbers[-1]) + 1) if day not in present]
     return SeriesQuality(
@@ -210,8 +238,11 @@ def _stretches(samples: Samples, mask: Mask) -> list[Stretch]:
     return found
 
 
-def _steps(samples: Samples, ts: TimeArray) -> TimeArray:
+def _steps(samples: Samples, ts: TimeArray, order: TimeArray) -> TimeArray:
     # The distance of rows that holds at each of them.
+    if samples.stated_steps is not None:
+        stated = samples.stated_steps[order]
+        return np.where(stated > 0, stated, _usual_step(ts))
     if samples.step_ns >= 0:
         return np.full(len(ts), samples.step_ns, dtype=np.int64)
     steps = np.zeros(len(ts), dtype=np.int64)
@@ -232,14 +263,72 @@ def _usual_step(ts: TimeArray) -> int:
     return round(float(np.median(distances)) / SECOND_NS) * SECOND_NS
 
 
-def _gaps(ts: TimeArray, steps: TimeArray) -> list[Stretch]:
+def _gaps(ts: TimeArray, steps: TimeArray, *, is_stated: bool) -> list[Stretch]:
     gaps = []
-    for i in np.flatnonzero((np.diff(ts) > 1.5 * steps[:-1]) & (steps[:-1] > 0)).tolist():
+    # Where rows state another distance than those before, either may hold between the two.
+    allowed = np.maximum(steps[:-1], steps[1:]) if is_stated else steps[:-1]
+    for i in np.flatnonzero((np.diff(ts) > 1.5 * allowed) & (allowed > 0)).tolist():
         step = int(min(steps[i], steps[i + 1]) or steps[i])
+        if is_stated:
+            step = int(steps[i] or steps[i + 1])
         missing = round((int(ts[i + 1]) - int(ts[i])) / step) - 1
         if missing > 0:
             gaps.append(Stretch(int(ts[i]) + step, int(ts[i + 1]), missing))
     return gaps
+
+
+def _missing_of_days(
+    gaps: list[Stretch], ts: TimeArray, steps: TimeArray, window: tuple[int | None, int | None]
+) -> dict[int, int]:
+    # How many rows each day lacks, at the ends of the window as well.
+    start, end = window
+    slots = [g.start_ns + (g.end_ns - g.start_ns) // g.n_rows * np.arange(g.n_rows) for g in gaps]
+    first, last = int(steps[0]), int(steps[-1])
+    if start is not None and first:
+        slots.append(int(ts[0]) - first * np.arange(1, (int(ts[0]) - start) // first + 1))
+    if end is not None and last:
+        slots.append(int(ts[-1]) + last * np.arange(1, (end - 1 - int(ts[-1])) // last + 1))
+    days = np.concatenate([np.zeros(0, dtype=np.int64), *slots]) // DAY_NS
+    return dict(zip(*(a.tolist() for a in np.unique(days, return_counts=True)), strict=True))
+
+
+def _with_missing(day: DayQuality, n_missing: int) -> DayQuality:
+    # Of rows that state when the next is due.
+    n_distinct = day.n_rows - day.n_duplicate
+    n_expected = n_distinct + n_missing
+    whole = day.score / (1.0 - day.n_missing / day.n_expected) if day.n_expected else day.score
+    score = whole * n_distinct / n_expected if day.n_missing < day.n_expected else 0.0
+    return replace(day, n_expected=n_expected, n_missing=n_missing, score=score)
+
+
+def _with_absent(day: DayQuality, n_rows: int, n_absent: int) -> DayQuality:
+    return replace(day, n_absent=n_absent, score=day.score * n_rows / max(n_rows + n_absent, 1))
+
+
+def with_rejected(quality: SeriesQuality, rejected: Mapping[int, tuple[int, int]]) -> SeriesQuality:
+    """
+    Return a quality that counts rows which were not taken.
+
+    Parameters
+    ----------
+    quality : SeriesQuality
+        Of the rows that were.
+    rejected : mapping of int to tuple of int
+        Of days since 1970: how many rows of the day's files were rejected, of how many.
+
+    """
+    if not quality.days or not rejected:
+        return quality
+    days = tuple(_with_rejected(day, *rejected.get(day.day, (0, 0))) for day in quality.days)
+    before, after = (sum(day.score for day in some) for some in (quality.days, days))
+    score = quality.score * after / before if before else 0.0
+    return replace(quality, days=days, score=score)
+
+
+def _with_rejected(day: DayQuality, n_rejected: int, n_rows: int) -> DayQuality:
+    # What is absent by its number was counted already.
+    share = max(n_rejected - day.n_absent, 0) / n_rows if n_rows else 0.0
+    return replace(day, n_rejected=n_rejected, score=day.score * (1.0 - share))
 
 
 def _expected_span(

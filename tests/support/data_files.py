@@ -192,7 +192,9 @@ def _metrics(f: list[str]) -> tuple[Any, ...]:
 
 def _snapshot(f: list[str]) -> tuple[Any, ...]:
     side = _side(f[1], {"sell": 1, "buy": -1})
-    return (_ms(f[0]), side, _float(f[4]), _float(f[5]), _float(f[6]))
+    ordered, executed = _float(f[4]), _optional(f[9])
+    quantity = ordered if executed is None else executed
+    return (_ms(f[0]), side, quantity, _float(f[5]), _float(f[6]))
 
 
 def _nan_as_none(value: Any) -> Any:
@@ -387,9 +389,9 @@ def _plain(table: pa.Table) -> pa.Table:
 
 
 def digest(folder: Path) -> dict[str, str]:
-    """Return the hash of every file below a folder, but for the lock."""
+    """Return the hash of every file below a folder, but for the lock and the notes of sources."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.suffix != ".lock"
+        if path.is_file() and path.suffix != ".lock" and path.parent.name != "file_records"
     }

@@ -7,9 +7,11 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from liq_nautilus.core.feed import bar_event
+from liq_nautilus.data.columns import array_of
+from liq_nautilus.data.columns import numbers
+from liq_nautilus.data.columns import repeated
 from liq_nautilus.data.kinds.schema import Check
 from liq_nautilus.data.kinds.schema import Feeds
 from liq_nautilus.data.kinds.schema import Kind
@@ -194,9 +196,7 @@ _POSITIVE_CHECK: Final = Check("low > 0", "prices must be above zero")
 def with_texts(table: pa.Table, **values: str) -> pa.Table:
     """Return a table with columns that hold one text throughout."""
     for name, text in values.items():
-        codes = pa.array(np.zeros(table.num_rows, dtype=np.int32))
-        column = pa.DictionaryArray.from_arrays(codes, pa.array([text])).cast(pa.string())
-        table = table.append_column(name, column)
+        table = table.append_column(name, repeated(text, table.num_rows))
     return table
 
 
@@ -206,15 +206,13 @@ def _with_interval(table: pa.Table, interval: str) -> pa.Table:
 
 def _taker_volume(table: pa.Table, interval: str) -> pa.Table:
     # Files whose source had no taker columns hold zeros there: such rows say nothing.
-    is_known = pc.or_(
-        pc.greater(table["quote_volume"], 0),
-        pc.or_(pc.greater(table["n_trades"], 0), pc.greater(table["taker_buy_volume"], 0)),
-    )
-    known = table if pc.all(is_known).as_py() else table.filter(is_known)
+    names = ("quote_volume", "n_trades", "taker_buy_volume")
+    is_known = np.logical_or.reduce([numbers(table[name]) > 0 for name in names])
+    known = table if is_known.all() else table.filter(array_of(is_known))
     bought = known["taker_buy_volume"]
     columns = {
         "buy_volume": bought,
-        "sell_volume": pc.max_element_wise(pc.subtract(known["volume_float"], bought), 0.0),
+        "sell_volume": array_of(np.maximum(numbers(known["volume_float"]) - numbers(bought), 0.0)),
         "quote_volume": known["quote_volume"],
         "n_trades": known["n_trades"],
         "ts_event": known["ts_event"],

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import pyarrow.compute as pc
 
+from liq_nautilus.data.columns import numbers
 from liq_nautilus.data.kinds.schema import Check
 from liq_nautilus.data.kinds.schema import Dump
 from liq_nautilus.data.kinds.schema import Feeds
@@ -15,7 +16,6 @@ from liq_nautilus.data.kinds.schema import Kind
 from liq_nautilus.data.kinds.schema import named_columns
 from liq_nautilus.data.kinds.stored import Field
 from liq_nautilus.data.kinds.stored import StoredType
-from liq_nautilus.data.kinds.stored import numbers
 from liq_nautilus.data.quality_rules import Samples
 from liq_nautilus.data.values import number
 from liq_nautilus.data.values import text_moment

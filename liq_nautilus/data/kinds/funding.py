@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from liq_nautilus.core.feed import funding_event
+from liq_nautilus.data.columns import filled
+from liq_nautilus.data.columns import numbers
 from liq_nautilus.data.kinds.schema import Check
 from liq_nautilus.data.kinds.schema import Dump
 from liq_nautilus.data.kinds.schema import Feeds
@@ -17,12 +19,12 @@ from liq_nautilus.data.kinds.schema import Kind
 from liq_nautilus.data.kinds.schema import named_columns
 from liq_nautilus.data.kinds.stored import Field
 from liq_nautilus.data.kinds.stored import StoredType
-from liq_nautilus.data.kinds.stored import numbers
 from liq_nautilus.data.quality_rules import Samples
 from liq_nautilus.data.values import moment
 from liq_nautilus.data.values import number
 from liq_nautilus.data.values import number_text
 from liq_nautilus.data.values import whole
+from liq_nautilus.times import MINUTE_NS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +47,12 @@ def _events(frame: Frame, _: EventOptions) -> Iterator[Event]:
 
 
 def _samples(frame: Frame, _: str) -> Samples:
-    return Samples(frame["ts"], -1, is_impossible=np.abs(frame["rate"]) >= 1)
+    return Samples(
+        frame["ts"],
+        -1,
+        is_impossible=np.abs(frame["rate"]) >= 1,
+        stated_steps=frame["minutes"] * MINUTE_NS,
+    )
 
 
 def _rates(column: pa.ChunkedArray, _: dict[bytes, bytes]) -> npt.NDArray[np.float64]:
@@ -54,12 +61,17 @@ def _rates(column: pa.ChunkedArray, _: dict[bytes, bytes]) -> npt.NDArray[np.flo
     return numbers(pc.cast(texts, pa.float64()))
 
 
-# rate (a fraction).
+def _minutes(column: pa.ChunkedArray, _: dict[bytes, bytes]) -> npt.NDArray[np.int64]:
+    # Other programs may leave it out.
+    return numbers(filled(column, 0)).astype(np.int64)
+
+
+# rate (a fraction), minutes to the next settlement (0 where not known).
 FUNDING: Final = StoredType(
     "FundingRateUpdate",
     "funding rates",
     kind="fundingRate",
-    fields=(Field("rate", "rate", _rates),),
+    fields=(Field("rate", "rate", _rates), Field("minutes", "interval", _minutes, np.int64)),
     samples=_samples,
     events=_events,
     is_own=False,

@@ -20,8 +20,10 @@ from liq_nautilus.data.kinds.stored import texts
 from liq_nautilus.data.kinds.stored import whole
 from liq_nautilus.data.quality_rules import Samples
 from liq_nautilus.data.values import choice
+from liq_nautilus.data.values import derived
 from liq_nautilus.data.values import moment
 from liq_nautilus.data.values import number
+from liq_nautilus.data.values import optional_number
 from liq_nautilus.times import interval_ns
 
 if TYPE_CHECKING:
@@ -47,7 +49,8 @@ def _sum_events(frame: Frame, _: EventOptions) -> Iterator[Event]:
 def _order_events(frame: Frame, _: EventOptions) -> Iterator[Event]:
     names = ("ts", "position_side", "quantity", "average_price")
     for ts, side, quantity, price in frame.rows(*names):
-        yield liquidation_event(side, quantity * price, ts, ts, "orders")
+        if quantity * price > 0:  # else nothing was executed
+            yield liquidation_event(side, quantity * price, ts, ts, "orders")
 
 
 def _sum_samples(frame: Frame, interval: str) -> Samples:
@@ -69,8 +72,9 @@ LIQUIDATION_SUMS: Final = StoredType(
     closes_before_ns=0,
     keys=("interval", "source"),
 )
-# position_side (+1 a long was liquidated, -1 a short), quantity (base units), bankruptcy_price,
-# average_price. Sums over all orders are worth more than these, which are a thinned feed.
+# position_side (+1 a long was liquidated, -1 a short), quantity (executed, base units),
+# bankruptcy_price, average_price. Sums over all orders are worth more than these, which are a
+# thinned feed.
 LIQUIDATION_ORDERS: Final = StoredType(
     "LiquidationOrder",
     "forced orders",
@@ -109,12 +113,19 @@ _SNAPSHOT: Final = Kind(
         moment("ts_event", "time"),
         # A SELL order closes a long position.
         choice("position_side", "side", {"SELL": 1, "BUY": -1}),
-        number("quantity", "original_quantity"),
+        # What was executed counts: the rest of an order went to the insurance fund, or nowhere.
+        number("ordered", "original_quantity"),
+        optional_number("executed", "accumulated_fill_quantity"),
+        derived("quantity", "coalesce(executed, ordered)"),
         number("bankruptcy_price", "price"),
         number("average_price", "average_price"),
     ),
     checks=(
-        Check("quantity > 0", "original_quantity must be above zero"),
+        Check("ordered > 0", "original_quantity must be above zero"),
+        Check(
+            "quantity BETWEEN 0 AND ordered * 1.000001",
+            "accumulated_fill_quantity must be within 0..original_quantity",
+        ),
         Check("bankruptcy_price > 0", "price must be above zero"),
         Check("average_price >= 0", "average_price must not be negative"),
     ),

@@ -7,9 +7,9 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from liq_nautilus.core.feed import open_interest_event
+from liq_nautilus.data.columns import filled
 from liq_nautilus.data.kinds.schema import Check
 from liq_nautilus.data.kinds.schema import Dump
 from liq_nautilus.data.kinds.schema import Feeds
@@ -80,7 +80,7 @@ OPEN_INTEREST: Final = StoredType(
 
 def _nulls_as_nan(table: pa.Table, _: str) -> pa.Table:
     columns = [
-        pc.fill_null(column, float("nan")) if pa.types.is_floating(column.type) else column
+        filled(column, np.nan) if pa.types.is_floating(column.type) else column
         for column in table.columns
     ]
     return pa.table(columns, names=table.column_names)

@@ -17,6 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from liq_nautilus.data.columns import numbers
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Iterator
@@ -169,16 +171,6 @@ def decimals_of_raw(column: pa.ChunkedArray) -> pa.Array:
     buffers = [None, array.buffers()[1]]
     kind = pa.decimal128(38, _RAW_PLACES)
     return pa.Array.from_buffers(kind, len(array), buffers, offset=array.offset)
-
-
-def numbers(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[Any]:
-    """
-    Return a column without nulls as numpy holds it.
-
-    Arrow's own `to_numpy` would load pandas, which takes longer than reading a month.
-    """
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    return np.array(np.from_dlpack(array))
 
 
 def coded_texts(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], list[str]]:

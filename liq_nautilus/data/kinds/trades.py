@@ -8,13 +8,13 @@ from typing import Final
 import numpy as np
 
 from liq_nautilus.core.feed import trade_batches
+from liq_nautilus.data.columns import numbers
 from liq_nautilus.data.kinds.schema import Check
 from liq_nautilus.data.kinds.schema import Feeds
 from liq_nautilus.data.kinds.schema import Kind
 from liq_nautilus.data.kinds.schema import named_columns
 from liq_nautilus.data.kinds.stored import Field
 from liq_nautilus.data.kinds.stored import StoredType
-from liq_nautilus.data.kinds.stored import numbers
 from liq_nautilus.data.kinds.stored import prices
 from liq_nautilus.data.kinds.stored import quantity
 from liq_nautilus.data.quality_rules import Samples
@@ -54,7 +54,8 @@ def _events(frame: Frame, options: EventOptions) -> Iterator[Event]:
 
 
 def _samples(frame: Frame, _: str) -> Samples:
-    return Samples(frame["ts"], TRADE_GAP_NS)
+    behind, absent = frame["n_behind"], frame["n_absent"]
+    return Samples(frame["ts"], TRADE_GAP_NS, n_behind=behind, n_absent=absent)
 
 
 # price (quote currency), quantity (base units), taker_side (int8: +1 the taker bought, -1 sold). A

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from liq_nautilus.data.kinds import STORED_TYPES
 from liq_nautilus.data.kinds.bars import BARS
 from liq_nautilus.data.kinds.stored import coded_texts
-from liq_nautilus.data.kinds.stored import numbers
+from liq_nautilus.data.columns import numbers
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from typing import Final
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from liq_nautilus.data.frames import Frame
 from liq_nautilus.data.kinds import STORED_TYPES
@@ -14,9 +16,10 @@ from liq_nautilus.data.kinds import kinds_of
 from liq_nautilus.data.kinds.bars import BARS
 from liq_nautilus.data.kinds.funding import FUNDING
 from liq_nautilus.data.kinds.open_interest import OPEN_INTEREST
-from liq_nautilus.data.kinds.stored import numbers
+from liq_nautilus.data.columns import numbers
 from liq_nautilus.data.quality_rules import SeriesQuality
 from liq_nautilus.data.quality_rules import assess
+from liq_nautilus.data.quality_rules import with_rejected
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.nautilus.catalog.ingest_notes import FileRecord
 from liq_nautilus.nautilus.catalog.ingest_notes import read_records
@@ -24,9 +27,13 @@ from liq_nautilus.nautilus.catalog.inventory import Catalog
 from liq_nautilus.nautilus.catalog.inventory import Series
 from liq_nautilus.nautilus.catalog.inventory import finest_interval
 from liq_nautilus.nautilus.catalog.reading import read
+from liq_nautilus.times import DAY_NS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from collections.abc import Iterable
+
+    import numpy.typing as npt
 
     from liq_nautilus.data.kinds import StoredType
 
@@ -149,18 +156,38 @@ class CatalogQuality:
                     self._catalog, stored, symbol, *window, interval=interval, required=False
                 )
             rule = stored.samples
-            self._judged[key] = assess(rule(frame, interval), *window) if rule else SeriesQuality()
+            found = assess(rule(frame, interval), *window) if rule else SeriesQuality()
+            records = self._records_of(stored, symbol, interval)
+            self._judged[key] = with_rejected(found, _rejected_by_day(records))
         return self._judged[key]
 
     def _records(self, series: Series) -> tuple[FileRecord, ...]:
+        kind, _, interval = series.kind.partition("-")
+        return self._records_of(_BY_KIND[kind], series.symbol, interval)
+
+    def _records_of(
+        self, stored: StoredType, symbol: str, interval: str
+    ) -> tuple[FileRecord, ...]:
         # Of all kinds of file that feed the series.
-        kind, dash, interval = series.kind.partition("-")
-        names = [f"{name}{dash}{interval}" for name in kinds_of(_BY_KIND[kind])]
+        names = [f"{name}-{interval}" if interval else name for name in kinds_of(stored)]
         return tuple(
-            record
-            for name in names
-            for record in read_records(self._catalog.path, name, series.symbol)
+            record for name in names for record in read_records(self._catalog.path, name, symbol)
         )
+
+
+def _rejected_by_day(records: Iterable[FileRecord]) -> dict[int, tuple[int, int]]:
+    # Rejected rows, and all rows of their files, spread over the days which the good rows span.
+    found: dict[int, tuple[int, int]] = {}
+    for record in records:
+        n_rejected = record.n_rejected + record.n_contradicting
+        if not n_rejected or record.first_ns is None or record.last_ns is None:
+            continue
+        days = range(record.first_ns // DAY_NS, record.last_ns // DAY_NS + 1)
+        for day in days:
+            rejected, rows = found.get(day, (0, 0))
+            n_more = round(n_rejected / len(days)), round(record.n_rows / len(days))
+            found[day] = rejected + n_more[0], rows + n_more[1]
+    return found
 
 
 def _thinned(
@@ -168,10 +195,37 @@ def _thinned(
 ) -> Frame:
     # Rows in great numbers are thinned to the stretches they leave empty, file by file: their
     # number is no matter of quality.
-    kept = [
-        np.unique(numbers(table["ts_init"]).astype(np.int64) // stored.gap_ns)
-        for file in catalog.files(stored, symbol, "", start_ns, end_ns)
-        for table in [file.read(["ts_init"], start_ns, end_ns)]
-    ]
-    slots = np.unique(np.concatenate(kept)) if kept else np.zeros(0, dtype=np.int64)
-    return Frame({"ts": slots * stored.gap_ns})
+    found: list[npt.NDArray[np.int64]] = [np.zeros((3, 0), dtype=np.int64)]
+    last = None
+    names = ["ts_init", stored.unique] if stored.unique else ["ts_init"]
+    for file in catalog.files(stored, symbol, "", start_ns, end_ns):
+        table = file.read(names, start_ns, end_ns)
+        slots = numbers(table["ts_init"]).astype(np.int64) // stored.gap_ns
+        absent, last = _absent(table, stored.unique, last)
+        found.append(_summed(slots, np.ones_like(slots), absent))
+    slots, n_behind, n_absent = _summed(*np.concatenate(found, axis=1))
+    return Frame({"ts": slots * stored.gap_ns, "n_behind": n_behind, "n_absent": n_absent})
+
+
+def _summed(
+    slots: npt.NDArray[np.int64], *counts: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    # Each slot once, with the sums of its counts.
+    kept, which = np.unique(slots, return_inverse=True)
+    sums = [np.bincount(which, count, minlength=len(kept)).astype(np.int64) for count in counts]
+    return np.stack([kept, *sums])
+
+
+def _absent(
+    table: pa.Table, unique: str | None, last: int | None
+) -> tuple[npt.NDArray[np.int64], int | None]:
+    # How many numbers are left out before each row; none where rows have no numbers.
+    none = np.zeros(table.num_rows, dtype=np.int64)
+    if unique is None or not table.num_rows:
+        return none, None
+    try:
+        ids = numbers(pc.cast(table[unique], pa.int64()))
+    except pa.ArrowInvalid:
+        return none, None
+    before = ids[0] - 1 if last is None else last
+    return np.maximum(np.diff(ids, prepend=before) - 1, 0), int(ids[-1])

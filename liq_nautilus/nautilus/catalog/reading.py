@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from liq_nautilus.data.frames import Frame
-from liq_nautilus.data.kinds.stored import numbers
+from liq_nautilus.data.columns import numbers
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.nautilus.catalog.inventory import rows_inside
 from liq_nautilus.times import interval_ns

@@ -5,6 +5,7 @@ from liq_nautilus.data.quality_rules import Samples
 from liq_nautilus.data.quality_rules import Stretch
 from liq_nautilus.data.quality_rules import assess
 from liq_nautilus.data.quality_rules import impossible_bars
+from liq_nautilus.data.quality_rules import with_rejected
 from liq_nautilus.times import DAY_NS
 from liq_nautilus.times import HOUR_NS
 from liq_nautilus.times import MINUTE_NS
@@ -126,3 +127,68 @@ def test_impossible_bars_are_told():
     crossed, outside = [1.0, 0.9, 0.5, 0.8], [1.0, 2.0, 0.5, 2.5]
     bars = np.array([good, zero, nan, crossed, outside]).T
     assert impossible_bars(*bars).tolist() == [False, True, True, True, True]
+
+
+HOURS = {8: 8 * 3600 * 10**9, 4: 4 * 3600 * 10**9, 1: 3600 * 10**9}
+
+
+def settlements(*stretches):
+    """Return times and stated steps of stretches of (hours, number of settlements), with jitter."""
+    steps = np.array([HOURS[hours] for hours, n in stretches for _ in range(n)])
+    ts = START + np.concatenate([[0], np.cumsum(steps[:-1])]) + np.arange(len(steps)) % 9 * 10**6
+    return ts, steps
+
+
+@pytest.mark.parametrize(
+    "stretches",
+    [
+        [(8, 30), (4, 60), (1, 24), (4, 30)],
+        [(1, 40), (8, 10)],
+        [(4, 13), (1, 7), (8, 9), (1, 50), (4, 2)],
+        [(8, 40)],
+    ],
+)
+def test_intervals_that_rows_state_leave_no_gaps_and_lost_rows_are_found(stretches):
+    ts, steps = settlements(*stretches)
+    found = assess(Samples(ts, -1, stated_steps=steps))
+    assert (found.gaps, found.score, found.total("n_missing")) == ((), 1.0, 0)
+    for lost in (3, len(ts) // 2 + 1, len(ts) - 3):
+        if steps[lost - 1] != steps[lost + 1]:
+            continue
+        kept = np.arange(len(ts)) != lost
+        found = assess(Samples(ts[kept], -1, stated_steps=steps[kept]))
+        assert found.total("n_missing") == 1
+        assert [gap.n_rows for gap in found.gaps] == [1]
+        assert found.score < 1.0
+
+
+def test_window_that_stated_rows_do_not_fill_lowers_the_score():
+    ts, steps = settlements((8, 9))
+    window = START - DAY_NS, START + 4 * DAY_NS
+    found = assess(Samples(ts, -1, stated_steps=steps), *window)
+    assert found.score == pytest.approx(3 / 5)
+    assert assess(Samples(ts, -1, stated_steps=np.zeros(9, dtype=np.int64))).score == 1.0
+
+
+@pytest.mark.parametrize(("n_behind", "n_absent"), [(100, 100), (30, 10), (7, 0)])
+def test_numbers_left_out_count_as_absent(n_behind, n_absent):
+    one = np.full(144, n_behind), np.full(144, n_absent)
+    ts = START + np.arange(144) * 600 * 10**9
+    samples = Samples(ts, 600 * 10**9, n_behind=one[0], n_absent=one[1])
+    found = assess(samples)
+    assert found.total("n_absent") == 144 * n_absent
+    assert found.score == pytest.approx(n_behind / (n_behind + n_absent))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_rejected_rows_count_on_their_day(share):
+    ts = grid(2 * 288)
+    whole = assess(Samples(ts, STEP))
+    day = int(ts[0]) // DAY_NS
+    found = with_rejected(whole, {day: (round(share * 288), 288)})
+    assert [one.n_rejected for one in found.days] == [round(share * 288), 0]
+    assert found.score == pytest.approx(1 - share / 2)
+    absent = with_rejected(
+        assess(Samples(ts, STEP, n_absent=np.ones(len(ts), dtype=np.int64))), {day: (288, 288)}
+    )
+    assert absent.days[0].score == absent.days[1].score == pytest.approx(0.5)
