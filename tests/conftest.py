@@ -1,5 +1,8 @@
 """Settings of the tests as a whole."""
 
+import tempfile
+
+import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings
 from hypothesis.internal.conjecture import providers
@@ -16,3 +19,11 @@ settings.load_profile("project")
 # Hypothesis also draws constants from the modules that happen to be loaded, which depends on the
 # tests that ran before in the same process: the same examples in every run need none of them.
 providers._get_local_constants = providers.Constants
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _cache_of_the_tests():
+    """Keep what Nautilus says of its encoding out of the user's own cache."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LIQ_NAUTILUS_CACHE", folder)
+        yield

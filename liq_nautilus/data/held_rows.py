@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from liq_nautilus.data.columns import numbers
 from liq_nautilus.data.merging import SAME
 from liq_nautilus.data.merging import merge
 from liq_nautilus.data.merging import sortable
@@ -83,4 +84,4 @@ class HeldRows:
 
 
 def _times(table: pa.Table) -> npt.NDArray[np.int64]:
-    return np.asarray(table.column("ts_init").to_numpy()).astype(np.int64)
+    return numbers(table.column("ts_init")).astype(np.int64)

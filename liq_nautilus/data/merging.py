@@ -10,6 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from liq_nautilus.data.columns import array_of
+from liq_nautilus.data.columns import filled
+from liq_nautilus.data.columns import numbers
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -52,13 +56,13 @@ def sortable(column: pa.ChunkedArray) -> npt.NDArray[np.int64 | np.float64]:
     """Return a column as numbers in the same order: texts of digits by value, others by rank."""
     if pa.types.is_string(column.type):
         try:
-            return np.asarray(pc.cast(column, pa.int64()).to_numpy())
+            return numbers(pc.cast(column, pa.int64()))
         except pa.ArrowInvalid:
             texts = column.combine_chunks().dictionary_encode()
         values = np.asarray(texts.dictionary.to_pylist(), dtype=object)
         ranks = np.argsort(np.argsort(values)).astype(np.int64)
-        return np.asarray(ranks[texts.indices.to_numpy()])
-    array = column.to_numpy()
+        return np.asarray(ranks[numbers(texts.indices)])
+    array = numbers(column)
     return np.asarray(array, dtype=np.float64 if array.dtype.kind == "f" else np.int64)
 
 
@@ -109,7 +113,7 @@ def merge(
     if unique is not None:
         _mark_repeated(columns[1 + keys.index(unique)], codes, same_as)
     kept = order[codes[order] == KEPT]
-    table = both.take(pa.array(kept)) if len(kept) > n_old else None
+    table = both.take(array_of(kept)) if len(kept) > n_old else None
     return Merged(table, kept, codes[n_old:], same_as[n_old:])
 
 
@@ -137,14 +141,14 @@ def _equal_rows(
         if name in skip:
             continue
         column = table.column(name)
-        a, b = column.take(pa.array(left)), column.take(pa.array(right))
+        a, b = column.take(array_of(left)), column.take(array_of(right))
         if pa.types.is_floating(column.type):
-            bits = (np.ascontiguousarray(side.to_numpy()).view(np.int64) for side in (a, b))
+            bits = (numbers(filled(side, np.nan)).view(np.int64) for side in (a, b))
             equal &= np.equal(*bits)
         else:
             same = pc.fill_null(pc.equal(a, b), pa.scalar(value=False))
             both_null = pc.and_(pc.is_null(a), pc.is_null(b))
-            equal &= np.asarray(pc.or_(same, both_null))
+            equal &= numbers(pc.or_(same, both_null))
     return equal
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from decimal import Decimal
 from typing import TYPE_CHECKING
 from typing import Final
 
@@ -20,6 +19,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from liq_nautilus.data.columns import array_of
+from liq_nautilus.data.columns import filled
+from liq_nautilus.data.columns import numbers
+from liq_nautilus.data.columns import wide_decimals
 from liq_nautilus.data.rows import Chunk
 from liq_nautilus.data.rows import NeedsCareError
 from liq_nautilus.data.rows import are_few
@@ -153,7 +156,7 @@ class _PlainReader:
         return self._checked(read, connection)
 
     def no_rows(self, connection: duckdb.DuckDBPyConnection) -> pa.Table:
-        raw = pa.table({n: pa.array([], t) for n, t in self._types.items()})
+        raw = pa.table({n: pa.nulls(0, t) for n, t in self._types.items()})
         read = {v.name: self._column(v, raw, 0) for v in self._values if v.column}
         return self._checked(read, connection)
 
@@ -244,25 +247,26 @@ def _canonical(column: pa.Array, value: Value, rules: Rules) -> pa.Array:
 
 
 def _moments(column: pa.Array) -> pa.Array:
-    ts = np.asarray(column.cast(pa.int64()))
+    ts = numbers(column.cast(pa.int64()))
     is_ms = (ts >= FIRST_MS) & (ts <= LAST_MS)
     is_us = (ts >= FIRST_MS * _US_PER_MS) & (ts <= LAST_MS * _US_PER_MS)
     if not np.all(is_ms | is_us):
         raise NeedsCareError
-    return pa.array(ts * np.where(is_ms, 1_000_000, 1_000))
+    return array_of(ts * np.where(is_ms, 1_000_000, 1_000))
 
 
 def _wholes(column: pa.Array, default: float | None) -> pa.Array:
-    filled = column if default is None else pc.fill_null(column, int(default))
-    numbers = np.asarray(filled)
-    if len(numbers) and not 0 <= numbers.min() <= numbers.max() < 10**MOST_WHOLE_DIGITS:
+    column = column if default is None else filled(column, default)
+    whole = numbers(column)
+    if len(whole) and not 0 <= whole.min() <= whole.max() < 10**MOST_WHOLE_DIGITS:
         raise NeedsCareError
-    return filled
+    return column
 
 
 def _decimals(column: pa.Array) -> pa.Array:
     if column.null_count:
-        column = pc.fill_null(column, pa.scalar(Decimal(0), column.type))
+        zeros = np.zeros(len(column), dtype=np.int64)
+        column = pc.coalesce(column, wide_decimals(zeros, column.type.scale, column.type))
     # In units of the last place, 128 bits wide, of which the lower 63 suffice.
     most = min(10 ** (MOST_DECIMAL_DIGITS + column.type.scale), 2**63)
     halves = np.frombuffer(column.buffers()[1], dtype=np.int64).reshape(-1, 2)
@@ -283,16 +287,16 @@ def _floats(column: pa.Array, default: float | None) -> pa.Array:
     most = 10.0**MOST_FLOAT_DIGITS
     if bounds["min"] is not None and not -most < bounds["min"] <= bounds["max"] < most:
         raise NeedsCareError
-    return column if default is None else pc.fill_null(column, default)
+    return column if default is None else filled(column, default)
 
 
 def _codes(column: pa.Array, codes: dict[str, int]) -> pa.Array:
     if column.type == pa.bool_():
-        return pa.array(np.where(column, codes["true"], codes["false"]).astype(np.int8))
+        return array_of(np.where(numbers(column), codes["true"], codes["false"]).astype(np.int8))
     words = [word.lower() for word in column.dictionary.to_pylist()]
     if not codes.keys() >= set(words):
         raise NeedsCareError
-    known = pa.array([codes[word] for word in words], pa.int8())
+    known = array_of(np.array([codes[word] for word in words], dtype=np.int8))
     return known.take(column.indices)
 
 
@@ -339,7 +343,7 @@ def _count_letters(column: pa.ChunkedArray) -> int:
     if not all(word.isprintable() and '"' not in word for word in words):
         raise NeedsCareError
     odd = [_count_odd(np.frombuffer(word.encode(), dtype=np.uint8)) for word in words]
-    return int(np.dot(odd, counts.field("counts").to_numpy())) if words else 0
+    return int(np.dot(odd, numbers(counts.field("counts")))) if words else 0
 
 
 def _in_turn(

@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 
 from liq_nautilus.data.cleaning import SEPARATOR
 from liq_nautilus.data.cleaning import write_clean_lines
+from liq_nautilus.data.columns import numbers
 from liq_nautilus.data.issues import Issues
 from liq_nautilus.data.source import scan
 from liq_nautilus.errors import SchemaError
@@ -106,11 +107,11 @@ class Chunk:
 def time_of(table: pa.Table) -> npt.NDArray[np.int64]:
     """Return the UTC nanoseconds each canonical row stands for."""
     name = "ts_open" if "ts_open" in table.column_names else "ts_event"
-    return np.asarray(table.column(name).to_numpy(), dtype=np.int64)
+    return numbers(table.column(name)).astype(np.int64, copy=False)
 
 
 def _count_repeated(columns: list[pa.ChunkedArray]) -> int:
-    values = [np.asarray(column.to_numpy()) for column in columns]
+    values = [numbers(column) for column in columns]
     if np.all(np.diff(values[0]) > 0):  # as it nearly always is
         return 0
     order = np.lexsort(values[::-1])
@@ -208,14 +209,14 @@ def _judged(
         _list_rejected(file, table.filter(pc.invert(is_good)), report)
         kept = table.filter(is_good)
         if kept.num_rows:
-            lines = kept.column("line").to_numpy()
+            lines = numbers(kept.column("line"))
             yield Chunk(kept.drop_columns(["line", "reason", "found"]), lines)
 
 
 def _list_rejected(file: OpenedFile, bad: pa.Table, report: FileReport) -> None:
-    lines, reasons = bad.column("line").to_numpy(), bad.column("reason")
+    lines, reasons = numbers(bad.column("line")), bad.column("reason")
     for reason in pc.unique(reasons).to_pylist():
-        rows = np.flatnonzero(pc.equal(reasons, reason))
+        rows = np.flatnonzero(numbers(pc.equal(reasons, reason)))
         first = rows[np.argmin(lines[rows])]
         found = bad.column("found")[int(first)].as_py() or ""
         report.add_rejected(file.source, reason, found, np.sort(lines[rows]).tolist())

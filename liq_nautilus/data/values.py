@@ -185,7 +185,7 @@ def decimal(name: str, column: str, decimals: str, default: float | None = None)
 def number(name: str, column: str) -> Value:
     """Return a float."""
     sql = f"TRY_CAST(raw_{column} AS DOUBLE)"
-    exact = f"isfinite({name})"
+    exact = f"abs({name}) < 1e{MOST_FLOAT_DIGITS}"
     careful = f"regexp_full_match(raw_{column}, '{_FLOAT}') AND {exact}"
     what = "must be a number"
     return Value(name, sql, exact, what, column, sql, careful, is_number=True, form=Form.FLOAT)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Final
@@ -14,8 +16,13 @@ from nautilus_trader.model.instruments import CryptoPerpetual
 from nautilus_trader.model.objects import Currency
 from nautilus_trader.model.objects import Price
 from nautilus_trader.model.objects import Quantity
+from nautilus_trader.persistence.catalog import ParquetDataCatalog
 
 from liq_nautilus.errors import SchemaError
+from liq_nautilus.nautilus.catalog.definitions import Definition
+from liq_nautilus.nautilus.catalog.exchange_info import exchange_info_entries
+from liq_nautilus.nautilus.catalog.exchange_info import exchange_info_message
+from liq_nautilus.nautilus.catalog.exchange_info import is_perpetual
 from liq_nautilus.nautilus.catalog.layout import identifier_of
 from liq_nautilus.nautilus.catalog.layout import symbol_of
 
@@ -141,19 +148,53 @@ def instruments_from_exchange_info(document: Mapping[str, Any]) -> dict[str, Cry
         If the document lacks what an instrument needs.
 
     """
+    entries = exchange_info_entries(document)
+    return {
+        symbol: instrument_of_entry(entry)
+        for symbol, entry in entries.items()
+        if is_perpetual(entry)
+    }
+
+
+def instrument_of_entry(entry: Mapping[str, Any]) -> CryptoPerpetual:
+    """
+    Return the perpetual that an entry of exchangeInfo describes.
+
+    Raises
+    ------
+    SchemaError
+        If the entry lacks what an instrument needs.
+
+    """
     try:
-        return {
-            str(entry["symbol"]): _from_exchange_info(entry)
-            for entry in document["symbols"]
-            if entry.get("contractType", "PERPETUAL") == "PERPETUAL"
-        }
-    except (KeyError, TypeError, ValueError, AttributeError) as e:
-        msg = (
-            "exchangeInfo must be Binance's response with `symbols`, each with symbol, baseAsset, "
-            f"quoteAsset, precisions and filters; {type(e).__name__} on {e}; download it again "
-            "from https://fapi.binance.com/fapi/v1/exchangeInfo"
-        )
-        raise SchemaError(msg) from e
+        return _from_exchange_info(entry)
+    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as e:
+        raise SchemaError(exchange_info_message(e)) from e
+
+
+def defined(symbol: str, entry: Mapping[str, Any] | None) -> Definition:
+    """
+    Return the definition of a perpetual, with the file in which Nautilus keeps it.
+
+    Parameters
+    ----------
+    symbol : str
+        Binance's symbol.
+    entry : mapping, optional
+        What exchangeInfo says of it; the built-in instrument by default.
+
+    Raises
+    ------
+    SchemaError
+        If the symbol is not built in, or the entry lacks what an instrument needs.
+
+    """
+    instrument = built_in_instrument(symbol) if entry is None else instrument_of_entry(entry)
+    with tempfile.TemporaryDirectory() as folder:
+        ParquetDataCatalog(folder).write_data([instrument])
+        (path,) = Path(folder).rglob("*.parquet")
+        precisions = instrument.price_precision, instrument.size_precision
+        return Definition(symbol, str(instrument.id), *precisions, path.name, path.read_bytes())
 
 
 def _from_exchange_info(entry: Mapping[str, Any]) -> CryptoPerpetual:

@@ -33,8 +33,8 @@ from liq_nautilus.nautilus.catalog.layout import writing_lock
 from liq_nautilus.nautilus.ingest import ingest as ingest_module
 from liq_nautilus.nautilus.ingest import partitions
 from liq_nautilus.nautilus.ingest import series_ingestion
+from liq_nautilus.nautilus.ingest.encodings import Encodings
 from liq_nautilus.nautilus.ingest.ingest import ingest
-from liq_nautilus.nautilus.instruments import instruments_from_exchange_info
 
 KLINES, METRICS, AGG_TRADES = KINDS["klines"], KINDS["metrics"], KINDS["aggTrades"]
 
@@ -308,7 +308,7 @@ def test_rejected_rows_are_grouped_by_reason_with_counts_that_add_up(
         ("BTCUSDT-1m-2025-02-01", b"open_time,open,high,low,close\n", ".csv", "must have the col"),
         ("BTCUSDT-1m-2025-02-01", b"\x00\xff" * 500, ".csv", "must have the columns"),
         ("BTCUSDT-1m-2025-02-30", b"1", ".csv", "date of the calendar"),
-        ("BTCUSDT_250328-1m-2025-02-01", b"1", ".csv", "instrument of BTCUSDT_250328"),
+        ("BTCUSDT_250328-1m-2025-02-01", b"1", ".csv", "was a dated contract"),
         ("NEWUSDT-1m-2025-02-01", b"1", ".csv", "--exchange-info"),
     ],
 )
@@ -601,10 +601,18 @@ def test_damage_found_late_in_a_stream_leaves_no_trace(tmp_path, monkeypatch):
 
 
 def test_supported_way_takes_over_when_nautilus_encodes_otherwise(tmp_path, monkeypatch):
-    for name in ("klines", "aggTrades", "markPriceKlines", "indexPriceKlines", "metrics"):
+    for name in (
+        "klines",
+        "aggTrades",
+        "markPriceKlines",
+        "indexPriceKlines",
+        "metrics",
+        "fundingRate",
+    ):
         write_file(tmp_path / "source", KINDS[name], KINDS[name].lines(300))
     ingest(tmp_path / "source", tmp_path / "direct")
     monkeypatch.setattr(nautilus_pyo3, "PRECISION_BYTES", 8)
+    monkeypatch.setenv("LIQ_NAUTILUS_CACHE", str(tmp_path / "cache"))
     ingest(tmp_path / "source", tmp_path / "supported")
     assert data_only(tmp_path / "direct") == data_only(tmp_path / "supported")
 
@@ -663,8 +671,9 @@ def test_other_precision_of_the_catalog_is_refused(tmp_path, monkeypatch):
     (tmp_path / "info.json").write_text(json.dumps({"symbols": [entry]}))
     with pytest.raises(SettingError, match="price precision 2 in the catalog, 4 in"):
         ingest(tmp_path / "source", tmp_path / "catalog", exchange_info=tmp_path / "info.json")
-    other = instruments_from_exchange_info({"symbols": [entry]})
-    monkeypatch.setattr(ingest_module, "read_instruments", lambda _: other)
+    other = {"BTCUSDT": Encodings().definition("BTCUSDT", entry)}
+    monkeypatch.setattr(ingest_module, "read_definitions", lambda _: other)
+    write_file(tmp_path / "source", KLINES, KLINES.lines(6))  # else it would not be read again
     with pytest.raises(StoreError, match="must have the schema of this version and instrument"):
         ingest(tmp_path / "source", tmp_path / "catalog")
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
+from typing import Any
 from typing import Protocol
 
 from liq_nautilus.data.finding import SourceFile
@@ -18,24 +19,27 @@ from liq_nautilus.errors import SchemaError
 from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError
 from liq_nautilus.json_files import read_object
-from liq_nautilus.nautilus.catalog.definitions import read_instruments
-from liq_nautilus.nautilus.catalog.definitions import write_instrument
-from liq_nautilus.nautilus.catalog.kinds import targets_of
+from liq_nautilus.nautilus.catalog.definitions import read_definitions
+from liq_nautilus.nautilus.catalog.definitions import write_definition
+from liq_nautilus.nautilus.catalog.exchange_info import check_is_perpetual
+from liq_nautilus.nautilus.catalog.exchange_info import exchange_info_entries
 from liq_nautilus.nautilus.catalog.layout import writing_lock
+from liq_nautilus.nautilus.catalog.targets import targets_of
 from liq_nautilus.nautilus.catalog.trade_source import check_trade_source
 from liq_nautilus.nautilus.ingest.account import IngestSummary
+from liq_nautilus.nautilus.ingest.encodings import user_encodings
 from liq_nautilus.nautilus.ingest.series_ingestion import SeriesIngestion
-from liq_nautilus.nautilus.instruments import built_in_instrument
-from liq_nautilus.nautilus.instruments import instruments_from_exchange_info
 from liq_nautilus.times import DAY_NS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Collection
     from collections.abc import Iterator
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from nautilus_trader.model.instruments import CryptoPerpetual
+    from liq_nautilus.nautilus.catalog.definitions import Definition
+    from liq_nautilus.nautilus.ingest.encodings import Encodings
 
 __all__ = ["IngestSummary", "Progress", "ingest"]
 
@@ -121,24 +125,25 @@ def ingest(
     _check_kinds(kinds)
     summary = IngestSummary()
     files = _choose(source, _Selection(symbols, kinds, start_ns, end_ns), summary)
-    definitions = _read_exchange_info(exchange_info)
+    entries = _read_exchange_info(exchange_info)
+    encodings = user_encodings()
     with (
         writing_lock(catalog, on_wait=on_wait) as staging,
         _failures_of(catalog),
         connect(staging) as connection,
     ):
-        known = read_instruments(catalog)
+        known = read_definitions(catalog)
         for (kind, symbol, interval), group in groupby(files, key=_series_of):
             members = list(group)
             try:
-                instrument = _define(symbol, known, definitions)
-                targets = targets_of(kind, interval, instrument)
+                definition = _define(symbol, known, entries, encodings)
+                targets = targets_of(kind, interval, definition, encodings)
                 check_trade_source(catalog, symbol, kind)
             except SchemaError as e:
                 _refuse_all(members, str(e), summary)
                 continue
-            write_instrument(catalog, instrument)
-            rules = Rules(symbol, interval, instrument.price_precision, instrument.size_precision)
+            write_definition(catalog, definition)
+            rules = Rules(symbol, interval, definition.price_precision, definition.size_precision)
             series = SeriesIngestion(
                 catalog, staging, members[0].series, targets, rules, connection, summary
             )
@@ -148,6 +153,7 @@ def ingest(
                     progress(file, len(files))
                 series.take(file)
             series.finish()
+    encodings.save()
     if not summary.n_files_read:
         raise DataGapError(_nothing_found(source, summary))
     return summary
@@ -189,27 +195,51 @@ def _check_kinds(kinds: Collection[str] | None) -> None:
 
 
 def _define(
-    symbol: str, known: dict[str, CryptoPerpetual], definitions: dict[str, CryptoPerpetual]
-) -> CryptoPerpetual:
+    symbol: str,
+    known: Mapping[str, Definition],
+    entries: Mapping[str, Mapping[str, Any]] | None,
+    encodings: Encodings,
+) -> Definition:
     # A catalog holds one definition of a symbol: its rows are encoded with that precision.
-    present, given = known.get(symbol), definitions.get(symbol)
+    present, entry = known.get(symbol), (entries or {}).get(symbol)
+    if present is None or entry is not None:
+        check_is_perpetual(symbol, entry)
     if present is None:
-        return given or built_in_instrument(symbol)
+        return _new_definition(symbol, entry, entries, encodings)
+    wanted = present if entry is None else encodings.definition(symbol, entry)
     for name in ("price_precision", "size_precision"):
-        was, wanted = getattr(present, name), getattr(given or present, name)
-        if was != wanted:
+        if getattr(present, name) != getattr(wanted, name):
             msg = (
-                f"{symbol} must keep its precision, it has {name.replace('_', ' ')} {was} in the "
-                f"catalog, {wanted} in --exchange-info; ingest into another --catalog"
+                f"{symbol} must keep its precision, it has {name.replace('_', ' ')} "
+                f"{getattr(present, name)} in the catalog, {getattr(wanted, name)} in "
+                "--exchange-info; ingest into another --catalog"
             )
             raise SettingError(msg)
     return present
 
 
-def _read_exchange_info(path: Path | None) -> dict[str, CryptoPerpetual]:
+def _new_definition(
+    symbol: str,
+    entry: Mapping[str, Any] | None,
+    entries: Mapping[str, Mapping[str, Any]] | None,
+    encodings: Encodings,
+) -> Definition:
+    try:
+        return encodings.definition(symbol, entry)
+    except SchemaError as e:
+        if entry is not None or entries is None:
+            raise
+        msg = (
+            f"the instrument of {symbol} must be built in or in the response given with "
+            f"--exchange-info, was among neither; download a response that lists {symbol}"
+        )
+        raise SchemaError(msg) from e
+
+
+def _read_exchange_info(path: Path | None) -> dict[str, Mapping[str, Any]] | None:
     if path is None:
-        return {}
-    return instruments_from_exchange_info(read_object(path, "--exchange-info"))
+        return None
+    return exchange_info_entries(read_object(path, "--exchange-info"))
 
 
 def _refuse_all(files: list[SourceFile], what: str, summary: IngestSummary) -> None:

@@ -11,6 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from liq_nautilus.data.columns import array_of
+from liq_nautilus.data.columns import empty_table
+from liq_nautilus.data.columns import numbers
 from liq_nautilus.data.held_rows import ALREADY_PRESENT
 from liq_nautilus.data.held_rows import HeldRows
 from liq_nautilus.data.merging import CONFLICT
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from liq_nautilus.nautilus.catalog.encoding import Target
+    from liq_nautilus.nautilus.catalog.targets import Target
 
     type Codes = npt.NDArray[np.uint8]
 
@@ -121,11 +124,11 @@ class SeriesStore:
 
         """
         codes = np.zeros(table.num_rows, dtype=np.uint8)
-        ts = np.asarray(table.column("ts_init").to_numpy()).astype(np.int64)
+        ts = numbers(table.column("ts_init")).astype(np.int64)
         partitions = partitions_of(ts, daily=self._target.stored.is_daily)
         if np.any(np.diff(partitions) < 0):
             order = np.argsort(partitions, kind="stable")
-            codes[order] = self._add_ordered(table.take(pa.array(order)), partitions[order])
+            codes[order] = self._add_ordered(table.take(array_of(order)), partitions[order])
             return codes
         return self._add_ordered(table, partitions)
 
@@ -278,7 +281,7 @@ class SeriesStore:
             return self._held[1]
         self._put_down()
         if partition.current is None:
-            rows = HeldRows(self._target.flat_schema.empty_table(), np.zeros(0, dtype=bool))
+            rows = HeldRows(empty_table(self._target.flat_schema), np.zeros(0, dtype=bool))
         else:
             table = self._read(partition.current)
             rows = HeldRows(table, partition.prior_rows(table.num_rows))

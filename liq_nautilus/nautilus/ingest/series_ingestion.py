@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from liq_nautilus.data.columns import array_of
 from liq_nautilus.data.fingerprints import fingerprint_of
 from liq_nautilus.data.plain import read_plain
 from liq_nautilus.data.plain import read_together
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
     from liq_nautilus.data.finding import SourceFile
     from liq_nautilus.data.kinds import Rules
-    from liq_nautilus.nautilus.catalog.encoding import Target
+    from liq_nautilus.nautilus.catalog.targets import Target
     from liq_nautilus.nautilus.ingest.account import IngestSummary
 
 # Small files are read and written together.
@@ -237,14 +238,14 @@ class SeriesIngestion:
         codes = self._add(chunk.table)
         # Only the lines of contradictions are needed later, and the span of time.
         times = chunk.time
-        span = pa.table({"ts_event": pa.array([times.min(), times.max()])})
+        span = pa.table({"ts_event": array_of(np.array([times.min(), times.max()]))})
         conflicts = np.flatnonzero(codes == CONFLICT)
         outcomes.append((Chunk(span, chunk.lines[conflicts]), codes))
 
     def _add(self, table: pa.Table) -> npt.NDArray[np.uint8]:
         codes = self._stores[0].add(self._targets[0].encode(table))
         if np.any(codes == CONFLICT):
-            table = table.filter(pa.array(codes != CONFLICT))
+            table = table.filter(array_of(codes != CONFLICT))
         for store, target in zip(self._stores[1:], self._targets[1:], strict=True):
             store.add(target.encode(table))
         return codes
@@ -276,7 +277,7 @@ class SeriesIngestion:
             is_inside &= time >= start
         if end is not None:
             is_inside &= time < end
-        return Chunk(chunk.table.filter(pa.array(is_inside)), chunk.lines[is_inside])
+        return Chunk(chunk.table.filter(array_of(is_inside)), chunk.lines[is_inside])
 
     def _note(self, account: FileAccount) -> None:
         report, source = account.report, account.source

@@ -3,9 +3,12 @@ from decimal import Decimal
 import pytest
 
 from liq_nautilus.errors import SchemaError
+from liq_nautilus.nautilus.catalog.exchange_info import check_is_perpetual
+from liq_nautilus.nautilus.catalog.exchange_info import exchange_info_entries
 from liq_nautilus.nautilus.instruments import binance_symbol
 from liq_nautilus.nautilus.instruments import built_in_instrument
 from liq_nautilus.nautilus.instruments import built_in_symbols
+from liq_nautilus.nautilus.instruments import defined
 from liq_nautilus.nautilus.instruments import instrument_id
 from liq_nautilus.nautilus.instruments import instruments_from_exchange_info
 
@@ -76,3 +79,33 @@ def test_exchange_info_gives_instruments():
 def test_wrong_exchange_info_is_refused(document):
     with pytest.raises(SchemaError, match="exchangeInfo must be Binance's response"):
         instruments_from_exchange_info(document)
+
+
+@pytest.mark.parametrize("kind", ["PERPETUAL", "TRADIFI_PERPETUAL", "PERPETUAL DELIVERING", ""])
+@pytest.mark.parametrize("base", ["XAU", "币安人生", "4", "1000SATS", "ЛЮБ"])
+def test_any_perpetual_is_taken_whatever_its_kind_and_letters(kind, base):
+    symbol = f"{base}USDT"
+    entry = {**ENTRY, "symbol": symbol, "baseAsset": base, "contractType": kind}
+    check_is_perpetual(symbol, entry)
+    (made,) = instruments_from_exchange_info({"symbols": [entry]}).values()
+    assert str(made.id) == f"{symbol}-PERP.BINANCE"
+    assert str(made.base_currency) == base
+    definition = defined(symbol, entry)
+    assert definition[:4] == (symbol, f"{symbol}-PERP.BINANCE", 2, 3)
+    assert definition.content[:4] == b"PAR1"
+
+
+@pytest.mark.parametrize("kind", ["CURRENT_QUARTER", "NEXT_MONTH", "", None])
+@pytest.mark.parametrize("symbol", ["BTCUSDT_250926", "ETHUSD_270326"])
+def test_dated_contract_is_refused_as_one(symbol, kind):
+    entry = None if kind is None else {**ENTRY, "symbol": symbol, "contractType": kind}
+    with pytest.raises(SchemaError, match=f"{symbol} must be a perpetual, was a dated contract"):
+        check_is_perpetual(symbol, entry)
+
+
+def test_one_odd_entry_does_not_spoil_the_others():
+    odd = {"symbol": "ODDUSDT", "contractType": "PERPETUAL"}
+    assert list(exchange_info_entries({"symbols": [odd, ENTRY]})) == ["ODDUSDT", "BTCUSDT"]
+    assert defined("BTCUSDT", ENTRY).price_precision == 2
+    with pytest.raises(SchemaError, match="exchangeInfo must be Binance's response"):
+        defined("ODDUSDT", odd)

@@ -15,7 +15,6 @@ from liq_nautilus.data.kinds import KINDS
 from liq_nautilus.data.kinds import STORED_TYPES
 from liq_nautilus.data.kinds import kinds_of
 from liq_nautilus.nautilus.catalog.kinds import class_of
-from liq_nautilus.nautilus.catalog.kinds import targets_of
 from liq_nautilus.nautilus.catalog.layout import Span
 from liq_nautilus.nautilus.catalog.layout import bar_type_of
 from liq_nautilus.nautilus.catalog.layout import file_name
@@ -25,6 +24,8 @@ from liq_nautilus.nautilus.catalog.layout import named_span
 from liq_nautilus.nautilus.catalog.layout import series_identifier
 from liq_nautilus.nautilus.catalog.layout import symbol_and_interval
 from liq_nautilus.nautilus.catalog.layout import symbol_of
+from liq_nautilus.nautilus.catalog.targets import targets_of
+from liq_nautilus.nautilus.ingest.encodings import Encodings
 from liq_nautilus.nautilus.instruments import built_in_instrument
 from liq_nautilus.nautilus.instruments import built_in_symbols
 from liq_nautilus.nautilus.types import CustomRecord
@@ -52,9 +53,14 @@ def test_folders_are_those_that_nautilus_derives_from_the_class(stored):
 @pytest.mark.parametrize("name", [s.name for s in STORED_TYPES.values() if s.fields])
 def test_columns_that_are_read_are_those_that_are_written(name):
     stored = STORED_TYPES[name]
-    instrument = built_in_instrument("BTCUSDT")
+    known = Encodings()
     kind = KINDS[kinds_of(stored)[0]]
-    targets = targets_of(kind.name, "5m" if kind.has_interval else "", instrument)
+    targets = targets_of(
+        kind.name,
+        "5m" if kind.has_interval else "",
+        known.definition("BTCUSDT", None),
+        known,
+    )
     (target,) = [target for target in targets if target.stored is stored]
     names = set(target.file_schema.names)
     assert {"ts_event", "ts_init", *(field.column for field in stored.fields)} <= names

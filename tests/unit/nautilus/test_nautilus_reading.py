@@ -32,11 +32,11 @@ from liq_nautilus.nautilus.catalog.inventory import Catalog
 from liq_nautilus.nautilus.catalog.inventory import StoredFile
 from liq_nautilus.nautilus.catalog.inventory import finest_bar_interval
 from liq_nautilus.nautilus.catalog.inventory import only_symbol
-from liq_nautilus.nautilus.catalog.kinds import targets_of
 from liq_nautilus.nautilus.catalog.quality import CatalogQuality
 from liq_nautilus.nautilus.catalog.reading import read
+from liq_nautilus.nautilus.catalog.targets import targets_of
+from liq_nautilus.nautilus.ingest.encodings import Encodings
 from liq_nautilus.nautilus.ingest.ingest import ingest
-from liq_nautilus.nautilus.instruments import built_in_instrument
 from liq_nautilus.nautilus.instruments import instrument_id
 from liq_nautilus.nautilus.types import MarkPriceBar
 from liq_nautilus.queries.map_at import levels
@@ -160,9 +160,9 @@ def test_damaged_file_is_named(tmp_path):
 
 
 def test_bars_that_nautilus_does_not_know_are_refused():
-    instrument = built_in_instrument("BTCUSDT")
+    known = Encodings()
     with pytest.raises(SchemaError, match="must be known to Nautilus"):
-        targets_of("klines", "0m", instrument)
+        targets_of("klines", "0m", known.definition("BTCUSDT", None), known)
 
 
 def test_every_kind_is_judged(catalog):
