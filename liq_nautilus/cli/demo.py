@@ -27,8 +27,8 @@ _WORLD: Final = "standard"
 _MARKER: Final = "demo.json"
 _OWN_FOLDERS: Final = ("files", "catalog")
 _NOTE: Final = (
-    "This market is simulated: it shows that and how the parts work together, and its profit or "
-    "loss says nothing about real markets."
+    "This market is simulated: the page shows how the parts work together, and its profit or loss "
+    "says nothing about real markets."
 )
 
 

@@ -55,7 +55,7 @@ def download(
     """
     Fetch Binance's dump files of a window, whole months as one file where there is one.
 
-    Each file is verified by its sha256. What is there already is not fetched again, what broke off
+    Each file is verified by its sha256. Files that are there are not fetched again, what broke off
     goes on where it ended, what fails is tried four times; days that are missing are listed.
     """
     from liq_nautilus.data.download import BASE_URL

@@ -117,6 +117,8 @@ def _verdict(summary: Mapping[str, Any]) -> str:
             "not distinguishable from zero."
         )
     low, high = interval
+    if low == high == 0:
+        return "The signals changed no trade on this window: it says nothing about them."
     span = f"its 95\u00a0% interval runs from {_span(interval)}"
     if low <= 0 <= high:
         return f"That is not distinguishable from zero: {span}."
@@ -147,7 +149,7 @@ def _duty_sentence(summary: Mapping[str, Any]) -> str:
         f"AVOID was in force {percent_text(duty.get('AVOID', 0.0))} of the time, "
         f"WAIT {percent_text(duty.get('WAIT', 0.0))}."
     )
-    return f"{text} Never seen here: {', '.join(never)}." if never else text
+    return f"{text} On this window there was no {' and no '.join(never)}." if never else text
 
 
 def cards(summary: Mapping[str, Any]) -> str:

@@ -73,6 +73,12 @@ def test_commands_and_options_of_the_documents_exist(document):
     assert wrong_commands(document.read_text(encoding="utf-8")) == []
 
 
+def test_the_readme_lists_every_command():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| `([a-z]+)` \|", text, re.MULTILINE))
+    assert set(COMMANDS) <= listed
+
+
 def test_a_wrong_command_or_option_would_be_found():
     assert wrong_commands("uv run liq-nautilus levles --json") == ["levles"]
     assert wrong_commands("    uv run liq-nautilus levels --jason x") == ["levels --jason"]

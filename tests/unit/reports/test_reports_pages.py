@@ -160,7 +160,14 @@ def test_reading_does_without_random_runs(made_up_run, rivals):
 
 def test_reading_names_actions_that_never_came(made_up_run):
     summary = summary_with(made_up_run, duty={"AVOID": 0.2, "WAIT": 0.8, "CLEAR": 0.0})
-    assert "Never seen here: REVERSAL_OPPORTUNITY, CLEAR." in tables.reading(summary)
+    text = tables.reading(summary)
+    assert "On this window there was no REVERSAL_OPPORTUNITY and no CLEAR." in text
+
+
+def test_reading_says_when_the_signals_changed_nothing(made_up_run):
+    summary = summary_with(made_up_run, difference={"pnl": 0.0, "interval": [0.0, 0.0]})
+    assert "The signals changed no trade on this window" in tables.reading(summary)
+    assert "not distinguishable" not in tables.reading(summary)
 
 
 def test_statistics_show_both_runs_and_their_difference(made_up_run):
