@@ -55,7 +55,7 @@ class Exposure:
         The arrays that kernels work on, always the same ones. Of each row, what it holds is what
         was opened less what was closed, consumed and let go.
     traded : Traded
-        Where was traded since the last open interest.
+        Where trading happened since the last open interest.
     open_interest : float
         What was seen last (base quantity); 0 before any.
 
@@ -156,7 +156,7 @@ class Exposure:
             what would have been liquidated by now is not there.
 
         """
-        # Where was traded before is part of it.
+        # Where trading happened before is part of it.
         kernels.take_traded(self.traded, self._position)
         amounts = np.full(self.rows.shape, contracts)
         kernels.open_all(self.positions, self._prior(spread), amounts)

@@ -112,7 +112,8 @@ class LiquidationTracker:
         ts_open, ts_close : int
             UTC ns.
         kind : {"last", "mark"}
-            Mark prices liquidate where they come; last prices tell where was traded.
+            Where mark prices come, they alone liquidate; last prices say where positions were
+            opened.
         volume : float, optional
             Base quantity traded; NaN, or zero while the price moved, when unknown.
 
