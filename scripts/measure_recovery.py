@@ -34,11 +34,9 @@ def measure(name: str, training: range, seeds: range, days: int) -> dict[str, An
         "coverage": float(np.mean([one.coverage for one in found])),
         "reported_ratio": float(np.nanmean([one.reported_ratio for one in found])),
         "turnover_rate": trained.parameters.turnover_rate,
-        "band_unit_notional": trained.parameters.band_unit_notional,
-        "band_dispersion": trained.parameters.band_dispersion,
-        "liquidation_scale": [
-            trained.parameters.liquidation_scale_long,
-            trained.parameters.liquidation_scale_short,
+        "liquidated_shares": [
+            sum(trained.parameters.liquidated_shares_long),
+            sum(trained.parameters.liquidated_shares_short),
         ],
     }
 

@@ -26,8 +26,9 @@ from liq_nautilus.errors import SettingError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from liq_nautilus.studies.fitting import Fit
+    from liq_nautilus.studies.accuracy import Part
     from liq_nautilus.studies.inputs.windows import Window
+    from liq_nautilus.studies.window_scores import SideScores
 
 
 def accuracy(
@@ -49,6 +50,18 @@ def accuracy(
         bool,
         typer.Option("--refresh", help="Models and baselines see each bar inside an interval."),
     ] = False,
+    with_liquidations: Annotated[
+        bool,
+        typer.Option(
+            "--with-liquidations",
+            help="What was liquidated in intervals that have ended is an input of map and "
+            "baselines alike.",
+        ),
+    ] = False,
+    intervals: Annotated[
+        Path | None,
+        typer.Option("--intervals", help="Write a CSV, one row per interval and side."),
+    ] = None,
     ablations: Annotated[
         bool, typer.Option("--ablations", help="Also measure what each part of the map is worth.")
     ] = False,
@@ -68,14 +81,22 @@ def accuracy(
         raise SettingError(msg)
     _check_models(model or [])
     windows = chosen_windows(catalog, symbol, [window_ns(start, end)], labels, bar, refresh=refresh)
-    fit_for, source = _fits(windows, params, walk_forward=walk_forward, refresh=refresh)
-    document = measure_accuracy(
-        windows, fit_for, source=source, models=model or (), refresh=refresh
+    parts_of, source = _parts(windows, params, walk_forward=walk_forward, refresh=refresh)
+    document, scored = measure_accuracy(
+        windows,
+        parts_of,
+        source=source,
+        models=model or (),
+        refresh=refresh,
+        with_liquidations=with_liquidations,
     )
+    if intervals is not None:
+        _write_intervals(scored, intervals)
     if ablations:
         from liq_nautilus.studies.ablations import run_ablations
 
-        document["ablations"] = run_ablations(windows, fit_for(len(windows) - 1), progress=say)
+        fit = parts_of(len(windows) - 1)[-1].fit
+        document["ablations"] = run_ablations(windows, fit, progress=say)
     if report is not None:
         _write_report(document, report)
     if as_json:
@@ -84,19 +105,36 @@ def accuracy(
         _print_summary(document)
 
 
-def _fits(
+def _parts(
     windows: list[Window], params: Path | None, *, walk_forward: bool, refresh: bool
-) -> tuple[Callable[[int], Fit], str]:
+) -> tuple[Callable[[int], list[Part]], str]:
+    from liq_nautilus.studies.accuracy import Part
     from liq_nautilus.studies.calibrating import Calibrator
     from liq_nautilus.studies.parameter_files import SHIPPED_SOURCE
     from liq_nautilus.studies.parameter_files import read_fit
     from liq_nautilus.studies.parameter_files import shipped_fit
 
+    calibrator = Calibrator(progress=say, refresh=refresh)
     if walk_forward:
-        calibrator = Calibrator(progress=say, refresh=refresh)
-        return (lambda n: calibrator.fit(windows[:n])), "walk-forward: fitted on earlier windows"
+        source = "walk-forward: fitted on earlier windows"
+        return (lambda n: [Part(windows[n], calibrator.fit(windows[:n]))]), source
     fit = shipped_fit() if params is None else read_fit(params)
-    return (lambda _: fit), SHIPPED_SOURCE if params is None else str(params)
+    source = SHIPPED_SOURCE if params is None else str(params)
+    if any(calibrator.must_learn(window, fit) for window in windows):
+        source += "; other symbols and interval lengths: notional, scales and regressions fitted "
+        source += "within, each half of a window on the other one"
+    return (lambda n: [Part(*one) for one in calibrator.parts(windows[n], fit)]), source
+
+
+def _write_intervals(scored: list[SideScores], path: Path) -> None:
+    import pandas as pd
+
+    from liq_nautilus.json_files import write_text
+    from liq_nautilus.studies.accuracy import intervals_table
+
+    table = pd.DataFrame(intervals_table(scored))
+    write_text(path, table.to_csv(index=False), "--intervals")
+    say(f"intervals written to {path}")
 
 
 def _check_models(names: list[str]) -> None:

@@ -81,6 +81,7 @@ def _spans(starts: list[str], ends: list[str]) -> list[tuple[int | None, int | N
 
 def _summary(fit: Fit) -> dict[str, object]:
     document = fit.to_dict()
-    return {
-        key: document[key] for key in ("version", "parameters", "provenance", "openings_share")
-    } | {"best_model": fit.best_model, "params_hash": fit.parameters.params_hash}
+    return {key: document[key] for key in ("version", "parameters", "provenance")} | {
+        "best_model": fit.best_model,
+        "params_hash": fit.parameters.params_hash,
+    }

@@ -75,6 +75,7 @@ def levels_document(levels: Levels, symbol: str) -> dict[str, Any]:
         levels.notional[order],
         levels.notional_low[order],
         levels.notional_high[order],
+        levels.exposure[order],
         levels.side[order],
         levels.leverage[order],
         levels.confidence[order],
@@ -94,11 +95,14 @@ def levels_document(levels: Levels, symbol: str) -> dict[str, Any]:
                 "volume": float(notional),
                 "volume_low": float(low),
                 "volume_high": float(high),
+                "exposure": float(exposure),
                 "side": _SIDES[int(side)],
                 "leverage": float(leverage),
                 "confidence": float(confidence),
             }
-            for price, notional, low, high, side, leverage, confidence in zip(*columns, strict=True)
+            for price, notional, low, high, exposure, side, leverage, confidence in zip(
+                *columns, strict=True
+            )
         ],
     }
 

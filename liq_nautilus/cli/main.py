@@ -16,6 +16,7 @@ from liq_nautilus.cli import download
 from liq_nautilus.cli import ingest
 from liq_nautilus.cli import levels
 from liq_nautilus.cli import quality
+from liq_nautilus.cli import scenario
 from liq_nautilus.cli.common import load_environment_file
 from liq_nautilus.cli.common import with_local_paths
 from liq_nautilus.cli.faults import fault_of_the_world
@@ -38,6 +39,7 @@ for command in (
     accuracy.accuracy,
     demo.demo,
     levels.levels,
+    scenario.scenario,
     quality.quality,
     download.download,
 ):

@@ -190,10 +190,15 @@ def funding_event(rate: float, ts: int) -> Event:
 
 
 def liquidation_event(
-    position_side: int, notional: float, ts_from: int, ts_to: int, source: str
+    position_side: int,
+    notional: float,
+    ts_from: int,
+    ts_to: int,
+    source: str,
+    venues: tuple[str, ...] = (),
 ) -> Event:
     """Return realised liquidations (arguments as `LiquidationTracker.on_liquidation`)."""
-    payload = (position_side, notional, ts_from, ts_to, source)
+    payload = (position_side, notional, ts_from, ts_to, source, venues)
     return _event("liquidation", ts_to, payload, (ts_from, position_side, notional, source))
 
 

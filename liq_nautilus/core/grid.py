@@ -58,6 +58,13 @@ class Grid(NamedTuple):
         """
         return np.stack([np.minimum(self.middle, self.below), np.maximum(self.middle, self.above)])
 
+    @property
+    def border(self) -> tuple[int, int]:
+        """The buckets that touch the current price from below and from above."""
+        below = int(np.searchsorted(self.edges, self.reference_price)) - 1
+        above = int(np.searchsorted(self.edges, self.reference_price, side="right")) - 1
+        return below, above
+
 
 def grid_around(reference_price: float, price_range: float, width: float) -> Grid:
     """

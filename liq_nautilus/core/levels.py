@@ -1,29 +1,26 @@
-"""Liquidation notional per shown price bucket and side, and its uncertainty."""
+"""Notional per shown price bucket and side, and its uncertainty."""
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from liq_nautilus.core import kernels
-from liq_nautilus.core.kernels.arguments import GammaTable
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
 
 if TYPE_CHECKING:
-    from liq_nautilus.core.kernels.arguments import Uncertainty
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.records import SideArray
 
 # The usual bucket of BTCUSDT; others get a power of ten near a thousandth of the price.
 _SHOWN_BUCKET = {"BTCUSDT": 100.0}
-# The band holds 90 % of the probability.
-_BAND = (0.05, 0.95)
-_SHAPES = np.logspace(-4.0, 4.0, 257)
-_LOG_SHAPES = np.log(_SHAPES)
+# What bands are measured in (quote).
+BAND_UNIT = 1e6
+# So much is added to notional where logarithms are taken of it, and taken off the low end (quote).
+LEAST_NOTIONAL = 100.0
 
 
 def shown_bucket_size(symbol: str, price: float) -> float:
@@ -94,47 +91,41 @@ def bucket_levels(
     return mean_price[order], total[order], out_side[order], mean_leverage[order]
 
 
-def uncertainty_bands(
-    uncertainty: Uncertainty, notional: FloatArray, side: SideArray, leverage: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+class Bands:
     """
-    Return the 90 % bands of levels.
+    How far what is liquidated may lie from what is expected: 90 % bands.
+
+    Bands speak of the way from the current price: ``low(m)`` and ``high(m)`` bound what is
+    liquidated on the way to a price where ``m`` is expected in all. A level's band is what the
+    level adds to both ends, so that bands of neighbouring levels add up. They come from real
+    windows, as quantile regressions of realised on expected notional.
 
     Parameters
     ----------
-    uncertainty : Uncertainty
-        How far levels may lie from their estimates.
-    notional : ndarray of shape (n,)
-        The estimates (quote, >= 0).
-    side : ndarray of shape (n,)
-        +1 long, -1 short.
-    leverage : ndarray of shape (n,)
-        Of each level.
-
-    Returns
-    -------
-    tuple of ndarray of shape (n,)
-        Low and high (quote).
-
-    Notes
-    -----
-    A Gamma distribution of mean ``m`` and variance ``u*m + (d**2 + e**2) * m**2``, with the lump
-    ``u``, the dispersion ``d`` and the error ``e``; its quantiles are interpolated in the logarithm
-    of the shape. The low one is 0 where so few lumps are expected that a Poisson number of them is
-    none with at least 5 %: ``exp(-m/u) >= 0.05``, since a Gamma distribution has no chance of
-    nothing at all. The high one is never below the estimate: where a lump is rarer than one in
-    twenty even that quantile would be nothing.
+    low, high : tuple of float
+        The factor and the power of ``unit * factor * (m / unit) ** power``, unit a million (quote).
+    reach : float
+        The largest expectation there was (quote): beyond it the ends stay the same multiples.
 
     """
-    out = np.empty((2, notional.size))
-    kernels.level_bands(notional, side, leverage, uncertainty, _gamma_table(), out)
-    return out[0], out[1]
 
+    def __init__(self, low: tuple[float, ...], high: tuple[float, ...], reach: float) -> None:
+        self.curves: FloatArray = np.array([BAND_UNIT, reach, LEAST_NOTIONAL, *low, *high])
 
-@functools.cache
-def _gamma_table() -> GammaTable:
-    # Quantiles over the mean, by shape; scipy is loaded when first needed.
-    from scipy.special import gammaincinv  # noqa: PLC0415 - keeps importing core light
+    def around(self, totals: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """
+        Return the ends of the bands.
 
-    quantiles = np.stack([gammaincinv(_SHAPES, share) / _SHAPES for share in _BAND])
-    return GammaTable(_LOG_SHAPES, quantiles, -math.log(_BAND[0]))
+        Parameters
+        ----------
+        totals : ndarray of shape (n,)
+            Expected from the current price on (quote, >= 0).
+
+        Returns
+        -------
+        tuple of ndarray of shape (n,)
+            Low, at most the expectation, and high, at least that (quote).
+
+        """
+        ends = np.array([kernels.band_edges(float(total), self.curves) for total in totals])
+        return ends[:, 0], ends[:, 1]

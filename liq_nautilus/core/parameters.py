@@ -32,10 +32,6 @@ class TrackerParameters:
     leverage_weights_long, leverage_weights_short : tuple of float
         The share of open interest held at each tier, per side; normalised to sum 1. Leverage
         cannot be observed: this is a prior, to be fitted.
-    leverage_weight_errors : tuple of float
-        Standard deviation of the logarithm of each share (of both sides), for the uncertainty
-        bands; empty, and by default where `leverages` are other than the default: 1 each, which
-        says that a share is known to a factor of e.
     formula : {"exact", "simplified"}
         Binance's own liquidation price, or the shortcut that divides the maintenance rate by the
         leverage once more.
@@ -56,8 +52,36 @@ class TrackerParameters:
     prior_spread : float
         Open interest that existed before the first update is taken as entered around the first
         price with this standard deviation (of the log price).
-    liquidation_scale_long, liquidation_scale_short : float
-        Realised liquidated notional per notional the path swept, per side; fitted.
+    liquidated_shares_long, liquidated_shares_short : tuple of float
+        What is liquidated where the path crosses a tier, as a share of what the tier would hold if
+        all open interest had its leverage, per side: the share that has this leverage times the
+        chance of being liquidated; fitted.
+    background_share_long, background_share_short : float
+        What an even spread of positions loses per log price, as a share of open interest, per side:
+        cross margin and margin added or drained; fitted.
+    openings_share : float
+        The part of the expected turnover on the way to a price that is liquidated as the path says;
+        fitted.
+    excursion_hours : float
+        The horizon of a level: how much is opened and how far the price goes the other way before
+        it gets there is expected over this time.
+    excursion_half_life_hours : float
+        Of the volatility that excursions are expected from.
+    band_low, band_high : tuple of float
+        The 90 % band of what is liquidated on the way to a price, as factor and power of what is
+        expected in millions (quote); fitted.
+    band_reach : float
+        The largest expectation bands were fitted on (quote): beyond it they stay multiples.
+    venues : tuple of str
+        The venues whose liquidations notional speaks of. Open interest is Binance's: the fitted
+        shares are what turns it into theirs.
+    scale_half_life_hours : float
+        Where realised liquidations come, notional follows their ratio to what was expected; after
+        this time an hour weighs half.
+    scale_prior_hours : float
+        What the fitted shares weigh against that, in hours.
+    scale_bound : float
+        Notional is moved by at most this factor (>= 1).
     reported_share : float
         The share of liquidated notional that the forced-order feed shows; fitted.
     funding_factor : float
@@ -71,12 +95,6 @@ class TrackerParameters:
     consume : {"path", "last"}
         py_liquidation_map removes the levels that the path crossed or, as the algorithm it follows
         does, only those beyond the last price.
-    band_unit_notional : float
-        Variance of realised liquidated notional per notional (quote): the size of single positions;
-        fitted.
-    band_dispersion : float
-        Relative standard deviation that stays however much lies in a bucket, besides that of the
-        leverage shares: the uncertainty of openings and of the closing hazard; fitted.
     cluster_range : float
         Clusters are looked for within this fraction of the price.
     cluster_smoothing_bps : float
@@ -123,7 +141,6 @@ class TrackerParameters:
     leverages: tuple[float, ...] = fitted.LEVERAGES
     leverage_weights_long: tuple[float, ...] = fitted.LEVERAGE_WEIGHTS_LONG
     leverage_weights_short: tuple[float, ...] = fitted.LEVERAGE_WEIGHTS_SHORT
-    leverage_weight_errors: tuple[float, ...] = fitted.LEVERAGE_WEIGHT_ERRORS
     formula: Literal["exact", "simplified"] = "exact"
     position_notional: float = 10_000.0
     grid_bps: float = 5.0
@@ -133,16 +150,26 @@ class TrackerParameters:
     turnover_leverage_exponent: float = fitted.TURNOVER_LEVERAGE_EXPONENT
     loser_closing_ratio: float = fitted.LOSER_CLOSING_RATIO
     prior_spread: float = fitted.PRIOR_SPREAD
-    liquidation_scale_long: float = fitted.LIQUIDATION_SCALE_LONG
-    liquidation_scale_short: float = fitted.LIQUIDATION_SCALE_SHORT
+    liquidated_shares_long: tuple[float, ...] = fitted.LIQUIDATED_SHARES_LONG
+    liquidated_shares_short: tuple[float, ...] = fitted.LIQUIDATED_SHARES_SHORT
+    background_share_long: float = fitted.BACKGROUND_SHARE_LONG
+    background_share_short: float = fitted.BACKGROUND_SHARE_SHORT
+    openings_share: float = fitted.OPENINGS_SHARE
+    excursion_hours: float = 2.0
+    excursion_half_life_hours: float = 0.5
+    band_low: tuple[float, ...] = fitted.BAND_LOW
+    band_high: tuple[float, ...] = fitted.BAND_HIGH
+    band_reach: float = fitted.BAND_REACH
+    venues: tuple[str, ...] = ("BINANCE", "BYBIT", "OKX")
+    scale_half_life_hours: float = 72.0
+    scale_prior_hours: float = 24.0
+    scale_bound: float = 4.0
     reported_share: float = 0.36
     funding_factor: float = 0.0
     model_weights: tuple[float, ...] = (0.5, 0.3, 0.2)
     bucket_size: float | None = None
     large_trade_notional: float = 100_000.0
     consume: Literal["path", "last"] = "path"
-    band_unit_notional: float = fitted.BAND_UNIT_NOTIONAL
-    band_dispersion: float = fitted.BAND_DISPERSION
     cluster_range: float = 0.1
     cluster_smoothing_bps: float = 10.0
     cluster_memory_days: float = 3.0
@@ -162,10 +189,8 @@ class TrackerParameters:
 
     def __post_init__(self) -> None:
         """Check every value's range."""
-        errors = fitted.LEVERAGE_WEIGHT_ERRORS
-        # The shipped errors belong to the shipped tiers; others have others.
-        if self.leverage_weight_errors == errors and len(self.leverages) != len(errors):
-            object.__setattr__(self, "leverage_weight_errors", ())
+        for side in ("long", "short"):
+            _fit_to_tiers(self, f"liquidated_shares_{side}", f"leverage_weights_{side}")
         _check_tiers(self)
         _check_choices(self)
         for name in _POSITIVE:
@@ -218,15 +243,15 @@ class TrackerParameters:
 
 
 _POSITIVE = (
-    "position_notional", "grid_bps", "prior_spread", "liquidation_scale_long",
-    "liquidation_scale_short", "large_trade_notional",
+    "position_notional", "grid_bps", "prior_spread", "large_trade_notional",
     "cluster_range", "cluster_smoothing_bps", "cluster_memory_days", "avoid_distance",
     "avoid_volatility_multiple", "signal_horizon_hours", "volatility_half_life_hours",
-    "stale_intervals", "frozen_hours",
+    "stale_intervals", "frozen_hours", "excursion_hours", "excursion_half_life_hours",
+    "scale_half_life_hours", "band_reach",
 )  # fmt: skip
 _NOT_NEGATIVE = (
-    "turnover_rate", "turnover_per_hour", "band_unit_notional", "band_dispersion",
-    "warm_up_hours", "disagreement", "loser_closing_ratio",
+    "turnover_rate", "turnover_per_hour", "background_share_long", "background_share_short",
+    "openings_share", "warm_up_hours", "disagreement", "loser_closing_ratio", "scale_prior_hours",
 )  # fmt: skip
 _SHARES = (
     "reported_share", "avoid_significance", "reversal_significance", "reversal_confidence",
@@ -238,6 +263,15 @@ def _require(parameters: TrackerParameters, name: str, *, is_right: bool, rule: 
     if not is_right:
         msg = f"{name} must be {rule}, was {getattr(parameters, name)!r}"
         raise ValueError(msg)
+
+
+def _fit_to_tiers(parameters: TrackerParameters, name: str, weights_name: str) -> None:
+    # Other tiers than the default's have other shares: the same in all, spread like the weights.
+    weights, shares = getattr(parameters, weights_name), getattr(parameters, name)
+    is_default = shares == next(one.default for one in fields(parameters) if one.name == name)
+    if is_default and len(shares) != len(weights) and sum(weights) > 0:
+        spread = tuple(sum(shares) * weight / sum(weights) for weight in weights)
+        object.__setattr__(parameters, name, spread)
 
 
 def _check_tiers(parameters: TrackerParameters) -> None:
@@ -253,14 +287,10 @@ def _check_tiers(parameters: TrackerParameters) -> None:
         weights = getattr(parameters, name)
         is_right = len(weights) == len(tiers) and min(weights) >= 0 and sum(weights) > 0
         _require(parameters, name, is_right=is_right, rule="one share >= 0 per leverage")
-    errors = parameters.leverage_weight_errors
-    is_right = not errors or (len(errors) == len(tiers) and min(errors) >= 0)
-    _require(
-        parameters,
-        "leverage_weight_errors",
-        is_right=is_right,
-        rule="empty, or one error >= 0 per leverage",
-    )
+    for name in ("liquidated_shares_long", "liquidated_shares_short"):
+        shares = getattr(parameters, name)
+        is_right = len(shares) == len(tiers) and min(shares) >= 0
+        _require(parameters, name, is_right=is_right, rule="one share >= 0 per leverage")
     weights = parameters.model_weights
     is_right = len(weights) == 3 and min(weights) >= 0 and sum(weights) > 0
     _require(parameters, "model_weights", is_right=is_right, rule="three shares >= 0")
@@ -278,3 +308,10 @@ def _check_choices(parameters: TrackerParameters) -> None:
     _require(parameters, "n_buckets", is_right=parameters.n_buckets >= 64, rule="at least 64")
     bucket = parameters.bucket_size
     _require(parameters, "bucket_size", is_right=bucket is None or bucket > 0, rule="above 0")
+    _require(parameters, "scale_bound", is_right=parameters.scale_bound >= 1, rule="at least 1")
+    for name in ("band_low", "band_high"):
+        curve = getattr(parameters, name)
+        is_right = len(curve) == 2 and min(curve) > 0
+        _require(parameters, name, is_right=is_right, rule="a factor and a power above 0")
+    is_right = bool(parameters.venues) and all(parameters.venues)
+    _require(parameters, "venues", is_right=is_right, rule="names of venues, at least one")

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from liq_nautilus.core.brackets import BracketTable
     from liq_nautilus.core.models.base import ExposureModel
-    from liq_nautilus.core.models.ensemble import Weighing
     from liq_nautilus.core.parameters import TrackerParameters
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.records import SideArray
@@ -56,6 +55,8 @@ class PositionMap:
         Their weighted mean.
     price : float
         The current price: the mark price where it comes, else the last; NaN before any.
+    scale : ndarray of shape (2,)
+        What swept longs and shorts count in what is predicted.
     turnover, variance : TrailingRate
         Of open interest (as a fraction) and of the log price, of late.
 
@@ -77,14 +78,18 @@ class PositionMap:
         self.price = math.nan
         self._marks_until = 0
         self._bucket_size = p.bucket_size
-        self._liquidation_scales = np.array([p.liquidation_scale_long, p.liquidation_scale_short])
-        self._weighing: Weighing | None = None
-        self._scales = np.zeros((len(self.models), 2))
+        self.scale = np.ones(2)
 
     @property
     def has_price(self) -> bool:
         """Whether any price is known."""
         return not math.isnan(self.price)
+
+    @property
+    def open_interest(self) -> float:
+        """The open interest seen last (quote, at the current price); NaN before any."""
+        held = self._books.open_interest
+        return held * self.price if held > 0.0 else math.nan
 
     @property
     def bucket_size(self) -> float:
@@ -211,11 +216,7 @@ class PositionMap:
 
     def _swept_scales(self) -> FloatArray:
         # What swept longs and shorts of each model count in what is predicted.
-        weighing = self.ensemble.weighing()
-        if weighing is not self._weighing:
-            self._weighing = weighing
-            self._scales = np.outer(weighing.scales, self._liquidation_scales)
-        return self._scales
+        return np.outer(self.ensemble.weighing().scales, self.scale)
 
 
 def checked_bars(bars: Sequence[BarValues]) -> tuple[Bars, list[int]]:

@@ -29,7 +29,7 @@ ACTIONS: Final[tuple[Action, ...]] = (AVOID, REVERSAL_OPPORTUNITY, WAIT, CLEAR)
 @dataclass(frozen=True, slots=True, eq=False)
 class Levels:
     """
-    Estimated liquidation notional by price, side and leverage at one moment.
+    What is expected to be liquidated by price, side and leverage at one moment.
 
     Attributes
     ----------
@@ -42,19 +42,26 @@ class Levels:
     price : ndarray of shape (n_levels,)
         The notional-weighted mean liquidation price of each bucket, ascending.
     notional : ndarray of shape (n_levels,)
-        The estimated notional (quote currency) liquidated when the price gets there.
+        The notional (quote currency) expected to be liquidated if the price trades there, of the
+        venues named.
     notional_low, notional_high : ndarray of shape (n_levels,)
-        The 90 % uncertainty band of `notional`.
+        What the level adds to the 90 % band of all that is liquidated on the way to it: sums from
+        the current price on are the band of the sum.
+    exposure : ndarray of shape (n_levels,)
+        The open interest (quote currency) whose liquidation price lies there.
     side : ndarray of shape (n_levels,)
         The positions being liquidated: +1 long, -1 short.
     leverage : ndarray of shape (n_levels,)
-        The leverage, or the notional-weighted mean leverage of a merged bucket.
+        The leverage, or the exposure-weighted mean leverage of a merged bucket; 1 where no exposure
+        of a leverage of its own lies.
     confidence : ndarray of shape (n_levels,)
         In [0, 1].
     is_valid : bool
         False when the model's confidence is too low to be used.
     params_hash : str
         The hash of the parameters that made the levels.
+    venues : tuple of str
+        The venues whose liquidations `notional` speaks of; `exposure` is Binance's.
 
     """
 
@@ -65,11 +72,30 @@ class Levels:
     notional: FloatArray
     notional_low: FloatArray
     notional_high: FloatArray
+    exposure: FloatArray
     side: SideArray
     leverage: FloatArray
     confidence: FloatArray
     is_valid: bool
     params_hash: str
+    venues: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedLiquidations:
+    """
+    What is expected to be liquidated of one side, with its 90 % band.
+
+    Attributes
+    ----------
+    expected, low, high : float
+        Notional (quote currency) of the venues named in the levels.
+
+    """
+
+    expected: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,17 +11,29 @@ import math
 from typing import TYPE_CHECKING
 from typing import Any
 
+import numpy as np
+
 from liq_nautilus.core.brackets import Bracket
 from liq_nautilus.core.brackets import BracketTable
+from liq_nautilus.core.following import DISTANCES
+from liq_nautilus.core.following import RealisedScale
+from liq_nautilus.core.kernels.arguments import Bars
 from liq_nautilus.core.models.ensemble import Ensemble
+from liq_nautilus.core.openings import Market
+from liq_nautilus.core.openings import RecentVolatility
 from liq_nautilus.core.parameters import TrackerParameters
 from liq_nautilus.core.position_map import PositionMap
 from liq_nautilus.core.position_map import checked_bars
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
+from liq_nautilus.core.records import ExpectedLiquidations
 from liq_nautilus.core.view import LevelReader
 from liq_nautilus.core.view import Moment
+from liq_nautilus.core.view import Openings
+from liq_nautilus.core.view import Path
+from liq_nautilus.core.view import PublishedMap
 from liq_nautilus.core.watch import Watch
+from liq_nautilus.times import HOUR_NS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +45,10 @@ if TYPE_CHECKING:
     from liq_nautilus.core.records import SideArray
     from liq_nautilus.core.records import Signal
 
-STATE_VERSION = 3
+    # Of longs and of shorts.
+    type Swept = tuple[ExpectedLiquidations, ExpectedLiquidations]
+
+STATE_VERSION = 4
 MODEL_NAMES = ("binance_standard", "funding_adjusted", "py_liquidation_map", "ensemble")
 
 
@@ -71,7 +86,11 @@ class LiquidationTracker:
         self.brackets = BracketTable.built_in("BTCUSDT") if brackets is None else brackets
         self._map = PositionMap(p, self.brackets)
         self._ensemble = self._map.ensemble
-        self._reader = LevelReader(p, self._ensemble)
+        self._followed = RealisedScale(p.scale_half_life_hours, p.scale_prior_hours, p.scale_bound)
+        self._map.scale = self._followed.values
+        self._published = PublishedMap(self._ensemble, p, self._followed.values)
+        self._reader = LevelReader(p, self._ensemble, self._published)
+        self._recent = RecentVolatility(p.excursion_half_life_hours)
         self._watch = Watch(p)
         self.ts = 0
         self._rate_data()
@@ -142,9 +161,8 @@ class LiquidationTracker:
         """
         checked, closes = checked_bars(bars)
         self._watch.note_bars(closes)
-        self.ts, swept = self._map.take_bars(checked, self.ts)
-        for notional, until in swept:
-            self._watch.balance.add_predicted(notional, until)
+        for part in self._followed.hours(checked.times):
+            self._take_bars(Bars(checked.values[part], checked.times[part]))
 
     def on_trades(
         self,
@@ -218,7 +236,13 @@ class LiquidationTracker:
             self._refresh()
 
     def on_liquidation(
-        self, position_side: int, notional: float, ts_from: int, ts_to: int, source: str
+        self,
+        position_side: int,
+        notional: float,
+        ts_from: int,
+        ts_to: int,
+        source: str,
+        venues: tuple[str, ...] = (),
     ) -> None:
         """
         Take in realised liquidations.
@@ -233,6 +257,9 @@ class LiquidationTracker:
             UTC ns; equal for a single order.
         source : {"orders", "bars"}
             Single orders come from a feed that shows `reported_share` of them.
+        venues : tuple of str, optional
+            Of which venues the notional is. Others than the parameters' are left out, since they
+            cannot be compared with what the map speaks of; not known, they are taken for them.
 
         Raises
         ------
@@ -247,8 +274,16 @@ class LiquidationTracker:
             )
             raise ValueError(msg)
         self.ts = max(self.ts, ts_to)
+        if source == "bars" and venues and set(venues) != set(self.parameters.venues):
+            return
         share = self.parameters.reported_share if source == "orders" else 1.0
-        self._watch.balance.add_realised(position_side, notional / max(share, 1e-9), ts_from, ts_to)
+        notional /= max(share, 1e-9)
+        self._watch.balance.add_realised(position_side, notional, ts_from, ts_to)
+        index = 0 if position_side == LONG else 1
+        if ts_to > ts_from:
+            self._followed.add_sum(index, notional, ts_from, ts_to)
+        else:
+            self._followed.add_order(index, notional, ts_to)
 
     def on_time(self, ts: int) -> None:
         """Let time pass (UTC ns), so that staleness shows even when nothing arrives."""
@@ -323,14 +358,15 @@ class LiquidationTracker:
         self, side: int, price_low: float, price_high: float, model: str = "ensemble"
     ) -> float:
         """
-        Return the notional (quote) the map holds between two prices.
+        Return the notional (quote) expected to be liquidated between two prices.
 
         Parameters
         ----------
         side : int
             +1 long, -1 short.
         price_low, price_high : float
-            Quote per base unit, > 0.
+            Quote per base unit, > 0. What lies at the current price itself counts where the range
+            reaches it.
         model : str, optional
             One of `model_names`.
 
@@ -340,14 +376,109 @@ class LiquidationTracker:
             If the model is unknown or the range is not positive.
 
         """
-        chosen = self._ensemble.named(model)
-        if isinstance(chosen, Ensemble):
-            return sum(
-                scale * self.notional_between(side, price_low, price_high, part.model_name)
-                for part, scale in zip(self._map.models, self._ensemble.scales(), strict=True)
+        self._ensemble.named(model)
+        _check_range(price_low, price_high)
+        if not self._map.has_price:
+            return 0.0
+        index = 0 if side == LONG else 1
+        far, near = (price_low, price_high) if side == LONG else (price_high, price_low)
+        is_on_side = far < self._map.price if side == LONG else far > self._map.price
+        if not is_on_side:
+            return 0.0
+        total = self._swept_to(far, model)[index]
+        is_open = near < self._map.price if side == LONG else near > self._map.price
+        return float(total - self._swept_to(near, model)[index] if is_open else total)
+
+    def swept(self, price_low: float, price_high: float, model: str = "ensemble") -> Swept:
+        """
+        Return what the map says of a range around the current price: the levels in it, summed.
+
+        Parameters
+        ----------
+        price_low, price_high : float
+            Quote per base unit; longs are swept down to one, shorts up to the other.
+        model : str, optional
+            One of `model_names`.
+
+        Returns
+        -------
+        tuple of two ExpectedLiquidations
+            Longs and shorts; nothing before any price is known.
+
+        Raises
+        ------
+        ValueError
+            If the model is unknown or the range is not positive.
+
+        """
+        self._ensemble.named(model)
+        _check_range(price_low, price_high)
+        if not self._map.has_price:
+            return _NOTHING_EXPECTED
+        return self._with_bands(self._published.swept(self._market, price_low, price_high, model))
+
+    def expected_liquidations(
+        self, open_: float, high: float, low: float, hours: float, model: str = "ensemble"
+    ) -> Swept:
+        """
+        Return how much will be liquidated if the price takes a path.
+
+        It is what the map holds on the path and what is opened on the way.
+
+        Parameters
+        ----------
+        open_, high, low : float
+            Where the path begins, and its extremes (quote per base unit).
+        hours : float
+            How long it takes (> 0).
+        model : str, optional
+            One of `model_names`.
+
+        Returns
+        -------
+        tuple of two ExpectedLiquidations
+            Longs and shorts; nothing before any price is known.
+
+        Raises
+        ------
+        ValueError
+            If the model is unknown, or the prices not ``0 < low <= open_ <= high``, or the hours
+            not above 0.
+
+        """
+        self._ensemble.named(model)
+        if not (0.0 < low <= open_ <= high < math.inf and hours > 0.0):
+            msg = (
+                "a path must have 0 < low <= open <= high and take more than 0 hours, "
+                f"was {(open_, high, low, hours)}"
             )
-        by_tier = self.notional_by_tier(side, price_low, price_high, model)
-        return float(by_tier @ chosen.weights[0 if side == LONG else 1])
+            raise ValueError(msg)
+        if not self._map.has_price:
+            return _NOTHING_EXPECTED
+        path = Path(open_, high, low, hours)
+        return self._with_bands(self._published.on_path(self._market, path, model))
+
+    def expected_excursion(self, hours: float) -> float:
+        """Return how far (log price) the price is expected to go to one side in some hours."""
+        return self._market.deviation(hours) * math.sqrt(2.0 / math.pi)
+
+    def exposure_swept(
+        self, price_low: float, price_high: float, model: str = "ensemble"
+    ) -> FloatArray:
+        """Return the open interest of longs and of shorts in a swept range, (2,); see `swept`."""
+        self._ensemble.named(model)
+        _check_range(price_low, price_high)
+        if not self._map.has_price:
+            return np.zeros(2)
+        return self._published.exposure(self._market, price_low, price_high, model)
+
+    def openings_to(self, price_low: float, price_high: float) -> Openings:
+        """Return what is opened and swept on the way to the ends of a range, at weight 1."""
+        return self._published.expected_openings(self._market, price_low, price_high)
+
+    def openings_on(self, path: Path) -> Openings:
+        """Return what is opened and swept on a path, at weight 1."""
+        return self._published.path_openings(self._market, path)
 
     def notional_by_tier(
         self, side: int, price_low: float, price_high: float, model: str = "funding_adjusted"
@@ -381,9 +512,7 @@ class LiquidationTracker:
         if isinstance(chosen, Ensemble):
             msg = "model must be a single one, the ensemble has no tiers of its own"
             raise ValueError(msg)
-        if not 0.0 < price_low <= price_high:
-            msg = f"a range must have 0 < low <= high, was {price_low} to {price_high}"
-            raise ValueError(msg)
+        _check_range(price_low, price_high)
         return chosen.notional_by_tier(side, price_low, price_high)
 
     def state(self) -> dict[str, Any]:
@@ -400,6 +529,8 @@ class LiquidationTracker:
                 ],
             },
             "map": self._map.state(),
+            "recent": self._recent.state(),
+            "followed": self._followed.state(),
             "watch": self._watch.state(),
             "ts": self.ts,
         }
@@ -426,13 +557,58 @@ class LiquidationTracker:
         )
         tracker = cls(TrackerParameters.from_dict(state["parameters"]), brackets=table)
         tracker._map.restore(state["map"])
+        tracker._recent.restore(state["recent"])
+        tracker._followed.restore(state["followed"])
         tracker._watch.restore(state["watch"])
         tracker.ts = int(state["ts"])
         return tracker
 
     @property
     def _moment(self) -> Moment:
-        return Moment(self.ts, self._map.price, self._map.bucket_size)
+        return Moment(self.ts, self._market, self._map.bucket_size)
+
+    @property
+    def _market(self) -> Market:
+        held = self._map
+        return Market(held.price, held.open_interest, held.turnover_per_hour, self._recent.per_hour)
+
+    def _take_bars(self, bars: Bars) -> None:
+        # Bars that open in one hour.
+        self._begin_hour(int(bars.times[0, 0]))
+        self.ts, swept = self._map.take_bars(bars, self.ts)
+        for notional, until in swept:
+            self._watch.balance.add_predicted(notional, until)
+        rows = zip(bars.values.tolist(), bars.times.tolist(), strict=True)
+        for (_, high, low, _, _, is_mark), (begin, end) in rows:
+            # Marks come beside last prices.
+            if not is_mark:
+                self._recent.add(high, low, max(end - begin, 1) / HOUR_NS)
+        self._followed.note_path(bars.values[:, 2].min(), bars.values[:, 1].max())
+
+    def _swept_to(self, price: float, model: str) -> FloatArray:
+        # Longs down to a price, or shorts up to it.
+        return self._published.swept(self._market, price, price, model)
+
+    def _with_bands(self, totals: FloatArray) -> Swept:
+        low, high = self._published.bands.around(totals)
+        longs, shorts = (
+            ExpectedLiquidations(*map(float, one)) for one in zip(totals, low, high, strict=True)
+        )
+        return longs, shorts
+
+    def _begin_hour(self, ts: int) -> None:
+        # What the map expects of the hour, to be compared with what comes true.
+        if not self._followed.needs_curve(ts) or not self._map.has_price:
+            return
+        market = self._market
+        curve = [
+            self._published.swept(
+                market, self._map.price * math.exp(-d), self._map.price * math.exp(d), "ensemble"
+            )
+            for d in DISTANCES.tolist()
+        ]
+        unscaled = np.stack(curve, axis=1) / self._followed.values[:, None]
+        self._followed.begin_hour(ts, self._map.price, unscaled)
 
     def _rate_data(self) -> None:
         self._map.set_data_quality(self._watch.data_quality(self.ts))
@@ -441,4 +617,13 @@ class LiquidationTracker:
         # Clusters and signal of this update.
         self._rate_data()
         volatility = self._map.volatility_over(self.parameters.signal_horizon_hours)
-        self._watch.update(self._ensemble, self._map.price, volatility, self.ts)
+        self._watch.update(self._ensemble, self._published, self._market, volatility, self.ts)
+
+
+_NOTHING_EXPECTED = (ExpectedLiquidations(0.0, 0.0, 0.0), ExpectedLiquidations(0.0, 0.0, 0.0))
+
+
+def _check_range(price_low: float, price_high: float) -> None:
+    if not 0.0 < price_low <= price_high:
+        msg = f"a range must have 0 < low <= high, was {price_low} to {price_high}"
+        raise ValueError(msg)

@@ -1,20 +1,18 @@
-"""Reading the map: the models' open positions as levels on one price grid."""
+"""Reading the map: what is expected to be liquidated where, in one unit for all that is shown."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import NamedTuple
 
 import numpy as np
 
+from liq_nautilus.core import kernels
 from liq_nautilus.core.grid import grid_around
-from liq_nautilus.core.kernels.arguments import Showing
-from liq_nautilus.core.kernels.arguments import Uncertainty
-from liq_nautilus.core.levels import bucket_levels
-from liq_nautilus.core.levels import uncertainty_bands
-from liq_nautilus.core.models.ensemble import Ensemble
+from liq_nautilus.core.levels import Bands
+from liq_nautilus.core.openings import expected_swept_length
+from liq_nautilus.core.openings import swept_length
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
 from liq_nautilus.core.records import Levels
@@ -22,12 +20,19 @@ from liq_nautilus.core.records import Levels
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy.typing as npt
+
     from liq_nautilus.core.grid import Grid
     from liq_nautilus.core.models.base import ExposureModel
-    from liq_nautilus.core.models.base import LevelArrays
+    from liq_nautilus.core.models.ensemble import Ensemble
+    from liq_nautilus.core.openings import Market
     from liq_nautilus.core.parameters import TrackerParameters
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.records import SideArray
+
+_SIDES = (LONG, SHORT)
+# The leverage of what has none of its own: the even spread of cross-margined positions.
+_NO_LEVERAGE = 1.0
 
 
 # Without a range, levels are read within this fraction of the price.
@@ -42,133 +47,360 @@ class Moment(NamedTuple):
     ----------
     ts : int
         The time of the newest input (UTC ns).
-    price : float
-        The current price; NaN before any.
+    market : Market
+        What is known of the market.
     bucket_size : float
         The width of a shown bucket (quote).
 
     """
 
     ts: int
-    price: float
+    market: Market
     bucket_size: float
 
 
-def ensemble_notional(ensemble: Ensemble, grid: Grid) -> FloatArray:
-    """Return the ensemble's notional per native bucket, shape (2, n), and note disagreement."""
-    notional, difference = ensemble.books.notional(grid, ensemble.weighing().scales)
-    ensemble.note_difference(difference)
-    return notional
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ShownLevels:
+class Path(NamedTuple):
     """
-    The levels of several models one after another, in shown buckets.
+    A path whose open and extremes are known (quote per base unit), and how long it takes (hours).
+
+    Which extreme comes first is not known: for either side its favourable one is taken to.
+    """
+
+    open: float
+    high: float
+    low: float
+    hours: float
+
+
+class Openings(NamedTuple):
+    """
+    What is opened and swept besides the map, at weight 1.
 
     Attributes
     ----------
-    slices : dict of str to slice
-        Where each model's are.
-    columns : ndarray of shape (4, n_levels)
-        Price, notional, leverage and confidence.
-    side : ndarray of shape (n_levels,)
-        +1 long, -1 short.
-    confidences : dict of str to float
-        Of each model.
+    by_tier : ndarray of shape (2, n_tiers)
+        Opened on the way and liquidated on it (quote), longs then shorts.
+    even : ndarray of shape (2,)
+        Open interest times the length swept (quote).
 
     """
 
-    slices: dict[str, slice]
-    columns: FloatArray
+    by_tier: FloatArray
+    even: FloatArray
+
+
+class Native(NamedTuple):
+    """
+    Notional expected to be liquidated per native bucket.
+
+    Attributes
+    ----------
+    notional : ndarray of shape (2, n)
+        Quote, longs then shorts.
+    border : ndarray of shape (2,)
+        What is liquidated without any move against the side: who enters on an excursion the other
+        way does not survive the way back. It belongs to the current price.
+
+    """
+
+    notional: FloatArray
+    border: FloatArray
+
+
+class LevelColumns(NamedTuple):
+    """Levels, ascending in price within a side: as in `liq_nautilus.core.records.Levels`."""
+
+    price: FloatArray
+    notional: FloatArray
+    low: FloatArray
+    high: FloatArray
+    exposure: FloatArray
+    leverage: FloatArray
     side: SideArray
-    confidences: dict[str, float]
+
+    @classmethod
+    def empty(cls) -> LevelColumns:
+        """Return no levels."""
+        nothing = np.zeros(0)
+        side = np.zeros(0, dtype=np.int8)
+        return cls(nothing, nothing, nothing, nothing, nothing, nothing, side)
 
 
-def shown_levels(
-    ensemble: Ensemble, grid: Grid, names: Sequence[str], bucket_size: float
-) -> ShownLevels:
+class PublishedMap:
     """
-    Return the levels of models and of the ensemble, all in one pass.
+    The models' open positions and what will be opened, read as notional expected to be liquidated.
 
     Parameters
     ----------
     ensemble : Ensemble
         The models.
-    grid : Grid
-        Where.
-    names : sequence of str
-        The models (or the ensemble) that are wanted.
-    bucket_size : float
-        Width of a shown bucket (quote).
+    parameters : TrackerParameters
+        What is assumed.
+    scale : ndarray of shape (2,)
+        What notional is multiplied with, longs then shorts; followed as it changes.
 
     """
-    names_known = ensemble.all_names
-    confidences = ensemble.all_confidences()
-    showing = Showing(
-        ensemble.weighing().scales,
-        np.array([name in names for name in names_known]),
-        np.array(confidences),
-        bucket_size,
-    )
-    columns, side, counts = ensemble.books.shown_levels(grid, showing)
-    slices, begin = {}, 0
-    for name, count in zip(names_known, counts, strict=True):
-        slices[name] = slice(begin, begin + count)
-        begin += count
-    return ShownLevels(slices, columns, side, dict(zip(names_known, confidences, strict=True)))
+
+    def __init__(
+        self, ensemble: Ensemble, parameters: TrackerParameters, scale: FloatArray
+    ) -> None:
+        self._ensemble = ensemble
+        self._parameters = p = parameters
+        self.scale = scale
+        first = ensemble.models[0]
+        self._ratio = first.ratio
+        self._distance = np.abs(np.log(first.ratio))
+        self._multiple = first.turnover_multiple
+        self._leverages = first.leverages
+        self._opened_share = p.openings_share * first.liquidated
+        self._even_share = np.array([p.background_share_long, p.background_share_short])
+        self.bands = Bands(p.band_low, p.band_high, p.band_reach)
+
+    def native(self, market: Market, grid: Grid) -> Native:
+        """Return the ensemble's notional per native bucket, and note how far models disagree."""
+        books = self._ensemble.books
+        notional, difference = books.notional(grid, self._ensemble.weighing().scales)
+        self._ensemble.note_difference(difference)
+        added = self._openings_on(market, grid)
+        return Native((notional + added.notional) * self.scale[:, None], added.border * self.scale)
+
+    def levels(
+        self, names: Sequence[str], market: Market, grid: Grid, bucket_size: float
+    ) -> dict[str, LevelColumns]:
+        """
+        Return the levels of models and of the ensemble in shown buckets, by name.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Of the models and the ensemble.
+        market : Market
+            What is known.
+        grid : Grid
+            Where.
+        bucket_size : float
+            Width of a shown bucket (quote).
+
+        """
+        added, price = self._openings_on(market, grid), grid.price
+        nothing = Native(np.zeros((2, grid.n)), np.zeros(2))
+        whole = self._ensemble.model_name
+        of_all = np.zeros((3, 2, grid.n))
+        found = dict.fromkeys(names, LevelColumns.empty())
+        for model, scale in zip(self._ensemble.models, self._ensemble.scales(), strict=True):
+            is_named = model.model_name in names and model.has_map
+            if is_named or (whole in names and scale > 0.0):
+                parts = _native_parts(model, grid)
+                of_all += scale * parts
+                if is_named:
+                    own = added if model.trades else nothing
+                    found[model.model_name] = self._shown(parts, own, grid, price, bucket_size)
+        if whole in names and any(self._ensemble.scales()):
+            found[whole] = self._shown(of_all, added, grid, price, bucket_size)
+        return found
+
+    def levels_by_leverage(
+        self, name: str, market: Market, grid: Grid, bucket_size: float
+    ) -> LevelColumns:
+        """
+        Return the levels of a model, one per shown bucket, side and leverage.
+
+        The even spread, which has no leverage of its own, has leverage 1. A level's band is its
+        part of that of its bucket. Arguments as in `levels`.
+        """
+        rows, price = [LevelColumns.empty()], grid.price
+        for leverage in self._all_leverages(name):
+            parts, added = self._of_leverage(leverage, name, market, grid)
+            rows.append(self._shown(parts, added, grid, price, bucket_size))
+            rows[-1] = rows[-1]._replace(leverage=np.full(rows[-1].price.size, leverage))
+        joined = LevelColumns._make(np.concatenate(column) for column in zip(*rows, strict=True))
+        order = np.argsort(joined.price, kind="stable")
+        joined = LevelColumns._make(column[order] for column in joined)
+        merged = self.levels((name,), market, grid, bucket_size)[name]
+        return _with_bands_of(merged, joined, bucket_size)
+
+    def swept(self, market: Market, low: float, high: float, name: str) -> FloatArray:
+        """
+        Return what is expected to be liquidated if the price goes to `low`, and to `high`.
+
+        Parameters
+        ----------
+        market : Market
+            What is known.
+        low, high : float
+            The ends of the swept range (quote per base unit), which holds the current price.
+        name : str
+            Of a model or the ensemble.
+
+        Returns
+        -------
+        ndarray of shape (2,)
+            Notional of longs and of shorts (quote).
+
+        """
+        held = self._over_models(market, low, high, name, is_exposure=False)
+        return self._summed(name, held, self.expected_openings(market, low, high))
+
+    def on_path(self, market: Market, path: Path, name: str) -> FloatArray:
+        """Return what is expected to be liquidated on a path, shape (2,); see `swept`."""
+        held = self._over_models(market, path.low, path.high, name, is_exposure=False)
+        return self._summed(name, held, self.path_openings(market, path))
+
+    def exposure(self, market: Market, low: float, high: float, name: str) -> FloatArray:
+        """Return the open interest whose formula price lies in a swept range, shape (2,)."""
+        return self._over_models(market, low, high, name, is_exposure=True)
+
+    def expected_openings(self, market: Market, low: float, high: float) -> Openings:
+        """Return what is opened and swept on the way to `low`, and to `high`."""
+        p = self._parameters
+        hours = p.excursion_hours
+        opened, deviation = market.opened(hours, self._multiple), market.deviation(hours)
+        adverse = _adverse(market.price, low, high)
+        lengths = [
+            expected_swept_length(float(adverse[i]), self._ratio[i], deviation) for i in range(2)
+        ]
+        even = np.nan_to_num(market.open_interest) * adverse
+        return Openings(opened * np.stack(lengths), even)
+
+    def path_openings(self, market: Market, path: Path) -> Openings:
+        """Return what is opened and swept on a path."""
+        opened = market.opened(path.hours, self._multiple)
+        lengths = np.stack(
+            [
+                swept_length(path.open, path.high, path.low, self._ratio[0]),
+                swept_length(path.open, path.low, path.high, self._ratio[1]),
+            ]
+        )
+        even = np.nan_to_num(market.open_interest) * _adverse(market.price, path.low, path.high)
+        return Openings(opened * lengths, even)
+
+    def _models(self, name: str) -> list[tuple[ExposureModel, float]]:
+        # The models with a map that make up a name, and what each counts.
+        if name == self._ensemble.model_name:
+            pairs = zip(self._ensemble.models, self._ensemble.scales(), strict=True)
+            return [(model, scale) for model, scale in pairs if scale > 0.0]
+        known = self._ensemble.models
+        return [(model, 1.0) for model in known if model.model_name == name and model.has_map]
+
+    def _has_openings(self, name: str) -> bool:
+        # A map of large trades alone knows of nothing but them.
+        models = self._models(name)
+        return bool(models) and (name == self._ensemble.model_name or models[0][0].trades)
+
+    def _summed(self, name: str, held: FloatArray, openings: Openings) -> FloatArray:
+        if not self._has_openings(name):
+            return self.scale * held
+        opened = (self._opened_share * openings.by_tier).sum(axis=1)
+        total: FloatArray = self.scale * (held + opened + self._even_share * openings.even)
+        return total
+
+    def _over_models(
+        self, market: Market, low: float, high: float, name: str, *, is_exposure: bool
+    ) -> FloatArray:
+        total = np.zeros(2)
+        ranges = ((min(low, market.price), market.price), (market.price, max(high, market.price)))
+        for model, scale in self._models(name):
+            shares = model.weights if is_exposure else model.liquidated
+            for index, (side, swept) in enumerate(zip(_SIDES, ranges, strict=True)):
+                by_tier = model.notional_by_tier(side, *swept)
+                total[index] += scale * float(by_tier @ shares[index])
+        return total
+
+    def _openings_on(
+        self, market: Market, grid: Grid, tiers: slice = slice(None), *, has_even: bool = True
+    ) -> Native:
+        # What is opened at some tiers, and the even spread, on a grid and without the scale.
+        hours = self._parameters.excursion_hours
+        width = self._parameters.grid_bps * 1e-4
+        opened, deviation = market.opened(hours, self._multiple), market.deviation(hours)
+        held = np.nan_to_num(market.open_interest)
+        position = math.log(market.price) / width - grid.first
+        out, border = np.zeros((2, grid.n)), np.zeros(2)
+        for side in range(2):
+            border[side] = kernels.add_openings(
+                side,
+                position,
+                width,
+                self._distance[side, tiers],
+                (self._opened_share[side] * opened)[tiers],
+                self._even_share[side] * held if has_even else 0.0,
+                deviation,
+                out[side],
+            )
+        return Native(out, border)
+
+    def _shown(
+        self, parts: FloatArray, added: Native, grid: Grid, price: FloatArray, bucket_size: float
+    ) -> LevelColumns:
+        out = np.empty((6, 2 * grid.n + 2))
+        longs, shorts = kernels.shown_levels(
+            parts,
+            added.notional,
+            price,
+            grid.border,
+            added.border,
+            self.scale,
+            bucket_size,
+            self.bands.curves,
+            out,
+        )
+        # Kept for long by whoever is told: no larger than what is in it.
+        found = out[:, : longs + shorts].copy()
+        side = np.full(longs + shorts, SHORT, dtype=np.int8)
+        side[:longs] = LONG
+        price_, notional, low, high, exposure, leverage = found
+        return LevelColumns(price_, notional, low, high, exposure, leverage, side)
+
+    def _all_leverages(self, name: str) -> list[float]:
+        tiers = {float(tier) for model, _ in self._models(name) for tier in model.leverages}
+        opened = {_NO_LEVERAGE, *self._leverages.tolist()} if self._has_openings(name) else set()
+        return sorted(tiers | opened)
+
+    def _of_leverage(
+        self, leverage: float, name: str, market: Market, grid: Grid
+    ) -> tuple[FloatArray, Native]:
+        parts = np.zeros((3, 2, grid.n))
+        for model, scale in self._models(name):
+            is_own = model.leverages == leverage
+            if is_own.any():
+                parts += scale * _native_parts(model, grid, is_own)
+        if not self._has_openings(name):
+            return parts, Native(np.zeros((2, grid.n)), np.zeros(2))
+        own = np.flatnonzero(self._leverages == leverage)
+        tiers = slice(int(own[0]), int(own[0]) + 1) if own.size else slice(0, 0)
+        is_even = leverage == _NO_LEVERAGE
+        return parts, self._openings_on(market, grid, tiers, has_even=is_even)
 
 
-def native_levels(model: ExposureModel, grid: Grid) -> LevelArrays:
-    """
-    Return a model's native levels, one per bucket and tier: price, notional, side and leverage.
-
-    Parameters
-    ----------
-    model : ExposureModel
-        The model.
-    grid : Grid
-        Where.
-
-    """
-    parts = []
-    for tier in range(model.leverages.size):
-        weights = np.zeros_like(model.weights)
-        weights[:, tier] = model.weights[:, tier]
-        notional = model.density(grid.first, grid.n, weights) * grid.price
-        parts.append(_flat(notional, grid, np.full((2, grid.n), model.leverages[tier])))
-    return _joined(parts)
+def _adverse(price: float, low: float, high: float) -> FloatArray:
+    # The log moves against longs and against shorts.
+    return np.array([max(math.log(price / low), 0.0), max(math.log(high / price), 0.0)])
 
 
-def ensemble_levels(ensemble: Ensemble, grid: Grid) -> LevelArrays:
-    """Return the ensemble's native levels; arguments as `native_levels`."""
-    parts = []
-    for model, scale in zip(ensemble.models, ensemble.scales(), strict=True):
-        if scale == 0.0:
-            continue
-        price, notional, side, leverage = native_levels(model, grid)
-        parts.append((price, notional * scale, side, leverage))
-    if not parts:
-        empty = np.zeros(0)
-        return empty, empty, np.zeros(0, dtype=np.int8), empty
-    return _joined(parts)
+def _native_parts(
+    model: ExposureModel, grid: Grid, tiers: npt.NDArray[np.bool_] | None = None
+) -> FloatArray:
+    # Base quantity, the same times leverage and what is liquidated of it, (3, 2, n); of some tiers.
+    parts = np.empty((3, 2, grid.n))
+    weights = (model.weights, model.weights * model.leverages, model.liquidated)
+    for part, one in zip(parts, weights, strict=True):
+        part[:] = model.density(grid.first, grid.n, one if tiers is None else one * tiers)
+    return parts
 
 
-def _joined(parts: list[LevelArrays]) -> LevelArrays:
-    price, notional, side, leverage = (
-        np.concatenate(column) for column in zip(*parts, strict=True)
-    )
-    return price, notional, side, leverage
-
-
-def _flat(notional: FloatArray, grid: Grid, leverage: FloatArray) -> LevelArrays:
-    sides = np.repeat(np.array([LONG, SHORT], dtype=np.int8), grid.n)
-    return grid.price.ravel(), notional.ravel(), sides, leverage.ravel()
+def _with_bands_of(merged: LevelColumns, rows: LevelColumns, bucket_size: float) -> LevelColumns:
+    # Every level's bucket and side is one of the merged ones.
+    keys, own = (np.floor(one.price / bucket_size) * 2.0 + (one.side < 0) for one in (merged, rows))
+    order = np.argsort(keys)
+    at = order[np.searchsorted(keys[order], own)]
+    whole = merged.notional[at]
+    share = np.divide(rows.notional, whole, out=np.zeros(whole.size), where=whole > 0.0)
+    return rows._replace(low=share * merged.low[at], high=share * merged.high[at])
 
 
 class LevelReader:
     """
-    Reads levels as they are told: with bands, validity and the hash of what was assumed.
+    Reads levels as they are told: with validity and the hash of what was assumed.
 
     Parameters
     ----------
@@ -176,21 +408,18 @@ class LevelReader:
         What is assumed.
     ensemble : Ensemble
         The models.
+    published : PublishedMap
+        Their map.
 
     """
 
-    def __init__(self, parameters: TrackerParameters, ensemble: Ensemble) -> None:
-        self._parameters = p = parameters
+    def __init__(
+        self, parameters: TrackerParameters, ensemble: Ensemble, published: PublishedMap
+    ) -> None:
+        self._parameters = parameters
         self._ensemble = ensemble
-        self._hash = p.params_hash
-        scales = np.array([p.liquidation_scale_long, p.liquidation_scale_short])
-        # Lumps are of realised notional, levels of open interest: the scale lies between.
-        self._uncertainty = Uncertainty(
-            p.band_unit_notional / scales,
-            np.array(p.leverages, dtype=np.float64),
-            np.array(p.leverage_weight_errors or [1.0] * len(p.leverages)),
-            p.band_dispersion,
-        )
+        self._published = published
+        self._hash = parameters.params_hash
 
     def levels_of(
         self, names: Sequence[str], moment: Moment, price_range: float | None
@@ -210,69 +439,40 @@ class LevelReader:
         """
         for name in names:
             self._ensemble.named(name)
-        if math.isnan(moment.price):
-            return [self._no_levels(name, moment) for name in names]
+        if math.isnan(moment.market.price):
+            return [self._record(name, moment, LevelColumns.empty()) for name in names]
         grid = self._grid(moment, price_range)
-        shown = shown_levels(self._ensemble, grid, names, moment.bucket_size)
-        _, notional, leverage, _ = shown.columns
-        low, high = uncertainty_bands(self._uncertainty, notional, shown.side, leverage)
-        records = []
-        for name in names:
-            own = shown.slices[name]
-            columns, band = shown.columns[:, own], (low[own], high[own])
-            records.append(
-                self._record(name, moment, shown.confidences[name], columns, shown.side[own], band)
-            )
-        return records
+        found = self._published.levels(names, moment.market, grid, moment.bucket_size)
+        return [self._record(name, moment, found[name]) for name in names]
 
     def levels_by_leverage(self, name: str, moment: Moment, price_range: float | None) -> Levels:
         """Return one level per bucket, side and leverage of a model; arguments as `levels_of`."""
-        chosen = self._ensemble.named(name)
-        if math.isnan(moment.price):
-            return self._no_levels(name, moment)
+        self._ensemble.named(name)
+        if math.isnan(moment.market.price):
+            return self._record(name, moment, LevelColumns.empty())
         grid = self._grid(moment, price_range)
-        if isinstance(chosen, Ensemble):
-            native = ensemble_levels(chosen, grid)
-        else:
-            native = native_levels(chosen, grid)
-        found = bucket_levels(*native, moment.bucket_size, by_leverage=True)
-        price, notional, side, leverage = found
-        confidence = chosen.confidence_score()
-        columns = np.stack([price, notional, leverage, np.full(price.size, confidence)])
-        band = uncertainty_bands(self._uncertainty, notional, side, leverage)
-        return self._record(name, moment, confidence, columns, side, band)
+        found = self._published.levels_by_leverage(name, moment.market, grid, moment.bucket_size)
+        return self._record(name, moment, found)
 
     def _grid(self, moment: Moment, price_range: float | None) -> Grid:
         reach = _FULL_RANGE if price_range is None else price_range
-        return grid_around(moment.price, reach, self._parameters.grid_bps * 1e-4)
+        return grid_around(moment.market.price, reach, self._parameters.grid_bps * 1e-4)
 
-    def _no_levels(self, name: str, moment: Moment) -> Levels:
-        empty = np.zeros(0)
+    def _record(self, name: str, moment: Moment, found: LevelColumns) -> Levels:
         confidence = self._ensemble.named(name).confidence_score()
-        side = np.zeros(0, dtype=np.int8)
-        return self._record(name, moment, confidence, np.zeros((4, 0)), side, (empty, empty))
-
-    def _record(
-        self,
-        name: str,
-        moment: Moment,
-        confidence: float,
-        columns: FloatArray,
-        side: SideArray,
-        band: tuple[FloatArray, FloatArray],
-    ) -> Levels:
-        # Price, notional, leverage and confidence.
         return Levels(
-            name,
-            moment.ts,
-            moment.price,
-            columns[0],
-            columns[1],
-            band[0],
-            band[1],
-            side,
-            columns[2],
-            columns[3],
-            confidence >= self._parameters.invalid_confidence,
-            self._hash,
+            model=name,
+            ts_event=moment.ts,
+            reference_price=moment.market.price,
+            price=found.price,
+            notional=found.notional,
+            notional_low=found.low,
+            notional_high=found.high,
+            exposure=found.exposure,
+            side=found.side,
+            leverage=found.leverage,
+            confidence=np.full(found.price.size, confidence),
+            is_valid=confidence >= self._parameters.invalid_confidence,
+            params_hash=self._hash,
+            venues=self._parameters.venues,
         )

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from liq_nautilus.core import kernels
-from liq_nautilus.core import view
 from liq_nautilus.core.clusters import find_clusters
 from liq_nautilus.core.grid import grid_around
 from liq_nautilus.core.kernels.arguments import UsualClusters
@@ -29,8 +28,10 @@ if TYPE_CHECKING:
 
     from liq_nautilus.core.clusters import ClusterArrays
     from liq_nautilus.core.models.ensemble import Ensemble
+    from liq_nautilus.core.openings import Market
     from liq_nautilus.core.parameters import TrackerParameters
     from liq_nautilus.core.records import FloatArray
+    from liq_nautilus.core.view import PublishedMap
 
 
 class Watch:
@@ -92,25 +93,34 @@ class Watch:
             reason = "Stale or missing input"
             self.signal = Signal(ts, WAIT, reason, confidence, 0, math.nan, math.nan)
 
-    def update(self, ensemble: Ensemble, price: float, volatility: float, ts: int) -> None:
+    def update(
+        self,
+        ensemble: Ensemble,
+        published: PublishedMap,
+        market: Market,
+        volatility: float,
+        ts: int,
+    ) -> None:
         """
         Find the clusters of the ensemble and decide the signal.
 
         Parameters
         ----------
         ensemble : Ensemble
-            The map, with its data quality set.
-        price : float
-            The current price.
+            The models, with their data quality set.
+        published : PublishedMap
+            Their map.
+        market : Market
+            What is known of the market.
         volatility : float
             The standard deviation of the log price over the signal's horizon; NaN: unknown.
         ts : int
             UTC ns.
 
         """
-        p = self._parameters
+        p, price = self._parameters, market.price
         grid = grid_around(price, p.cluster_range, p.grid_bps * 1e-4)
-        notional = view.ensemble_notional(ensemble, grid)
+        notional = published.native(market, grid).notional
         found = find_clusters(notional, grid.edges, p.cluster_smoothing_bps / p.grid_bps)
         significance = self._significance(found, price, ts)
         confidence = ensemble.confidence_score()

@@ -13,7 +13,7 @@ from liq_nautilus.json_files import read_object
 if TYPE_CHECKING:
     from pathlib import Path
 
-PARAMETERS_VERSION: Final = 1
+PARAMETERS_VERSION: Final = 2
 
 
 def read_parameters(path: Path, what: str = "--params") -> TrackerParameters:

@@ -23,6 +23,7 @@ from liq_nautilus.core.feed import open_interest_event
 from liq_nautilus.core.feed import time_event
 from liq_nautilus.core.feed import trade_batches
 from liq_nautilus.core.tracker import LiquidationTracker
+from liq_nautilus.core.venues import named_venues
 from liq_nautilus.data.map_parameters import checked_parameters
 from liq_nautilus.data.map_parameters import read_parameters
 from liq_nautilus.errors import SettingError
@@ -236,9 +237,11 @@ class LiquidationActor(Actor):
 
     def _take_volume(self, data: LiquidationVolume) -> None:
         start = opened_at(data.ts_event, data.interval)
+        venues = named_venues(data.source)
         for side, notional in ((1, data.long_notional), (-1, data.short_notional)):
             self._push(
-                liquidation_event(side, notional, start, data.ts_event, "bars"), data.ts_init
+                liquidation_event(side, notional, start, data.ts_event, "bars", venues),
+                data.ts_init,
             )
 
     def _push(self, event: Event, ts_init: int) -> None:

@@ -23,7 +23,7 @@ from nautilus_trader.serialization.base import register_serializable_type
 from liq_nautilus.core.records import Action
 from liq_nautilus.errors import StoreError
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 FloatArray = npt.NDArray[np.float64]
 SideArray = npt.NDArray[np.int8]

@@ -24,6 +24,8 @@ from liq_nautilus.core.records import Action
 from liq_nautilus.core.records import Clusters
 from liq_nautilus.core.records import Levels
 from liq_nautilus.core.records import Signal
+from liq_nautilus.core.venues import joined_venues
+from liq_nautilus.core.venues import named_venues
 from liq_nautilus.nautilus.custom import SCHEMA_VERSION
 from liq_nautilus.nautilus.custom import CustomRecord
 from liq_nautilus.nautilus.custom import FloatArray
@@ -189,7 +191,11 @@ class BookDepth(CustomRecord):
 @register
 @dataclass(frozen=True, slots=True, eq=False)
 class LiquidationLevels(CustomRecord):
-    """The levels of one model at one moment; the arrays are those of `core.records.Levels`."""
+    """
+    The levels of one model at one moment; the arrays are those of `core.records.Levels`.
+
+    `venues` names those whose liquidations `notional` speaks of, such as BINANCE+BYBIT+OKX.
+    """
 
     instrument_id: InstrumentId
     model: str
@@ -198,11 +204,13 @@ class LiquidationLevels(CustomRecord):
     notional: FloatArray
     notional_low: FloatArray
     notional_high: FloatArray
+    exposure: FloatArray
     side: SideArray
     leverage: FloatArray
     confidence: FloatArray
     is_valid: bool
     params_hash: str
+    venues: str
     ts_event: int
     ts_init: int
 
@@ -217,18 +225,21 @@ class LiquidationLevels(CustomRecord):
             record.notional,
             record.notional_low,
             record.notional_high,
+            record.exposure,
             record.side,
             record.leverage,
             record.confidence,
             record.is_valid,
             record.params_hash,
+            joined_venues(record.venues),
             record.ts_event,
             ts_init,
         )
 
     def to_record(self) -> Levels:
         """Return the core's record."""
-        return Levels(**{field.name: getattr(self, field.name) for field in fields(Levels)})
+        values = {field.name: getattr(self, field.name) for field in fields(Levels)}
+        return Levels(**values | {"venues": named_venues(self.venues)})
 
 
 @register

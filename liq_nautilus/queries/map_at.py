@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import Final
 
@@ -10,7 +11,6 @@ import numpy as np
 from liq_nautilus.core.brackets import brackets_of
 from liq_nautilus.core.feed import Feed
 from liq_nautilus.core.feed import time_event
-from liq_nautilus.core.records import Levels
 from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.data.kinds.trades import TRADES
 from liq_nautilus.errors import DataGapError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from liq_nautilus.core.parameters import TrackerParameters
+    from liq_nautilus.core.records import Levels
 
 _MADE_OF_TRADES: Final = frozenset({"py_liquidation_map", "ensemble"})
 # Positions turn over within days: what was opened a month before is hardly there any more.
@@ -176,17 +177,8 @@ def levels_in(
 
 def _of_leverage(levels: Levels, leverage: float) -> Levels:
     kept = np.isclose(levels.leverage, leverage)
-    return Levels(
-        model=levels.model,
-        ts_event=levels.ts_event,
-        reference_price=levels.reference_price,
-        price=levels.price[kept],
-        notional=levels.notional[kept],
-        notional_low=levels.notional_low[kept],
-        notional_high=levels.notional_high[kept],
-        side=levels.side[kept],
-        leverage=levels.leverage[kept],
-        confidence=levels.confidence[kept],
-        is_valid=levels.is_valid,
-        params_hash=levels.params_hash,
-    )
+    columns = (
+        "price", "notional", "notional_low", "notional_high", "exposure", "side", "leverage",
+        "confidence",
+    )  # fmt: skip
+    return replace(levels, **{name: getattr(levels, name)[kept] for name in columns})

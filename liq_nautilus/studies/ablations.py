@@ -29,8 +29,8 @@ from liq_nautilus.studies.ablation_changes import one_sided
 from liq_nautilus.studies.ablation_changes import without_mark
 from liq_nautilus.studies.ablation_changes import without_volume
 from liq_nautilus.studies.calibrating import PRIOR
-from liq_nautilus.studies.fitting import prior_weights
 from liq_nautilus.studies.inputs.windows import halves
+from liq_nautilus.studies.map_readings import EVEN_UNIT
 from liq_nautilus.studies.map_readings import replay
 from liq_nautilus.studies.names import N_PATH_INPUTS
 from liq_nautilus.studies.names import SIDE_NAMES
@@ -193,7 +193,7 @@ def _designs(
 ) -> dict[int, list[FloatArray]]:
     # Per side and window the columns of the prediction.
     parameters = replace(fit.parameters, **ablation.parameters)
-    share = 0.0 if ablation.part in {"no openings", "map only"} else fit.openings_share
+    share = 0.0 if ablation.part in {"no openings", "map only"} else parameters.openings_share
     designs: dict[int, list[FloatArray]] = {side: [] for side in SIDE_NAMES}
     groups = [(side,) for side in SIDE_NAMES] if ablation.is_by_side else [tuple(SIDE_NAMES)]
     for window in windows:
@@ -201,7 +201,9 @@ def _designs(
             changed = window
             if ablation.window is not None:
                 changed = ablation.window(window, sides[0] if ablation.is_by_side else 0)
-            found = replay(changed, parameters, tier_model=ablation.tier_model).design(share)
+            found = replay(changed, parameters, tier_model=ablation.tier_model).design(
+                share, on_path=True
+            )
             if ablation.part in {"no background", "map only"}:
                 found = found[:, :, :-1]
             for side in sides:
@@ -225,16 +227,23 @@ def _predict_each(
             design = np.vstack([designs[i] for i in others])
             weights = fit_mix(design, np.concatenate([realised[i] for i in others])).weights
         else:
-            weights = prior_weights(PRIOR, side)
+            weights = _prior_weights(side)
         held = [design @ weights for design in designs]
         inputs = [np.column_stack([path, one]) for path, one in zip(paths, held, strict=True)]
         targets = [realised[i] for i in others]
         path = fit_rank_regression([paths[i] for i in others], targets, N_PATH_INPUTS)
-        both = fit_rank_regression([inputs[i] for i in others], targets, N_PATH_INPUTS)
+        both = fit_rank_regression([inputs[i] for i in others], targets, N_PATH_INPUTS + 1)
         alone.append(held[k])
         path_only.append(path.predict(paths[k]))
         together.append(both.predict(inputs[k]))
     return alone, path_only, together
+
+
+def _prior_weights(side: int) -> FloatArray:
+    is_long = side == LONG
+    shares = PRIOR.liquidated_shares_long if is_long else PRIOR.liquidated_shares_short
+    even = PRIOR.background_share_long if is_long else PRIOR.background_share_short
+    return np.array([*shares, even / EVEN_UNIT])
 
 
 def _measured(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,11 +17,13 @@ from liq_nautilus.studies.names import PATH_AND_FROZEN_MAP
 from liq_nautilus.studies.names import PATH_AND_MODEL
 from liq_nautilus.studies.names import PATH_AND_PLACEBO
 from liq_nautilus.studies.names import PATH_REGRESSION
+from liq_nautilus.studies.names import PUBLISHED
 from liq_nautilus.studies.names import REFRESH
 from liq_nautilus.studies.names import SIDE_NAMES
 from liq_nautilus.studies.signal_reliability import measure_signals
 from liq_nautilus.studies.window_scores import METRICS
-from liq_nautilus.studies.window_scores import relation_of
+from liq_nautilus.studies.window_scores import calibration
+from liq_nautilus.studies.window_scores import least_favourable
 from liq_nautilus.studies.window_scores import score_side
 from liq_nautilus.studies.window_scores import side_name
 from liq_nautilus.times import iso
@@ -35,63 +38,126 @@ if TYPE_CHECKING:
     from liq_nautilus.studies.window_scores import Scores
     from liq_nautilus.studies.window_scores import SideScores
 
+INTERVAL_COLUMNS = (
+    "ts_open", "ts_close", "side", "realised", "expected", "low", "high", "exposure",
+    "path_regression", "path_and_map",
+)  # fmt: skip
 # Claims by name: the two predictions whose rank correlations are compared.
-_INCREMENTS = {
+_COMPARISONS = {
+    "gain_ensemble": (PUBLISHED, PATH_REGRESSION),
     "increment": (PATH_AND_MODEL, PATH),
     "increment_frozen_map": (PATH_AND_FROZEN_MAP, PATH),
     "increment_placebo": (PATH_AND_PLACEBO, PATH),
 }
 
 
+class Part(NamedTuple):
+    """A window, or a part of one, and what it is predicted with."""
+
+    window: Window
+    fit: Fit
+
+
 def measure_accuracy(
     windows: Sequence[Window],
-    fit_for: Callable[[int], Fit],
+    parts_of: Callable[[int], Sequence[Part]],
     *,
     source: str,
     models: Sequence[str] = (),
     refresh: bool = False,
-) -> dict[str, Any]:
+    with_liquidations: bool = False,
+) -> tuple[dict[str, Any], list[SideScores]]:
     """
-    Score windows and return the document of `accuracy`.
+    Score windows and return the document of `accuracy`, and what it was made of.
 
     Parameters
     ----------
     windows : sequence of Window
         In time order.
-    fit_for : callable
-        From a window's number to the parameters it is scored with.
+    parts_of : callable
+        From a window's number to its parts and the parameters each is scored with.
     source : str
         Where the parameters come from.
     models : sequence of str, optional
         Show only these; all by default.
     refresh : bool, optional
         Read the map bar by bar inside the interval.
+    with_liquidations : bool, optional
+        What was liquidated in intervals that have ended is an input of map and baselines alike.
 
     """
-    fits = [fit_for(number) for number in range(len(windows))]
+    all_parts = [list(parts_of(number)) for number in range(len(windows))]
     scored: list[SideScores] = []
     details: list[dict[str, Any]] = []
-    for window, fit in zip(windows, fits, strict=True):
-        evidence = gather(window, fit.parameters, refresh=refresh)
-        scored += [score_side(evidence, side, fit, models) for side in SIDE_NAMES]
-        study = LocationStudy(window, fit)
+    for window, parts in zip(windows, all_parts, strict=True):
+        fits = [part.fit for part in parts]
+        evidence = [
+            gather(
+                part.window,
+                part.fit.parameters,
+                refresh=refresh,
+                with_liquidations=with_liquidations,
+            )
+            for part in parts
+        ]
+        scored += [score_side(evidence, side, fits, models) for side in SIDE_NAMES]
+        study = LocationStudy(window, fits[-1])
         details += [study.entry(side) for side in SIDE_NAMES]
     entries = [_window_entry(one) | more for one, more in zip(scored, details, strict=True)]
     pooled = [_pooled_entry([one for one in scored if one.side == side]) for side in SIDE_NAMES]
-    return {
+    last = [parts[-1].fit for parts in all_parts]
+    document = {
         "params": {
             "source": source,
-            "windows": _training_windows(fits),
-            "relation": _overall_relation(windows, fits),
-            "params_hash": fits[-1].parameters.params_hash if fits else None,
-            "openings_share": fits[-1].openings_share if fits else None,
+            "windows": _training_windows([part.fit for parts in all_parts for part in parts]),
+            "relation": least_favourable({one.relation for one in scored}),
+            "params_hash": last[-1].parameters.params_hash if last else None,
+            "inputs": _inputs(windows, with_liquidations=with_liquidations),
+            "venues": list(last[-1].parameters.venues) if last else None,
         },
         "mode": REFRESH if refresh else FROZEN,
         "windows": entries,
         "pooled": pooled,
         "verdict": verdict(pooled),
-        "reliability": measure_signals(windows, [fit.parameters for fit in fits]),
+        "reliability": measure_signals(windows, [fit.parameters for fit in last]),
     }
+    return document, scored
+
+
+def _inputs(windows: Sequence[Window], *, with_liquidations: bool) -> list[str]:
+    found = ["bars", "open interest"]
+    found += ["funding"] if any(window.funding[0].size for window in windows) else []
+    found += ["mark prices"] if any(window.has_mark for window in windows) else []
+    found += ["trades"] if any(window.has_trades for window in windows) else []
+    return found + (["liquidations of intervals that have ended"] if with_liquidations else [])
+
+
+def intervals_table(scored: Sequence[SideScores]) -> dict[str, Sequence[Any]]:
+    """
+    Return one row per interval and side, by column.
+
+    Columns: ts_open, ts_close, side, realised, expected, low, high, exposure (sums of the published
+    ensemble's levels in the swept range, frozen at ts_open), path_regression, path_and_map (scores
+    that rank; NaN where no training window was there to fit them on).
+    """
+    rows: list[tuple[Any, ...]] = []
+    for one in scored:
+        found, known = one.predicted, one.predicted.all
+        nothing = np.full(one.n, np.nan)
+        columns = (
+            found.realised,
+            found.models[PUBLISHED],
+            found.low,
+            found.high,
+            found.exposure,
+            known.get(PATH_REGRESSION, nothing),
+            known.get(PATH_AND_MODEL, nothing),
+        )
+        for i in range(one.n):
+            times = (iso(int(found.ts_open[i])), iso(int(found.ts_close[i])))
+            rows.append((*times, side_name(one.side), *(float(values[i]) for values in columns)))
+    rows.sort(key=lambda row: (row[0], row[2]))
+    return dict(zip(INTERVAL_COLUMNS, zip(*rows, strict=True), strict=True))
 
 
 def verdict(pooled: Sequence[dict[str, Any]]) -> str:
@@ -127,14 +193,13 @@ def _side_verdict(entry: dict[str, Any]) -> str:
 
 
 def _window_entry(one: SideScores) -> dict[str, Any]:
-    window = one.evidence.window
     entry: dict[str, Any] = {
-        "start": iso(window.start),
-        "end": iso(window.end),
+        "start": iso(int(one.predicted.ts_open[0])),
+        "end": iso(int(one.predicted.ts_close[-1])),
         "side": side_name(one.side),
-        "symbol": window.symbol,
-        "intervals": len(window.labels),
-        "labels": window.labels.source,
+        "symbol": one.symbol,
+        "intervals": one.n,
+        "labels": one.labels,
         "relation": one.relation,
         "models": one.models,
         "baselines": one.baselines,
@@ -142,19 +207,20 @@ def _window_entry(one: SideScores) -> dict[str, Any]:
         "best_baseline": one.best_baseline,
     }
     entry |= _claim("gain", [one.pair(one.best_model, one.best_baseline)])
-    for name, (better, worse) in _INCREMENTS.items():
+    for name, (better, worse) in _COMPARISONS.items():
         entry |= _claim(name, [one.pair(better, worse)])
+    entry["calibration"] = calibration([one.predicted], PUBLISHED)
     return entry | {"leak_reference": one.leak}
 
 
 def _pooled_entry(scored: Sequence[SideScores]) -> dict[str, Any]:
     # Gains count only where the strongest opponent could be fitted.
-    fair = [one for one in scored if PATH in one.predictions] or list(scored)
+    fair = [one for one in scored if PATH in one.predicted.regressions] or list(scored)
     models = _pooled_scores([one.models for one in fair], fair)
     baselines = _pooled_scores([one.baselines for one in fair], fair)
     entry: dict[str, Any] = {
         "side": side_name(scored[0].side),
-        "intervals": sum(len(one.evidence.window.labels) for one in fair),
+        "intervals": sum(one.n for one in fair),
         "n_windows": len(fair),
         "models": models,
         "baselines": baselines,
@@ -165,8 +231,9 @@ def _pooled_entry(scored: Sequence[SideScores]) -> dict[str, Any]:
     entry |= _claim(
         "gain_over_path_regression", [one.pair(one.best_model, PATH_REGRESSION) for one in fair]
     )
-    for name, (better, worse) in _INCREMENTS.items():
+    for name, (better, worse) in _COMPARISONS.items():
         entry |= _claim(name, [one.pair(better, worse) for one in fair])
+    entry["calibration"] = calibration([one.predicted for one in fair], PUBLISHED)
     return entry | {
         "leak_reference": {
             name: _weighted([one.leak[name] for one in fair], fair)
@@ -205,7 +272,7 @@ def _weighted(values: Sequence[float | None], scored: Sequence[SideScores]) -> f
     known = [value for value in values if value is not None]
     if len(known) < len(values):
         return None
-    weights = [len(one.evidence.window.labels) for one in scored]
+    weights = [one.n for one in scored]
     return float(np.average(known, weights=weights))
 
 
@@ -224,12 +291,3 @@ def _training_windows(fits: Sequence[Fit]) -> list[dict[str, Any]]:
                 "intervals": one.get("intervals"),
             }
     return [seen[key] for key in sorted(seen)]
-
-
-def _overall_relation(windows: Sequence[Window], fits: Sequence[Fit]) -> str:
-    # The least favourable of the windows'; a window scored with the prior has no relation.
-    found = {relation_of(fit, one.start, one.end) for one, fit in zip(windows, fits, strict=True)}
-    for relation in ("overlapping", "disjoint", "earlier"):
-        if relation in found:
-            return relation
-    return "none"

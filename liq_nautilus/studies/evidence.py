@@ -15,11 +15,11 @@ from liq_nautilus.core.science.paths import path_features
 from liq_nautilus.core.tracker import MODEL_NAMES
 from liq_nautilus.studies.inputs.windows import bar_by_bar
 from liq_nautilus.studies.inputs.windows import last_known
+from liq_nautilus.studies.inputs.windows import past_liquidations
 from liq_nautilus.studies.map_readings import replay
 from liq_nautilus.studies.map_readings import tier_multiples
 from liq_nautilus.studies.map_readings import tier_ratios
 from liq_nautilus.studies.map_readings import turnover_known
-from liq_nautilus.studies.names import FITTED_MODEL
 from liq_nautilus.studies.names import FROZEN
 from liq_nautilus.studies.names import REFRESH
 from liq_nautilus.studies.names import SHIFTED_MAP
@@ -52,6 +52,8 @@ class Evidence:
         What py-liquidation-map as published (`consume="last"`) held; None without trades.
     firsts : ndarray of shape (n,) or None
         In refresh mode the context's intervals are bars, and this is the first of each interval.
+    knows_past : bool
+        Whether what was liquidated in intervals that have ended is an input.
 
     """
 
@@ -60,6 +62,7 @@ class Evidence:
     context: Context
     original_map: FloatArray | None = None
     firsts: TimeArray | None = None
+    knows_past: bool = False
 
     @property
     def mode(self) -> str:
@@ -67,44 +70,51 @@ class Evidence:
         return FROZEN if self.firsts is None else REFRESH
 
     def path_inputs(self, side: int) -> FloatArray:
-        """Return the inputs of the path-only regression; in refresh mode the bars' moves too."""
-        inputs = path_features(self.window.paths, side)
-        if self.firsts is None:
-            return inputs
-        bars = self.context.paths
-        moves = np.column_stack([bars.adverse(side), bars.favourable(side)])
-        total = np.add.reduceat(moves, self.firsts, axis=0)
-        # A sum of n bars' moves grows with sqrt(n) at the same volatility: made independent of it.
-        count = np.diff(np.append(self.firsts, len(bars)))
-        return np.column_stack([inputs, total / np.sqrt(count)[:, None]])
+        """Return the inputs of the path-only regression that enter with all their products."""
+        return path_features(self.window.paths, side)
+
+    def other_inputs(self, side: int) -> FloatArray:
+        """
+        Return further inputs of all regressions alike, shape (n, k).
+
+        In refresh mode the bars' moves; what was liquidated before where that is an input.
+        """
+        found = [np.zeros((len(self.window.labels), 0))]
+        if self.firsts is not None:
+            bars = self.context.paths
+            moves = np.column_stack([bars.adverse(side), bars.favourable(side)])
+            total = np.add.reduceat(moves, self.firsts, axis=0)
+            # A sum of n bars' moves grows with sqrt(n) at the same volatility.
+            count = np.diff(np.append(self.firsts, len(bars)))
+            found.append(total / np.sqrt(count)[:, None])
+        if self.knows_past:
+            found.append(past_liquidations(self.window, side))
+        return np.column_stack(found)
 
     def realised(self, side: int) -> FloatArray:
         """Return what was liquidated per interval (quote)."""
         return self.window.labels.of(side)
 
-    def tiers(self, side: int) -> FloatArray:
-        """Return what the map alone held in the swept range, shape (n, n_tiers)."""
-        held: FloatArray = self.readings.tiers[:, _index(side)]
+    def band(self, side: int) -> tuple[FloatArray, FloatArray]:
+        """Return the published ensemble's band in each interval (quote)."""
+        index = _index(side)
+        return self.readings.low[:, index], self.readings.high[:, index]
+
+    def exposure(self, side: int) -> FloatArray:
+        """Return the published ensemble's open interest in each swept range (quote)."""
+        held: FloatArray = self.readings.exposure[:, _index(side)]
         return held
 
-    def expected_design(self, side: int, openings_share: float) -> FloatArray:
-        """Return the tiers with a share of the openings, and the background; (n, n_tiers + 1)."""
-        design: FloatArray = self.readings.design(openings_share)[:, _index(side)]
-        return design
+    def placebo(self, side: int) -> FloatArray:
+        """Return the scenario by the map of another day (quote)."""
+        held: FloatArray = self.readings.shifted[:, _index(side)]
+        return held
 
-    def designs(self, side: int, openings_share: float) -> dict[str, FloatArray]:
-        """Return the columns of every model and baseline, by name."""
-        return self.model_designs(side, openings_share) | self.baseline_designs(
-            side, openings_share
-        )
+    def predictions(self, side: int) -> dict[str, FloatArray]:
+        """Return what each model expects of each interval (quote), by name."""
+        return {name: values[:, _index(side)] for name, values in self.readings.models.items()}
 
-    def model_designs(self, side: int, openings_share: float) -> dict[str, FloatArray]:
-        """Return the columns of every model, by name."""
-        designs = {name: values[:, None] for name, values in self.model_predictions(side).items()}
-        designs[FITTED_MODEL] = self.expected_design(side, openings_share)
-        return designs
-
-    def baseline_designs(self, side: int, openings_share: float) -> dict[str, FloatArray]:
+    def baseline_designs(self, side: int) -> dict[str, FloatArray]:
         """Return the columns of every baseline but the regression, by name."""
         designs = baseline_designs(self.context, side)
         if self.firsts is not None:
@@ -112,17 +122,19 @@ class Evidence:
                 name: np.add.reduceat(design, self.firsts, axis=0)
                 for name, design in designs.items()
             }
-        designs[SHIFTED_MAP] = self.readings.design(openings_share, shifted=True)[:, _index(side)]
+        designs[SHIFTED_MAP] = self.placebo(side)[:, None]
         if self.original_map is not None:
             designs[ORIGINAL_MAP] = self.original_map[:, _index(side), None]
         return designs
 
-    def model_predictions(self, side: int) -> dict[str, FloatArray]:
-        """Return what each of the tracker's models held in the swept range, by name."""
-        return {name: values[:, _index(side)] for name, values in self.readings.models.items()}
 
-
-def gather(window: Window, parameters: TrackerParameters, *, refresh: bool = False) -> Evidence:
+def gather(
+    window: Window,
+    parameters: TrackerParameters,
+    *,
+    refresh: bool = False,
+    with_liquidations: bool = False,
+) -> Evidence:
     """
     Replay a window and return all that can be scored on it.
 
@@ -135,6 +147,8 @@ def gather(window: Window, parameters: TrackerParameters, *, refresh: bool = Fal
     refresh : bool, optional
         Read map and baselines bar by bar inside the interval, each bar on the state before it,
         and add up: then volume and open interest from inside the interval are used as well.
+    with_liquidations : bool, optional
+        What was liquidated in intervals that have ended is an input of map and baselines alike.
 
     """
     firsts = None
@@ -142,7 +156,9 @@ def gather(window: Window, parameters: TrackerParameters, *, refresh: bool = Fal
     if refresh:
         window, firsts = bar_by_bar(window)
     models = tuple(name for name in MODEL_NAMES if window.has_trades or name != TRADE_MODEL)
-    readings = replay(window, parameters, models)
+    readings = replay(
+        window, parameters, models, known_labels=whole.labels if with_liquidations else None
+    )
     original = None
     if window.has_trades:
         as_published = replay(window, replace(parameters, consume="last"), (TRADE_MODEL,))
@@ -151,7 +167,7 @@ def gather(window: Window, parameters: TrackerParameters, *, refresh: bool = Fal
     if firsts is not None:
         readings = readings.summed(firsts)
         original = None if original is None else np.add.reduceat(original, firsts, axis=0)
-    return Evidence(whole, readings, context, original, firsts)
+    return Evidence(whole, readings, context, original, firsts, with_liquidations)
 
 
 def context_of(window: Window, parameters: TrackerParameters) -> Context:

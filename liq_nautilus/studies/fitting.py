@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from liq_nautilus.core.records import LONG
 from liq_nautilus.core.science.column_weights import fit_mix
 from liq_nautilus.core.science.path_regression import RankRegression
 from liq_nautilus.core.science.path_regression import fit_rank_regression
@@ -19,7 +18,6 @@ from liq_nautilus.core.science.scoring import spearman
 from liq_nautilus.data.map_parameters import PARAMETERS_VERSION
 from liq_nautilus.data.map_parameters import parameters_of
 from liq_nautilus.errors import SettingError
-from liq_nautilus.studies.names import FITTED_MODEL
 from liq_nautilus.studies.names import FROZEN
 from liq_nautilus.studies.names import N_PATH_INPUTS
 from liq_nautilus.studies.names import PATH
@@ -27,7 +25,8 @@ from liq_nautilus.studies.names import PATH_AND_FROZEN_MAP
 from liq_nautilus.studies.names import PATH_AND_MODEL
 from liq_nautilus.studies.names import PATH_AND_PLACEBO
 from liq_nautilus.studies.names import PATH_REGRESSION
-from liq_nautilus.studies.names import SHIFTED_MAP
+from liq_nautilus.studies.names import PUBLISHED
+from liq_nautilus.studies.names import SCENARIO
 from liq_nautilus.studies.names import SIDE_NAMES
 
 if TYPE_CHECKING:
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
     from liq_nautilus.core.parameters import TrackerParameters
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.studies.evidence import Evidence
-
-_PRIOR_BACKGROUND = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,12 +50,15 @@ class SideFit:
         From a prediction to notional, by model or baseline name.
     regressions : dict of RankRegression
         path, path_and_model, path_and_frozen_map, path_and_placebo; empty without training data.
+    with_past : dict of RankRegression
+        The same with what was liquidated before as further inputs.
 
     """
 
     weights: dict[str, FloatArray] = field(default_factory=dict)
     scales: dict[str, PowerScale] = field(default_factory=dict)
     regressions: dict[str, RankRegression] = field(default_factory=dict)
+    with_past: dict[str, RankRegression] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -69,6 +69,7 @@ class SideFit:
                 for name, scale in self.scales.items()
             },
             "regressions": {name: one.to_dict() for name, one in self.regressions.items()},
+            "with_past": {name: one.to_dict() for name, one in self.with_past.items()},
         }
 
     @classmethod
@@ -78,6 +79,7 @@ class SideFit:
             {name: np.array(values) for name, values in document["weights"].items()},
             {name: PowerScale(*values) for name, values in document["scales"].items()},
             {name: RankRegression.from_dict(one) for name, one in document["regressions"].items()},
+            {name: RankRegression.from_dict(one) for name, one in document["with_past"].items()},
         )
 
 
@@ -89,9 +91,7 @@ class Fit:
     Attributes
     ----------
     parameters : TrackerParameters
-        With the fitted leverage mix.
-    openings_share : float
-        The part of the expected turnover inside an interval that is liquidated as the path says.
+        All that is fitted of the map.
     best_model : str
         The model with the highest mean rank correlation on the training windows.
     sides : dict of SideFit
@@ -104,7 +104,6 @@ class Fit:
     """
 
     parameters: TrackerParameters
-    openings_share: float
     best_model: str
     sides: dict[int, SideFit]
     provenance: dict[str, Any]
@@ -116,7 +115,6 @@ class Fit:
             "version": PARAMETERS_VERSION,
             "parameters": self.parameters.to_dict(),
             "provenance": self.provenance,
-            "openings_share": self.openings_share,
             "best_model": self.best_model,
             "mode": self.mode,
             "sides": {SIDE_NAMES[side]: one.to_dict() for side, one in self.sides.items()},
@@ -138,8 +136,7 @@ class Fit:
             sides = document.get("sides", {})
             return cls(
                 parameters,
-                float(document.get("openings_share", 0.0)),
-                str(document.get("best_model", FITTED_MODEL)),
+                str(document.get("best_model", SCENARIO)),
                 {
                     side: SideFit.from_dict(sides[name]) if name in sides else SideFit()
                     for side, name in SIDE_NAMES.items()
@@ -152,21 +149,12 @@ class Fit:
             raise SettingError(msg) from e
 
 
-def prior_fit(parameters: TrackerParameters, openings_share: float) -> Fit:
-    """Return what is assumed before any training window: a leverage mix, and no scales."""
-    sides = {side: SideFit({FITTED_MODEL: prior_weights(parameters, side)}) for side in SIDE_NAMES}
-    return Fit(parameters, openings_share, FITTED_MODEL, sides, {"windows": []})
+def prior_fit(parameters: TrackerParameters) -> Fit:
+    """Return what is assumed before any training window: parameters, and no scales."""
+    return Fit(parameters, SCENARIO, {side: SideFit() for side in SIDE_NAMES}, {"windows": []})
 
 
-def prior_weights(parameters: TrackerParameters, side: int) -> FloatArray:
-    """Return the parameters' leverage mix and the prior background, shape (n_tiers + 1,)."""
-    is_long = side == LONG
-    weights = parameters.leverage_weights_long if is_long else parameters.leverage_weights_short
-    values = np.array(weights, dtype=np.float64)
-    return np.append(values / values.sum(), _PRIOR_BACKGROUND)
-
-
-def fit_side(evidence: Sequence[Evidence], side: int, openings_share: float) -> SideFit:
+def fit_side(evidence: Sequence[Evidence], side: int) -> SideFit:
     """
     Learn mixes, scales and regressions of one side from training windows.
 
@@ -176,65 +164,63 @@ def fit_side(evidence: Sequence[Evidence], side: int, openings_share: float) -> 
         One per training window, all replayed with the same parameters.
     side : int
         +1 long, -1 short.
-    openings_share : float
-        See `Fit`.
 
     """
     realised = [one.realised(side) for one in evidence]
     together = np.concatenate(realised)
     weights: dict[str, FloatArray] = {}
     scales: dict[str, PowerScale] = {}
-    designs = [one.designs(side, openings_share) for one in evidence]
+    designs = [one.baseline_designs(side) for one in evidence]
     for name in designs[0]:
         design = np.vstack([each[name] for each in designs])
         weights[name] = fit_mix(design, together).weights if design.shape[1] > 1 else np.ones(1)
         scales[name] = fit_scale(design @ weights[name], together)
-    fitted = SideFit(weights, scales)
-    fitted.regressions.update(_regressions(evidence, side, fitted, openings_share, realised))
+    expected = [one.predictions(side) for one in evidence]
+    for name in expected[0]:
+        scales[name] = fit_scale(np.concatenate([each[name] for each in expected]), together)
+    regressions = fit_regressions(evidence, side)
     score = np.concatenate(
-        [fitted.regressions[PATH].predict(one.path_inputs(side)) for one in evidence]
+        [regressions[PATH].predict(regression_inputs(one, side)[PATH]) for one in evidence]
     )
     scales[PATH_REGRESSION] = fit_scale(score, together)
-    return fitted
+    return SideFit(weights, scales, regressions)
 
 
-def regression_inputs(
-    evidence: Evidence, side: int, fitted: SideFit, openings_share: float
-) -> dict[str, FloatArray]:
-    """Return the inputs of each regression for one window, by its name."""
-    path = evidence.path_inputs(side)
-    designs = evidence.designs(side, openings_share)
-    mix = fitted.weights[FITTED_MODEL]
-    extra = {
-        PATH_AND_MODEL: designs[FITTED_MODEL] @ mix,
-        PATH_AND_FROZEN_MAP: evidence.tiers(side) @ mix[:-1],
-        PATH_AND_PLACEBO: designs[SHIFTED_MAP] @ fitted.weights.get(SHIFTED_MAP, mix),
+def fit_regressions(evidence: Sequence[Evidence], side: int) -> dict[str, RankRegression]:
+    """Learn the path-only regression and those with one more input, by name."""
+    inputs = [regression_inputs(one, side) for one in evidence]
+    realised = [one.realised(side) for one in evidence]
+    return {
+        name: fit_rank_regression([each[name] for each in inputs], realised, n_crossed(name))
+        for name in inputs[0]
     }
-    return {PATH: path} | {name: np.column_stack([path, values]) for name, values in extra.items()}
 
 
-def best_model_of(evidence: Sequence[Evidence], sides: dict[int, SideFit], share: float) -> str:
+def n_crossed(name: str) -> int:
+    """Return how many inputs of a regression enter with all their products: path, and map."""
+    return N_PATH_INPUTS + (name != PATH)
+
+
+def regression_inputs(evidence: Evidence, side: int) -> dict[str, FloatArray]:
+    """Return the inputs of each regression for one window, by its name."""
+    path, others = evidence.path_inputs(side), evidence.other_inputs(side)
+    models = evidence.predictions(side)
+    extra = {
+        PATH_AND_MODEL: models[SCENARIO],
+        PATH_AND_FROZEN_MAP: models[PUBLISHED],
+        PATH_AND_PLACEBO: evidence.placebo(side),
+    }
+    found = {PATH: np.column_stack([path, others])}
+    for name, values in extra.items():
+        found[name] = np.column_stack([path, values, others])
+    return found
+
+
+def best_model_of(evidence: Sequence[Evidence]) -> str:
     """Return the model with the highest mean rank correlation over windows and sides."""
     totals: dict[str, list[float]] = {}
     for one in evidence:
-        for side, fitted in sides.items():
-            realised = one.realised(side)
-            held = one.model_predictions(side)
-            held[FITTED_MODEL] = one.expected_design(side, share) @ fitted.weights[FITTED_MODEL]
-            for name, values in held.items():
-                totals.setdefault(name, []).append(spearman(values, realised))
+        for side in SIDE_NAMES:
+            for name, values in one.predictions(side).items():
+                totals.setdefault(name, []).append(spearman(values, one.realised(side)))
     return max(totals, key=lambda name: float(np.nan_to_num(np.mean(totals[name]), nan=-2.0)))
-
-
-def _regressions(
-    evidence: Sequence[Evidence],
-    side: int,
-    fitted: SideFit,
-    openings_share: float,
-    realised: Sequence[FloatArray],
-) -> dict[str, RankRegression]:
-    inputs = [regression_inputs(one, side, fitted, openings_share) for one in evidence]
-    return {
-        name: fit_rank_regression([each[name] for each in inputs], realised, N_PATH_INPUTS)
-        for name in inputs[0]
-    }

@@ -40,7 +40,7 @@ def leak_reference(evidence: Evidence, side: int, prediction: FloatArray) -> dic
 
     """
     paths, realised = evidence.window.paths, evidence.realised(side)
-    inputs = evidence.path_inputs(side)
+    inputs = np.column_stack([evidence.path_inputs(side), evidence.other_inputs(side)])
     path_only = _in_sample(inputs, realised)
     seen = ["open interest"]
     before = last_known(evidence.window.open_interest, paths.ts_open, np.nan)

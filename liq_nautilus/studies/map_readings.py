@@ -1,8 +1,10 @@
-"""Drives a tracker through a window and notes what its map held in each swept range."""
+"""Drives a tracker through a window and notes what its map says of each swept range."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,10 +13,12 @@ from liq_nautilus.core.feed import Feed
 from liq_nautilus.core.margin import liquidation_ratio
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
-from liq_nautilus.core.science.openings import background
-from liq_nautilus.core.science.openings import opened_and_swept
 from liq_nautilus.core.tracker import LiquidationTracker
+from liq_nautilus.core.view import Path
 from liq_nautilus.studies.inputs.windows import last_known
+from liq_nautilus.studies.inputs.windows import liquidation_events
+from liq_nautilus.studies.names import PUBLISHED
+from liq_nautilus.studies.names import SCENARIO
 from liq_nautilus.times import DAY_NS
 from liq_nautilus.times import HOUR_NS
 
@@ -24,47 +28,68 @@ if TYPE_CHECKING:
     from liq_nautilus.core.parameters import TrackerParameters
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.science.paths import TimeArray
+    from liq_nautilus.studies.inputs.windows import Labels
     from liq_nautilus.studies.inputs.windows import Window
 
 SIDES = (LONG, SHORT)
 # The single model whose tiers the mix is fitted on: exact levels, margin drained by funding.
 TIER_MODEL = "funding_adjusted"
+# The unit of the even spread's column: about as large as a tier's, for shrinking to treat it alike.
+EVEN_UNIT = 3.0
 _TIMELESS_NS = DAY_NS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Readings:
     """
-    What a replay found.
+    What a replay found, per interval and of longs and shorts.
 
     Attributes
     ----------
     tiers : ndarray of shape (n, 2, n_tiers)
-        Notional in the swept range by leverage tier at weight 1, longs then shorts (quote).
-    shifted : ndarray of shape (n, 2, n_tiers)
-        The same from the map of a day before (of a day after, in the first day), its prices moved
-        with the market: the placebo.
+        Notional in the swept range by leverage tier at weight 1 (quote).
     openings : ndarray of shape (n, 2, n_tiers)
-        Notional that will be opened and swept inside the interval, at weight 1.
-    background : ndarray of shape (n, 2)
-        What an even spread of positions holds in the swept range.
+        What is expected to be opened and swept on the way there, at weight 1.
+    path_openings : ndarray of shape (n, 2, n_tiers)
+        What is opened and swept on the path that the interval took, at weight 1.
+    even : ndarray of shape (n, 2)
+        What an even spread of positions holds in the swept range, in units of `EVEN_UNIT`.
     models : dict of ndarray of shape (n, 2)
-        Notional in the swept range of each model with the replay's own leverage shares.
+        What each model expects to be liquidated in the swept range (quote), and `scenario` on the
+        path, with the replay's parameters.
+    low, high, exposure : ndarray of shape (n, 2)
+        Of the published ensemble in the swept range; all 0 where models were not asked for.
+    shifted : ndarray of shape (n, 2)
+        The scenario by the map of a day before (of a day after, in the first day), with all that
+        was known of the market then, the path moved with the price: the placebo.
 
     """
 
     tiers: FloatArray
-    shifted: FloatArray
     openings: FloatArray
-    background: FloatArray
-    models: dict[str, FloatArray]
+    path_openings: FloatArray
+    even: FloatArray
+    low: FloatArray
+    high: FloatArray
+    exposure: FloatArray
+    shifted: FloatArray
+    models: dict[str, FloatArray] = field(default_factory=dict)
 
-    def design(self, openings_share: float, *, shifted: bool = False) -> FloatArray:
-        """Return tiers with a share of the openings, and the background: (n, 2, n_tiers + 1)."""
-        held = self.shifted if shifted else self.tiers
-        return np.concatenate(
-            [held + openings_share * self.openings, self.background[:, :, None]], axis=2
-        )
+    @classmethod
+    def empty(cls, n: int, n_tiers: int, models: Sequence[str]) -> Readings:
+        """Return readings of so many intervals, all 0."""
+        by_tier = [np.zeros((n, 2, n_tiers)) for _ in range(3)]
+        sums = [np.zeros((n, 2)) for _ in range(5)]
+        names = [*models, SCENARIO] if models else []
+        tiers, openings, on_path = by_tier
+        even, low, high, exposure, shifted = sums
+        read = {name: np.zeros((n, 2)) for name in names}
+        return cls(tiers, openings, on_path, even, low, high, exposure, shifted, read)
+
+    def design(self, openings_share: float, *, on_path: bool = False) -> FloatArray:
+        """Return tiers with a share of the openings, and the even spread: (n, 2, n_tiers + 1)."""
+        opened = self.path_openings if on_path else self.openings
+        return np.concatenate([self.tiers + openings_share * opened, self.even[:, :, None]], axis=2)
 
     def summed(self, firsts: TimeArray) -> Readings:
         """Return the readings added up over groups of rows, each given by its first row."""
@@ -72,13 +97,10 @@ class Readings:
         def total(values: FloatArray) -> FloatArray:
             return np.add.reduceat(values, firsts, axis=0)
 
-        return Readings(
-            total(self.tiers),
-            total(self.shifted),
-            total(self.openings),
-            total(self.background),
-            {name: total(values) for name, values in self.models.items()},
-        )
+        arrays = {
+            one.name: total(getattr(self, one.name)) for one in fields(self) if one.name != "models"
+        }
+        return Readings(**arrays, models={name: total(v) for name, v in self.models.items()})
 
 
 def replay(
@@ -87,6 +109,7 @@ def replay(
     models: Sequence[str] = (),
     *,
     tier_model: str = TIER_MODEL,
+    known_labels: Labels | None = None,
 ) -> Readings:
     """
     Replay a window and read the map at the start of every interval.
@@ -94,32 +117,37 @@ def replay(
     Parameters
     ----------
     window : Window
-        The data. Labels are not shown to the tracker.
+        The data.
     parameters : TrackerParameters
         What is assumed.
     models : sequence of str, optional
         Models to read besides the tiers.
     tier_model : str, optional
         The single model whose tiers are read.
+    known_labels : Labels, optional
+        What the tracker is shown of realised liquidations, each interval after its end.
 
     """
     tracker = LiquidationTracker(parameters, brackets=window.brackets)
     feed = Feed(tracker)
     for event in window.events:
         feed.push(event)
-    n, n_tiers = len(window.paths), len(parameters.leverages)
-    tiers, shifted = np.zeros((n, 2, n_tiers)), np.zeros((n, 2, n_tiers))
-    read = {name: np.zeros((n, 2)) for name in models}
-    sources = _shifted_sources(window)
-    paths = window.paths
+    for event in liquidation_events(known_labels) if known_labels is not None else ():
+        feed.push(event)
+    n = len(window.paths)
+    readings = Readings.empty(n, len(parameters.leverages), models)
+    sources = _shifted_sources(window) if models else {}
     for i in range(n):
-        feed.release(int(paths.ts_open[i]))
+        feed.release(int(window.paths.ts_open[i]))
+        if not tracker.reference_price > 0.0:
+            continue
+        _read_tiers(tracker, _path(window, i), i, readings, tier_model)
+        if models:
+            _read_models(tracker, _path(window, i), i, readings)
         for j in sources.get(i, ()):
-            _read_shifted(tracker, window, j, shifted, tier_model)
-        _read(tracker, (paths.low[i], paths.high[i]), i, tiers, read, tier_model)
-    held = last_known(window.open_interest, paths.ts_open, np.nan)
-    even = np.column_stack([background(paths, side, held) for side in SIDES])
-    return Readings(tiers, shifted, _openings(window, parameters), even, read)
+            moved = _moved(_path(window, j), tracker.reference_price)
+            readings.shifted[j] = _expected(tracker, moved)
+    return readings
 
 
 def turnover_known(window: Window, parameters: TrackerParameters) -> FloatArray:
@@ -162,20 +190,6 @@ def tier_multiples(parameters: TrackerParameters) -> FloatArray:
     return multiple
 
 
-def _openings(window: Window, parameters: TrackerParameters) -> FloatArray:
-    ratio = tier_ratios(window, parameters)
-    held = last_known(window.open_interest, window.paths.ts_open, np.nan)
-    turnover = turnover_known(window, parameters)
-    multiple = tier_multiples(parameters)
-    return np.stack(
-        [
-            opened_and_swept(window.paths, side, ratio[index], held, turnover, multiple)
-            for index, side in enumerate(SIDES)
-        ],
-        axis=1,
-    )
-
-
 def _shifted_sources(window: Window) -> dict[int, list[int]]:
     # At which interval's start to read the placebo of which interval.
     ts = window.paths.ts_open
@@ -187,33 +201,44 @@ def _shifted_sources(window: Window) -> dict[int, list[int]]:
     return sources
 
 
-def _read(
-    tracker: LiquidationTracker,
-    swept: tuple[float, float],
-    i: int,
-    tiers: FloatArray,
-    read: dict[str, FloatArray],
-    tier_model: str,
-) -> None:
-    price, (low, high) = tracker.reference_price, swept
-    if not price > 0.0:
-        return
-    ranges = ((LONG, min(low, price), price), (SHORT, price, max(high, price)))
-    for index, (side, from_price, to_price) in enumerate(ranges):
-        tiers[i, index] += tracker.notional_by_tier(side, from_price, to_price, tier_model)
-        for name, values in read.items():
-            values[i, index] += tracker.notional_between(side, from_price, to_price, name)
+def _path(window: Window, i: int) -> Path:
+    paths = window.paths
+    return Path(
+        float(paths.open[i]), float(paths.high[i]), float(paths.low[i]), float(paths.hours[i])
+    )
 
 
-def _read_shifted(
-    tracker: LiquidationTracker, window: Window, j: int, shifted: FloatArray, tier_model: str
+def _moved(path: Path, price: float) -> Path:
+    # The same path from another price. Rounding may put an extreme on the wrong side of it.
+    ratio = price / path.open
+    return Path(price, max(path.high * ratio, price), min(path.low * ratio, price), path.hours)
+
+
+def _read_tiers(
+    tracker: LiquidationTracker, path: Path, i: int, readings: Readings, tier_model: str
 ) -> None:
     price = tracker.reference_price
-    if not price > 0.0:
-        return
-    paths = window.paths
-    # Rounding may put an extreme that is the open on the wrong side of the price.
-    low = min(price * paths.low[j] / paths.open[j], price)
-    high = max(price * paths.high[j] / paths.open[j], price)
-    shifted[j, 0] = tracker.notional_by_tier(LONG, low, price, tier_model)
-    shifted[j, 1] = tracker.notional_by_tier(SHORT, price, high, tier_model)
+    ranges = ((LONG, min(path.low, price), price), (SHORT, price, max(path.high, price)))
+    for index, (side, low, high) in enumerate(ranges):
+        readings.tiers[i, index] = tracker.notional_by_tier(side, low, high, tier_model)
+    expected = tracker.openings_to(path.low, path.high)
+    readings.openings[i] = expected.by_tier
+    readings.even[i] = EVEN_UNIT * expected.even
+    readings.path_openings[i] = tracker.openings_on(path).by_tier
+
+
+def _read_models(tracker: LiquidationTracker, path: Path, i: int, readings: Readings) -> None:
+    for name, values in readings.models.items():
+        if name == SCENARIO:
+            values[i] = _expected(tracker, path)
+            continue
+        found = tracker.swept(path.low, path.high, name)
+        values[i] = [one.expected for one in found]
+        if name == PUBLISHED:
+            readings.low[i] = [one.low for one in found]
+            readings.high[i] = [one.high for one in found]
+    readings.exposure[i] = tracker.exposure_swept(path.low, path.high)
+
+
+def _expected(tracker: LiquidationTracker, path: Path) -> list[float]:
+    return [one.expected for one in tracker.expected_liquidations(*path)]

@@ -28,7 +28,9 @@ from liq_nautilus.studies.calibrating import Calibrator
 from liq_nautilus.studies.calibrating import reported_share
 from liq_nautilus.studies.inputs.simulated import simulated_window
 from liq_nautilus.studies.inputs.windows import halves
+from liq_nautilus.studies.map_readings import replay
 from liq_nautilus.studies.map_readings import tier_ratios
+from liq_nautilus.studies.names import PUBLISHED
 from liq_nautilus.studies.names import SIDE_NAMES
 from liq_nautilus.times import DAY_NS
 
@@ -108,8 +110,6 @@ class Reading:
         What is liquidated where the price reaches it (quote).
     estimates : dict of ndarray of shape (n,)
         By model or baseline, in any unit.
-    low, high : ndarray of shape (n,)
-        The ensemble's band, as liquidated notional (quote).
     width : float
         A bucket's width over the price.
 
@@ -117,8 +117,6 @@ class Reading:
 
     truth: FloatArray
     estimates: dict[str, FloatArray]
-    low: FloatArray
-    high: FloatArray
     width: float
 
 
@@ -136,7 +134,8 @@ class Recovery:
         the shares per bucket, in [0, 1]; and the distance the notional would have to be moved, as
         a fraction of the price.
     coverage : float
-        The share of buckets whose true notional lies in the nominal 90 % band.
+        The share of intervals whose liquidated notional lies in the nominal 90 % band of the
+        swept range.
     reported_ratio : float
         The share of liquidations that the thinned feed shows, estimated in the first half of the
         market, over the true one of the second half.
@@ -174,9 +173,10 @@ def train(
     """
     markets = [simulate(world(name), seed=seed, days=days) for seed in seeds]
     windows = [simulated_window(market) for market in markets]
-    found = Calibrator(candidates=_CANDIDATES, progress=progress).search(windows)
-    shapes = {side: _fit_shapes(markets, windows, found.parameters, side) for side in SIDE_NAMES}
-    return Trained(found.parameters, shapes)
+    calibrator = Calibrator(candidates=_CANDIDATES, progress=progress)
+    parameters = calibrator.fit_map(windows, calibrator.search(windows).parameters)
+    shapes = {side: _fit_shapes(markets, windows, parameters, side) for side in SIDE_NAMES}
+    return Trained(parameters, shapes)
 
 
 def recover(name: str, seed: int, trained: Trained, *, days: int) -> Recovery:
@@ -199,20 +199,17 @@ def recover(name: str, seed: int, trained: Trained, *, days: int) -> Recovery:
     window = simulated_window(market)
     variation: dict[str, list[float]] = {}
     moved: dict[str, list[float]] = {}
-    covered: list[float] = []
     for side, reading in read_days(market, window, trained):
         for key, estimate in reading.estimates.items():
             label = f"{key} {SIDE_NAMES[side]}"
             variation.setdefault(label, []).append(total_variation(estimate, reading.truth))
             distance = wasserstein(estimate, reading.truth) * reading.width
             moved.setdefault(label, []).append(distance)
-        is_covered = (reading.low <= reading.truth) & (reading.truth <= reading.high)
-        covered.append(float(is_covered.mean()))
     return Recovery(
         seed,
         {key: float(np.mean(values)) for key, values in variation.items()},
         {key: float(np.mean(values)) for key, values in moved.items()},
-        float(np.mean(covered)),
+        _coverage(window, trained.parameters),
         _reported_ratio(window),
     )
 
@@ -255,22 +252,14 @@ def _read(
 ) -> Reading:
     price, size = tracker.reference_price, tracker.bucket_size
     n = int(PRICE_RANGE * price / size)
-    shapes, parameters = trained.shapes[side], trained.parameters
+    shapes = trained.shapes[side]
     truth = true_notional(market, ts, price, size, side)
     estimates: dict[str, FloatArray] = {}
-    low = high = np.zeros(n)
     for model in MODELS:
         levels = tracker.levels(model, price_range=1.5 * PRICE_RANGE)
         mine = levels.side == side
         bucket = outward_bucket(levels.price[mine], price, size, side)
-        estimates[model] = _sums(bucket, levels.notional[mine], n)
-        if model == MODELS[0]:
-            is_long = side == LONG
-            scale = (
-                parameters.liquidation_scale_long if is_long else parameters.liquidation_scale_short
-            )
-            low = _sums(bucket, levels.notional_low[mine] * scale, n)
-            high = _sums(bucket, levels.notional_high[mine] * scale, n)
+        estimates[model] = _sums(bucket, levels.exposure[mine], n)
     edges = _distance_edges(price, size, n, side)
     held = np.interp(edges, DISTANCES, np.concatenate([[0.0], np.cumsum(shapes.kernel)]))
     estimates["distance_kernel"] = np.diff(held)
@@ -278,7 +267,7 @@ def _read(
     estimates["snapshot_comb"] = _sums(comb, shapes.comb, n)
     estimates[EVEN] = np.diff(edges)
     estimates[TRUE_PROFILE] = _fitting(shapes.profile, n)
-    return Reading(truth[:n], estimates, low, high, size / price)
+    return Reading(truth[:n], estimates, size / price)
 
 
 def true_notional(
@@ -367,6 +356,12 @@ def _true_profile(markets: Sequence[SimulatedMarket], side: int) -> FloatArray:
     shortest = min(values.size for values in found)
     profile: FloatArray = np.mean([values[:shortest] for values in found], axis=0)
     return profile
+
+
+def _coverage(window: Window, parameters: TrackerParameters) -> float:
+    found = replay(window, parameters, (PUBLISHED,))
+    realised = np.column_stack([window.labels.of(side) for side in SIDE_NAMES])
+    return float(((found.low <= realised) & (realised <= found.high)).mean())
 
 
 def _reported_ratio(window: Window) -> float:

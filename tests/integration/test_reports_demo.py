@@ -170,11 +170,13 @@ def test_a_short_table_is_printed_whole(capsys):
         notional=one,
         notional_low=one,
         notional_high=one,
+        exposure=one,
         side=np.array([1], dtype=np.int8),
         leverage=one,
         confidence=np.array([0.1]),
         is_valid=False,
         params_hash="x",
+        venues=("BINANCE",),
     )
     command._tell(levels_document(record, "X"))
     text = capsys.readouterr().out

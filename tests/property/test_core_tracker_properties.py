@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from support import oracles
 from support import streams
 
-from liq_nautilus.core.kernels.arguments import Uncertainty
+from liq_nautilus.core.levels import Bands
 from liq_nautilus.core.levels import bucket_levels
-from liq_nautilus.core.levels import uncertainty_bands
 from liq_nautilus.core.tracker import LiquidationTracker
 
 CONSUME = st.sampled_from(["path", "last"])
@@ -38,10 +37,12 @@ def test_longs_lie_below_and_shorts_above_the_price(told, consume, factor):
         assert (levels.price[levels.side == 1] < price).all()
         assert (levels.price[levels.side == -1] > price).all()
         assert set(levels.side.tolist()) <= {1, -1}
-        assert (levels.notional > 0.0).all()
+        assert (levels.notional + levels.exposure > 0.0).all()
         assert (np.diff(levels.price) >= 0.0).all()
-        assert (levels.notional_low <= levels.notional * (1 + 1e-9)).all()
         assert (levels.notional >= 0.0).all()
+        assert (levels.exposure >= 0.0).all()
+        assert (levels.notional_low >= -1e-6).all()
+        assert (levels.notional_high >= -1e-6).all()
         assert ((levels.confidence >= 0.0) & (levels.confidence <= 1.0)).all()
         assert levels.is_valid == (tracker._ensemble.named(model).confidence_score() >= 0.3)
         # Within the native bucket of the price only the part on the right side counts.
@@ -107,11 +108,12 @@ def test_ensemble_is_the_weighted_mean_of_its_models(told):
     if not has_trades:
         assert shares == pytest.approx((0.625, 0.375, 0.0), abs=1e-12)
     for side in (1, -1):
+        index = 0 if side == 1 else 1
         parts = [
-            scale * tracker.notional_between(side, low, high, model)
+            scale * tracker.exposure_swept(low, high, model)[index]
             for scale, model in zip(scales, tracker.model_names, strict=False)
         ]
-        found = tracker.notional_between(side, low, high)
+        found = tracker.exposure_swept(low, high)[index]
         assert found == pytest.approx(sum(parts), rel=1e-9, abs=1e-6)
 
 
@@ -184,12 +186,15 @@ def test_buckets_conserve_notional_and_order(rows, size, by_leverage):
         assert matches
 
 
-@given(st.floats(0.0, 1e10), st.sampled_from([0.0, 1.0, 1e3, 1e6]), st.floats(0.0, 3.0))
-def test_band_holds_its_mean_in_order(notional, unit, dispersion):
-    level = (np.array([notional]), np.ones(1, dtype=np.int8), np.ones(1))
-    (low, high), wider = (
-        uncertainty_bands(Uncertainty(np.full(2, unit), np.ones(1), np.zeros(1), spread), *level)
-        for spread in (dispersion, dispersion + 0.1)
-    )
-    assert 0.0 <= low[0] <= high[0]
-    assert wider[0][0] <= low[0] * (1 + 1e-9)
+@given(
+    st.lists(st.floats(0.0, 1e10), min_size=2, max_size=10),
+    st.floats(0.01, 1.0), st.floats(1.0, 2.0), st.floats(1.0, 20.0), st.floats(0.2, 1.0),
+)  # fmt: skip
+def test_bands_hold_the_expectation_and_rise_with_it(totals, low, low_power, high, high_power):
+    totals = np.sort(np.array(totals))
+    below, above = Bands((low, low_power), (high, high_power), 1e8).around(totals)
+    assert (below <= totals).all()
+    assert (above >= totals).all()
+    assert (below >= 0.0).all()
+    assert (np.diff(below) >= -1e-6).all()
+    assert (np.diff(above) >= -1e-6).all()

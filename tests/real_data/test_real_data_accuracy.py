@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from support.study_windows import measured
 
 from liq_nautilus.nautilus.ingest.ingest import ingest
-from liq_nautilus.studies.accuracy import measure_accuracy
 from liq_nautilus.studies.calibrating import Calibrator
 from liq_nautilus.studies.calibrating import data_hash
 from liq_nautilus.studies.inputs.loading import Request
@@ -28,18 +28,18 @@ def windows(tmp_path_factory):
 
 
 def test_one_missing_hour_does_not_split_january(windows):
-    assert [len(window.labels) for window in windows] == [312, 743, 384]
+    assert [len(window.labels) for window in windows] == [312, 743, 743, 384]
 
 
 def test_shipped_parameters_were_fitted_on_these_very_months(windows):
     provenance = shipped_fit().provenance
-    assert [one["intervals"] for one in provenance["windows"]] == [312, 743, 384]
+    assert [one["intervals"] for one in provenance["windows"]] == [312, 743, 743, 384]
     assert provenance["data_sha256"] == data_hash(windows)
 
 
 def test_walking_forward_the_map_adds_to_what_the_path_tells(windows):
     calibrator = Calibrator()
-    document = measure_accuracy(windows, lambda n: calibrator.fit(windows[:n]), source="walk")
+    document = measured(windows, lambda n: calibrator.fit(windows[:n]), source="walk")
 
     assert document["params"]["relation"] == "earlier"
     for entry in document["pooled"]:
@@ -54,7 +54,7 @@ def test_walking_forward_the_map_adds_to_what_the_path_tells(windows):
 
 def test_shipped_parameters_say_that_these_months_overlap(windows):
     fit = shipped_fit()
-    document = measure_accuracy(windows, lambda _: fit, source="shipped")
+    document = measured(windows, lambda _: fit, source="shipped")
     assert document["params"]["relation"] == "overlapping"
     for entry in document["pooled"]:
         assert entry["increment_interval"][0] > 0.0

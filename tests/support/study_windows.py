@@ -8,6 +8,8 @@ import numpy as np
 from liq_nautilus.core import feed
 from liq_nautilus.core.brackets import BracketTable
 from liq_nautilus.core.science.paths import Bars
+from liq_nautilus.studies.accuracy import Part
+from liq_nautilus.studies.accuracy import measure_accuracy
 from liq_nautilus.studies.inputs.windows import Labels
 from liq_nautilus.studies.inputs.windows import Orders
 from liq_nautilus.studies.inputs.windows import Window
@@ -172,3 +174,11 @@ def _day(ts_ns):
 def _write(path, rows):
     path.write_text("\n".join(rows) + "\n", encoding="utf-8")
     return path
+
+
+def measured(windows, fit_for, **options):
+    """Return the document of `accuracy` for windows that are each scored with one fit."""
+    document, _ = measure_accuracy(
+        windows, lambda number: [Part(windows[number], fit_for(number))], **options
+    )
+    return document

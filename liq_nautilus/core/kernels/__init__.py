@@ -6,7 +6,6 @@ from liq_nautilus.core.kernels.advancing import first_wrong_bar
 from liq_nautilus.core.kernels.advancing import follow
 from liq_nautilus.core.kernels.advancing import follow_all
 from liq_nautilus.core.kernels.advancing import turn_over
-from liq_nautilus.core.kernels.bands import level_bands
 from liq_nautilus.core.kernels.closing import close_row
 from liq_nautilus.core.kernels.closing import put_right
 from liq_nautilus.core.kernels.densities import add_model
@@ -23,19 +22,23 @@ from liq_nautilus.core.kernels.opening import open_row
 from liq_nautilus.core.kernels.opening import path_entries
 from liq_nautilus.core.kernels.opening import path_weights
 from liq_nautilus.core.kernels.opening import take_traded
+from liq_nautilus.core.kernels.openings import add_openings
+from liq_nautilus.core.kernels.openings import expected_swept_length
 from liq_nautilus.core.kernels.peaks import extent
 from liq_nautilus.core.kernels.peaks import find_clusters
 from liq_nautilus.core.kernels.peaks import find_peaks
 from liq_nautilus.core.kernels.peaks import prominence
 from liq_nautilus.core.kernels.peaks import smooth
+from liq_nautilus.core.kernels.shown import band_edges
 from liq_nautilus.core.kernels.shown import shown_levels
 from liq_nautilus.core.kernels.sweeping import sweep
 from liq_nautilus.core.kernels.sweeping import sweep_all
 
 __all__ = [
-    "accrue", "add_model", "add_to_histogram", "advance", "close_row", "combined_notional",
-    "density", "extent", "find_clusters", "find_peaks", "first_wrong_bar", "follow", "follow_all",
-    "hide_beyond", "judge_clusters", "level_bands", "note_traded", "open_all", "open_row",
-    "path_entries", "path_weights", "prominence", "put_right", "quantity_between",
-    "rank_in_histogram", "shown_levels", "smooth", "sweep", "sweep_all", "take_traded", "turn_over",
+    "accrue", "add_model", "add_openings", "add_to_histogram", "advance", "band_edges", "close_row",
+    "combined_notional", "density", "expected_swept_length", "extent", "find_clusters",
+    "find_peaks", "first_wrong_bar", "follow", "follow_all", "hide_beyond", "judge_clusters",
+    "note_traded", "open_all", "open_row", "path_entries", "path_weights", "prominence",
+    "put_right", "quantity_between", "rank_in_histogram", "shown_levels", "smooth", "sweep",
+    "sweep_all", "take_traded", "turn_over",
 ]  # fmt: skip

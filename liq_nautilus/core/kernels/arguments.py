@@ -102,7 +102,7 @@ class Books(NamedTuple):
     hidden : int
         The model of which levels beyond the price are hidden; -1: none.
     shares : tuple of ndarray of shape (2, n_tiers)
-        The tiers' shares of each model.
+        What is liquidated of each tier of each model where a path crosses it.
     leverages : tuple of ndarray of shape (n_tiers,)
         The tiers of each model.
     multiples : tuple of ndarray of shape (n_tiers,)
@@ -263,72 +263,6 @@ class Prediction(NamedTuple):
     scales: FloatArray
     notional: FloatArray
     until: IndexArray
-
-
-class Showing(NamedTuple):
-    """
-    Which levels are wanted, and how.
-
-    Attributes
-    ----------
-    scales : ndarray of shape (n_models,)
-        What each model counts in the sum.
-    is_wanted : ndarray of shape (n_models + 1,)
-        Whether each model's levels are wanted, and last those of the sum.
-    confidences : ndarray of shape (n_models + 1,)
-        Those of the models and the sum.
-    bucket_size : float
-        Width of a shown bucket (quote).
-
-    """
-
-    scales: FloatArray
-    is_wanted: TruthArray
-    confidences: FloatArray
-    bucket_size: float
-
-
-class Uncertainty(NamedTuple):
-    """
-    How far a bucket's notional may lie from its estimate.
-
-    Attributes
-    ----------
-    lumps : ndarray of shape (2,)
-        Variance per notional (quote, >= 0) of longs and of shorts: positions come in lumps.
-    leverages : ndarray of shape (n_tiers,)
-        The tiers, ascending.
-    errors : ndarray of shape (n_tiers,)
-        Relative standard error of each tier's share; between tiers it is interpolated.
-    dispersion : float
-        Relative standard deviation that stays however large the bucket is (>= 0).
-
-    """
-
-    lumps: FloatArray
-    leverages: FloatArray
-    errors: FloatArray
-    dispersion: float
-
-
-class GammaTable(NamedTuple):
-    """
-    Quantiles of Gamma distributions of mean 1.
-
-    Attributes
-    ----------
-    log_shapes : ndarray of shape (n_shapes,)
-        The logarithms of the shapes, evenly rising; what lies beyond is taken at the ends.
-    quantiles : ndarray of shape (2, n_shapes)
-        The low and the high one at each shape.
-    lumps_of_none : float
-        With fewer lumps expected the band reaches down to 0.
-
-    """
-
-    log_shapes: FloatArray
-    quantiles: FloatArray
-    lumps_of_none: float
 
 
 class UsualClusters(NamedTuple):

@@ -1,4 +1,4 @@
-"""Levels as they are shown: in buckets of even width, per model and side."""
+"""Levels in the buckets that are shown, with their bands."""
 
 from __future__ import annotations
 
@@ -9,109 +9,130 @@ import numpy as np
 
 from liq_nautilus.compiling import compiled
 from liq_nautilus.compiling import inlined
-from liq_nautilus.core.kernels.densities import add_model
 
 if TYPE_CHECKING:
-    from liq_nautilus.core.grid import Grid
-    from liq_nautilus.core.kernels.arguments import Books
-    from liq_nautilus.core.kernels.arguments import IndexArray
-    from liq_nautilus.core.kernels.arguments import Showing
-    from liq_nautilus.core.kernels.arguments import Window
     from liq_nautilus.core.records import FloatArray
-    from liq_nautilus.core.records import SideArray
+
+
+@compiled
+def band_edges(total: float, curves: FloatArray) -> tuple[float, float]:
+    """
+    Return the band of what is liquidated on the way from the current price.
+
+    Parameters
+    ----------
+    total : float
+        The expectation (quote, >= 0).
+    curves : ndarray of shape (7,)
+        As `liq_nautilus.core.levels.Bands` has them.
+
+    Returns
+    -------
+    tuple of float
+        Low and high (quote), around the expectation; both rise with it.
+
+    """
+    if total <= 0.0:
+        return 0.0, 0.0
+    known = math.log(min(total, curves[1]) / curves[0])
+    # As multiples of the expectation.
+    low = curves[3] * math.exp((curves[4] - 1.0) * known)
+    high = curves[5] * math.exp((curves[6] - 1.0) * known)
+    return max(min(low, 1.0) * total - curves[2], 0.0), max(high, 1.0) * total
+
+
+@inlined
+def _end_shown(out: FloatArray, place: int, sums: FloatArray) -> int:
+    if sums[0] <= 0.0 and sums[3] <= 0.0:
+        return place
+    out[0, place] = sums[4] / sums[3] if sums[3] > 0.0 else sums[1] / sums[0]
+    out[1, place] = sums[3]
+    out[4, place] = sums[0]
+    out[5, place] = sums[2] / sums[0] if sums[0] > 0.0 else 1.0
+    sums[:] = 0.0
+    return place + 1
 
 
 @compiled
 def shown_levels(
-    books: Books, showing: Showing, grid: Grid, window: Window, counts: IndexArray
-) -> tuple[FloatArray, SideArray]:
+    parts: FloatArray,
+    added: FloatArray,
+    price: FloatArray,
+    near: tuple[int, int],
+    border: FloatArray,
+    scale: FloatArray,
+    bucket_size: float,
+    curves: FloatArray,
+    out: FloatArray,
+) -> tuple[int, int]:
     """
-    Return the levels of several models, and of their scaled sum, in shown buckets.
+    Write levels in shown buckets, first of longs, then of shorts, ascending in price.
 
     Parameters
     ----------
-    books : Books
-        The open positions.
-    showing : Showing
-        Which levels are wanted, and how.
-    grid : Grid
-        The native buckets.
-    window : Window
-        Where the books' buckets lie, and the current price.
-    counts : ndarray of shape (n_models + 1,)
-        Takes the number of levels of each.
+    parts : ndarray of shape (3, 2, n)
+        Per native bucket, of longs and of shorts: base quantity, the same times its leverage, and
+        what is expected to be liquidated of it.
+    added : ndarray of shape (2, n)
+        Notional expected to be liquidated besides (quote).
+    price : ndarray of shape (2, n)
+        What stands for each native bucket (quote per base unit), ascending; longs lie below the
+        current price and shorts above.
+    near : tuple of int
+        The buckets that touch the current price.
+    border : ndarray of shape (2,)
+        What they hold besides (quote).
+    scale : ndarray of shape (2,)
+        What notional, but not open interest, is multiplied with.
+    bucket_size : float
+        Quote per base unit.
+    curves : ndarray of shape (7,)
+        As in `band_edges`.
+    out : ndarray of shape (6, 2 n + 2)
+        Takes price (mean, weighted with notional), notional, low, high, exposure and leverage
+        (mean, weighted with exposure; 1 without any).
 
     Returns
     -------
-    tuple of ndarray of shape (4, n_levels) and of shape (n_levels,)
-        Price (notional-weighted mean of the bucket), notional (quote), mean leverage and
-        confidence; side. Model after model, of each longs and then shorts, ascending in price.
+    tuple of int
+        How many levels of longs, and of shorts.
 
     """
-    n_models, is_wanted = len(books.positions), showing.is_wanted
-    # Of longs the quantity and its sum of leverages, then of shorts.
-    parts = np.zeros((n_models + 1, 2, 2, grid.middle.shape[0]))
-    for m in range(n_models):
-        if is_wanted[m] or (showing.scales[m] != 0.0 and is_wanted[n_models]):
-            weights = books.shares[m]
-            add_model(books, m, weights, grid, window, parts[m, 0])
-            add_model(books, m, weights * books.leverages[m], grid, window, parts[m, 1])
-            _add_scaled(parts[m], showing.scales[m], parts[n_models])
-    span = grid.middle[-1] - grid.middle[0]
-    size = 2 * (n_models + 1) * (math.floor(span / showing.bucket_size) + 3)
-    out, sides = np.empty((4, size)), np.empty(size, dtype=np.int8)
-    place = 0
-    for m in range(n_models + 1):
-        counts[m] = 0
-        for side in range(2):
-            if is_wanted[m]:
-                count = _add_shown(parts[m], side, grid, showing.bucket_size, out, place)
-                sides[place : place + count] = 1 - 2 * side
-                out[3, place : place + count] = showing.confidences[m]
-                place += count
-                counts[m] += count
-    # Kept for long by whoever is told: no larger than what is in it.
-    return out[:, :place].copy(), sides[:place].copy()
+    # Exposure, its moments of price and of leverage, notional and its moment of price.
+    sums = np.zeros(5)
+    begin, n_longs = 0, 0
+    for side in range(2):
+        place, top = begin, -math.inf
+        for k in range(price.shape[1]):
+            at = price[side, k]
+            exposure = parts[0, side, k] * at
+            value = parts[2, side, k] * at + added[side, k]
+            if k == near[side]:
+                value += border[side]
+            if value <= 0.0 and exposure <= 0.0:
+                continue
+            if at >= top:
+                place = _end_shown(out, place, sums)
+                top = (math.floor(at / bucket_size) + 1.0) * bucket_size
+            sums[0] += exposure
+            sums[1] += exposure * at
+            sums[2] += parts[1, side, k] * at
+            sums[3] += value * scale[side]
+            sums[4] += value * scale[side] * at
+        place = _end_shown(out, place, sums)
+        _write_bands(side, begin, place, curves, out)
+        n_longs = place if side == 0 else n_longs
+        begin = place
+    return n_longs, begin - n_longs
 
 
 @inlined
-def _add_scaled(part: FloatArray, scale: float, out: FloatArray) -> None:
-    if scale == 0.0:
-        return
-    for i in range(2):
-        for side in range(2):
-            source, target = part[i, side], out[i, side]
-            for k in range(source.shape[0]):
-                target[k] += scale * source[k]
-
-
-@inlined
-def _add_shown(
-    part: FloatArray, side: int, grid: Grid, bucket_size: float, out: FloatArray, place: int
-) -> int:
-    # The native buckets ascend in price: a shown bucket is a run of them. Longs lie below the
-    # current price and shorts above: so do the prices that stand for a bucket.
-    quantity, of_leverages, middle = part[0, side], part[1, side], grid.middle
-    end, top = place, -math.inf
-    total = moment = of_leverage = 0.0
-    for k in range(quantity.shape[0]):
-        if quantity[k] <= 0.0:
-            continue
-        price = min(middle[k], grid.below) if side == 0 else max(middle[k], grid.above)
-        if price >= top:
-            end = _end_shown(moment, total, of_leverage, out, end)
-            top = (math.floor(price / bucket_size) + 1.0) * bucket_size
-            total = moment = of_leverage = 0.0
-        value = quantity[k] * price
-        moment += value * price
-        total += value
-        of_leverage += of_leverages[k] * price
-    return _end_shown(moment, total, of_leverage, out, end) - place
-
-
-@inlined
-def _end_shown(moment: float, total: float, of_leverage: float, out: FloatArray, place: int) -> int:
-    if total == 0.0:
-        return place
-    out[0, place], out[1, place], out[2, place] = moment / total, total, of_leverage / total
-    return place + 1
+def _write_bands(side: int, begin: int, end: int, curves: FloatArray, out: FloatArray) -> None:
+    # Bands add up on the way from the current price: each level takes what it adds to both ends.
+    total, low, high = 0.0, 0.0, 0.0
+    for i in range(end - begin):
+        k = end - 1 - i if side == 0 else begin + i
+        total += out[1, k]
+        new_low, new_high = band_edges(total, curves)
+        out[2, k], out[3, k] = new_low - low, new_high - high
+        low, high = new_low, new_high

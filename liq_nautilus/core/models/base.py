@@ -125,6 +125,9 @@ class ExposureModel(AbstractLiquidationModel):
         The tiers.
     weights : ndarray of shape (2, n_tiers)
         The tiers' shares of open interest, longs then shorts.
+    liquidated : ndarray of shape (2, n_tiers)
+        What is expected to be liquidated where a path crosses a tier, as a share of what it would
+        hold if all open interest were at its leverage.
     turnover_multiple : ndarray of shape (n_tiers,)
         The turnover of each tier relative to 25x.
     trades : bool
@@ -142,6 +145,7 @@ class ExposureModel(AbstractLiquidationModel):
         self.brackets = BracketTable.built_in("BTCUSDT") if brackets is None else brackets
         self.leverages = self._tiers()
         self.weights = self._tier_weights()
+        self.liquidated = self._liquidated()
         self.ratio = self._ratios()
         rate, _ = self.brackets.maintenance(np.array([self.parameters.position_notional]))
         self.exposure = Exposure(
@@ -224,6 +228,10 @@ class ExposureModel(AbstractLiquidationModel):
         )
         normalised: FloatArray = weights / weights.sum(axis=1, keepdims=True)
         return normalised
+
+    def _liquidated(self) -> FloatArray:
+        p = self.parameters
+        return np.array([p.liquidated_shares_long, p.liquidated_shares_short], dtype=np.float64)
 
     def _ratios(self) -> FloatArray:
         p = self.parameters

@@ -8,7 +8,6 @@ import numpy as np
 
 from liq_nautilus.core import kernels
 from liq_nautilus.core.kernels.arguments import Books
-from liq_nautilus.core.kernels.arguments import Showing
 from liq_nautilus.core.kernels.arguments import Trading
 from liq_nautilus.times import HOUR_NS
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from liq_nautilus.core.kernels.arguments import Trailing
     from liq_nautilus.core.models.base import ExposureModel
     from liq_nautilus.core.records import FloatArray
-    from liq_nautilus.core.records import SideArray
 
 
 class ModelBooks:
@@ -44,7 +42,7 @@ class ModelBooks:
             positions=tuple(exposure.positions for exposure in self._exposures),
             n_swept=sum(model.is_swept for model in models),
             hidden=hiding[0] if hiding else -1,
-            shares=tuple(model.weights for model in models),
+            shares=tuple(model.liquidated for model in models),
             leverages=tuple(model.leverages for model in models),
             multiples=tuple(model.turnover_multiple for model in trading),
             traded=tuple(exposure.traded for exposure in self._trading),
@@ -122,7 +120,7 @@ class ModelBooks:
 
     def notional(self, grid: Grid, scales: FloatArray) -> tuple[FloatArray, float]:
         """
-        Return the scaled sum of the models' notional per native bucket.
+        Return the scaled sum of what is liquidated of the models' positions per native bucket.
 
         Parameters
         ----------
@@ -142,25 +140,3 @@ class ModelBooks:
         window = self._exposures[0].window
         difference: float = kernels.combined_notional(self._books, scales, grid, window, out)
         return out, difference / grid.reference_price
-
-    def shown_levels(self, grid: Grid, showing: Showing) -> tuple[FloatArray, SideArray, list[int]]:
-        """
-        Return the levels of models, and of their scaled sum, in shown buckets.
-
-        Parameters
-        ----------
-        grid : Grid
-            Where.
-        showing : Showing
-            Which, and how.
-
-        Returns
-        -------
-        tuple of ndarray of shape (4, n_levels), ndarray of shape (n_levels,) and list of int
-            Price, notional, leverage and confidence; side; how many of each model.
-
-        """
-        counts = np.zeros(len(self._models) + 1, dtype=np.int64)
-        window = self._exposures[0].window
-        levels, sides = kernels.shown_levels(self._books, showing, grid, window, counts)
-        return levels, sides, counts.tolist()

@@ -129,6 +129,16 @@ class LiquidationMap(ExposureModel):
     def _tier_weights(self) -> FloatArray:
         return np.full((2, _LEVERAGES.size), 1.0 / _LEVERAGES.size)
 
+    def _liquidated(self) -> FloatArray:
+        # Of what lies at a leverage the same part is liquidated, whoever says that it lies there.
+        p = self.parameters
+        tiers = np.log(np.array(p.leverages, dtype=np.float64))
+        shares = np.array([p.liquidated_shares_long, p.liquidated_shares_short])
+        part = shares / np.maximum(super()._tier_weights(), _NOTHING)
+        own = np.stack([np.interp(np.log(_LEVERAGES), tiers, one) for one in part])
+        liquidated: FloatArray = own * self._tier_weights()
+        return liquidated
+
     def _ratios(self) -> FloatArray:
         return _RATIO
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # About the smallest positions (quote): below it amounts do not differ in meaning.
 SMALLEST_NOTIONAL = 1_000.0
 # A weight leaves equal shares only as far as the data carries it; results are flat around this.
-_SHRINKAGE = 0.02
+_SHRINKAGE = 0.1
 _FLOOR = 1e-4
 _MOST_ITERATIONS = 500
 

@@ -203,17 +203,21 @@ def path_features(paths: IntervalPaths, side: int) -> FloatArray:
     -------
     ndarray of shape (n, 7)
         Adverse and favourable move; drawdown of the interval's low from the 4 h and 24 h highs and
-        rise of its high above the 4 h and 24 h lows (fractions of the open); 24 h volatility.
+        rise of its high above the 4 h and 24 h lows; 24 h volatility. Moves are fractions of the
+        open over the square root of the hours they had, so that intervals of different length
+        can be trained on together.
 
     """
+    hours = paths.hours
+    short, middle, long = (np.sqrt(hours + before) for before in (0.0, 4.0, 24.0))
     return np.column_stack(
         [
-            paths.adverse(side),
-            paths.favourable(side),
-            (paths.high_4h - paths.low) / paths.open,
-            (paths.high_24h - paths.low) / paths.open,
-            (paths.high - paths.low_4h) / paths.open,
-            (paths.high - paths.low_24h) / paths.open,
+            paths.adverse(side) / short,
+            paths.favourable(side) / short,
+            (paths.high_4h - paths.low) / paths.open / middle,
+            (paths.high_24h - paths.low) / paths.open / long,
+            (paths.high - paths.low_4h) / paths.open / middle,
+            (paths.high - paths.low_24h) / paths.open / long,
             paths.volatility_24h,
         ]
     )

@@ -8,6 +8,8 @@ from typing import Final
 import numpy as np
 
 from liq_nautilus.core.feed import liquidation_event
+from liq_nautilus.core.venues import UNNAMED_VENUES
+from liq_nautilus.core.venues import named_venues
 from liq_nautilus.data.kinds.bars import with_texts
 from liq_nautilus.data.kinds.schema import Check
 from liq_nautilus.data.kinds.schema import Dump
@@ -35,15 +37,13 @@ if TYPE_CHECKING:
     from liq_nautilus.data.frames import Frame
     from liq_nautilus.data.kinds.stored import EventOptions
 
-# Who was summed over does not stand in the files of liquidation bars.
-AGGREGATED_SOURCE: Final = "aggregated"
-
 
 def _sum_events(frame: Frame, _: EventOptions) -> Iterator[Event]:
-    names = ("ts_open", "ts_close", "long_notional", "short_notional")
-    for opened, closed, long, short in frame.rows(*names):
+    names = ("ts_open", "ts_close", "long_notional", "short_notional", "source")
+    for opened, closed, long, short, source in frame.rows(*names):
+        venues = named_venues(source)
         for side, notional in ((1, long), (-1, short)):
-            yield liquidation_event(side, notional, opened, closed, "bars")
+            yield liquidation_event(side, notional, opened, closed, "bars", venues)
 
 
 def _order_events(frame: Frame, _: EventOptions) -> Iterator[Event]:
@@ -92,7 +92,7 @@ LIQUIDATION_ORDERS: Final = StoredType(
 
 
 def _with_source(table: pa.Table, interval: str) -> pa.Table:
-    return with_texts(table, interval=interval, source=AGGREGATED_SOURCE)
+    return with_texts(table, interval=interval, source=UNNAMED_VENUES)
 
 
 _SNAPSHOT: Final = Kind(

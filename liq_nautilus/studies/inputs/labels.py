@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from liq_nautilus.core.venues import named_venues
 from liq_nautilus.data.kinds.liquidations import LIQUIDATION_ORDERS
 from liq_nautilus.data.kinds.liquidations import LIQUIDATION_SUMS
 from liq_nautilus.errors import DataGapError
@@ -46,7 +47,11 @@ def find_labels(
     if len(bars):
         groups = pd.DataFrame(dict(bars)).groupby(["interval", "source"], sort=True)
         return [
-            _labels(group, f"liquidation bars {interval} ({source or 'source unknown'})")
+            _labels(
+                group,
+                f"liquidation bars {interval} ({source or 'source unknown'})",
+                named_venues(source),
+            )
             for (interval, source), group in groups
         ]
     orders = find_orders(catalog, symbol, start_ns, end_ns)
@@ -164,11 +169,12 @@ def _inside(labels: Labels, start_ns: int | None, end_ns: int | None) -> Labels:
     return labels.take(keep)
 
 
-def _labels(frame: pd.DataFrame, source: str) -> Labels:
+def _labels(frame: pd.DataFrame, source: str, venues: tuple[str, ...] = ()) -> Labels:
     return Labels(
         ts_open=frame["ts_open"].to_numpy(np.int64),
         ts_close=frame["ts_close"].to_numpy(np.int64),
         long_notional=frame["long_notional"].to_numpy(np.float64),
         short_notional=frame["short_notional"].to_numpy(np.float64),
         source=source,
+        venues=venues,
     )

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from liq_nautilus.core.feed import liquidation_event
 from liq_nautilus.core.records import LONG
+from liq_nautilus.core.records import SHORT
 from liq_nautilus.core.science.paths import Bars
 from liq_nautilus.core.science.paths import covered_intervals
 from liq_nautilus.core.science.paths import interval_paths
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from liq_nautilus.core.science.paths import IntervalPaths
     from liq_nautilus.core.science.paths import TimeArray
 
+# When sums over an interval are out, after its end.
+PUBLICATION_DELAY_NS = 60_000_000_000
+_PAST_HOURS = (1.0, 6.0, 24.0)
 # A hole this long in the labels ends a window: one missing hour does not.
 LONGEST_HOLE_NS = 6 * HOUR_NS
 ORDERS_SOURCE = "forced orders (a thinned feed)"
@@ -42,6 +47,8 @@ class Labels:
         Liquidated notional of long and short positions (quote).
     source : str
         Where they come from.
+    venues : tuple of str
+        Of which venues they are; empty when unknown.
 
     """
 
@@ -50,6 +57,7 @@ class Labels:
     long_notional: FloatArray
     short_notional: FloatArray
     source: str
+    venues: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of intervals."""
@@ -216,6 +224,55 @@ def halves(window: Window) -> list[Window]:
 def has_finer_bars(window: Window) -> bool:
     """Return whether intervals are made of several bars, without which refreshing is nothing."""
     return bool(np.median(window.paths.last_bar - window.paths.first_bar) >= 2)
+
+
+def liquidation_events(labels: Labels) -> list[Event]:
+    """Return what was liquidated in each interval, as known some time after its end."""
+    events = []
+    for side in (LONG, SHORT):
+        rows = zip(labels.ts_open, labels.ts_close, labels.of(side), strict=True)
+        for opened, closed, notional in rows:
+            event = liquidation_event(
+                side, float(notional), int(opened), int(closed), "bars", labels.venues
+            )
+            events.append(event._replace(ts_known=event.ts_known + PUBLICATION_DELAY_NS))
+    return events
+
+
+def past_liquidations(window: Window, side: int) -> FloatArray:
+    """
+    Return what was liquidated of a side per hour before each interval, as known at its start.
+
+    Parameters
+    ----------
+    window : Window
+        The data.
+    side : int
+        +1 long, -1 short.
+
+    Returns
+    -------
+    ndarray of shape (n, 3)
+        Over the last 1, 6 and 24 hours (quote per hour); the window's first known value, or 0,
+        before anything is known.
+
+    """
+    labels = window.labels
+    known = labels.ts_close + PUBLICATION_DELAY_NS
+    end = np.searchsorted(known, labels.ts_open, side="right")
+    total = np.concatenate([[0.0], np.cumsum(labels.of(side))])
+    hours = np.concatenate([[0.0], np.cumsum((labels.ts_close - labels.ts_open) / HOUR_NS)])
+    columns = []
+    for span in _PAST_HOURS:
+        since = labels.ts_open - PUBLICATION_DELAY_NS - round(span * HOUR_NS)
+        begin = np.minimum(np.searchsorted(labels.ts_close, since, side="right"), end)
+        # At least the newest interval, however long it is.
+        begin = np.where(begin == end, np.maximum(end - 1, 0), begin)
+        time = hours[end] - hours[begin]
+        rate = np.divide(total[end] - total[begin], time, out=np.zeros(end.size), where=time > 0.0)
+        first = rate[time > 0.0][:1]
+        columns.append(np.where(time > 0.0, rate, first if first.size else 0.0))
+    return np.column_stack(columns)
 
 
 def last_known(known: tuple[TimeArray, FloatArray], ts: TimeArray, missing: float) -> FloatArray:

@@ -51,8 +51,13 @@ def test_values_of_another_type_are_refused():
         ({"leverage_weights_long": (1.0,)}, "leverage_weights_long must be one share >= 0 per"),
         ({"leverage_weights_short": (0.0,) * 12}, "leverage_weights_short must be one share"),
         ({"leverage_weights_short": (-1.0, *(1.0,) * 11)}, "leverage_weights_short must be one"),
-        ({"leverage_weight_errors": (1.0,)}, "leverage_weight_errors must be empty, or one error"),
-        ({"leverage_weight_errors": (-1.0, *(1.0,) * 11)}, "leverage_weight_errors must be empty"),
+        ({"liquidated_shares_long": (1.0,)}, "liquidated_shares_long must be one share >= 0 per"),
+        ({"liquidated_shares_short": (-1.0, *(1.0,) * 11)}, "liquidated_shares_short must be one"),
+        ({"band_low": (0.1,)}, "band_low must be a factor and a power above 0"),
+        ({"band_high": (0.0, 1.0)}, "band_high must be a factor and a power above 0"),
+        ({"scale_bound": 0.9}, "scale_bound must be at least 1"),
+        ({"venues": ()}, "venues must be names of venues, at least one"),
+        ({"venues": ("BINANCE", "")}, "venues must be names of venues, at least one"),
         ({"model_weights": (1.0, 1.0)}, "model_weights must be three shares >= 0"),
         ({"model_weights": (0.0, 0.0, 0.0)}, "model_weights must be three shares >= 0"),
         ({"model_weights": (2.0, -1.0, 0.0)}, "model_weights must be three shares >= 0"),
@@ -75,7 +80,8 @@ def test_values_out_of_range_are_named(changes, rule):
 def test_every_number_has_its_range_checked():
     skipped = {
         "leverages", "leverage_weights_long", "leverage_weights_short", "model_weights", "formula",
-        "consume", "bucket_size", "leverage_weight_errors",
+        "consume", "bucket_size", "liquidated_shares_long", "liquidated_shares_short", "band_low",
+        "band_high", "venues",
     }  # fmt: skip
     for field in fields(TrackerParameters):
         if field.name not in skipped | _WITHOUT_A_RANGE:
@@ -87,9 +93,11 @@ def test_every_number_has_its_range_checked():
 _WITHOUT_A_RANGE = {"turnover_leverage_exponent", "funding_factor"}
 
 
-def test_other_tiers_leave_the_shipped_errors_out():
-    weights = {"leverage_weights_long": (0.5, 0.5), "leverage_weights_short": (0.5, 0.5)}
-    assert TrackerParameters(leverages=(10, 25), **weights).leverage_weight_errors == ()
-    own = TrackerParameters(leverages=(10, 25), leverage_weight_errors=(0.1, 0.2), **weights)
-    assert own.leverage_weight_errors == (0.1, 0.2)
+def test_other_tiers_spread_the_shipped_shares_like_their_weights():
+    weights = {"leverage_weights_long": (3.0, 1.0), "leverage_weights_short": (0.5, 0.5)}
+    found = TrackerParameters(leverages=(10, 25), **weights)
+    shipped = sum(TrackerParameters().liquidated_shares_long)
+    assert found.liquidated_shares_long == pytest.approx((0.75 * shipped, 0.25 * shipped))
+    own = TrackerParameters(leverages=(10, 25), liquidated_shares_long=(0.1, 0.2), **weights)
+    assert own.liquidated_shares_long == (0.1, 0.2)
     assert TrackerParameters.from_dict(own.to_dict()) == own

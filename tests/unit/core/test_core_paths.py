@@ -83,8 +83,10 @@ def test_features_of_both_sides_differ_in_the_moves_alone():
     assert of_longs.shape == (1, 7)
     assert of_longs[0, :2].tolist() == of_shorts[0, 1::-1].tolist()
     assert of_longs[0, 2:].tolist() == of_shorts[0, 2:].tolist()
-    assert of_longs[0, 2] == pytest.approx(0.12)
-    assert of_longs[0, 4] == pytest.approx(0.08)
+    # Over the square root of the hours: four before and the interval's.
+    assert of_longs[0, 2] == pytest.approx(0.12 / 5.0**0.5)
+    assert of_longs[0, 4] == pytest.approx(0.08 / 5.0**0.5)
+    assert of_longs[0, 3] == pytest.approx(0.12 / 5.0)
 
 
 def test_the_future_of_an_interval_does_not_change_its_path():

@@ -37,6 +37,11 @@ def started(**changes):
     return tracker
 
 
+def exposure(tracker, side, low, high, model="binance_standard"):
+    """Return the open interest of a side that lies on its way to an end of the range."""
+    return tracker.exposure_swept(low, high, model)[0 if side == 1 else 1]
+
+
 def large_trade(tracker, price=PRICE, side=1, ts=START + 2 * STEP):
     tracker.on_trades(np.array([price]), np.array([20.0]), np.array([side], dtype=np.int8), ts)
 
@@ -141,8 +146,16 @@ def test_levels_are_a_frozen_answer_within_the_range():
     assert levels.reference_price == tracker.reference_price
     assert levels.params_hash == tracker.parameters.params_hash
     assert (np.abs(levels.price / levels.reference_price - 1.0) < 0.022).all()
-    assert (levels.notional_low <= levels.notional).all()
-    assert (levels.notional <= levels.notional_high).all()
+    for side in (1, -1):
+        own = levels.side == side
+        # From the price outwards: bands are of all that is liquidated on the way.
+        order = np.argsort(np.abs(levels.price[own] - PRICE))
+        low, mean, high = (
+            np.cumsum(values[own][order])
+            for values in (levels.notional_low, levels.notional, levels.notional_high)
+        )
+        assert (low <= mean * (1 + 1e-9)).all()
+        assert (mean <= high * (1 + 1e-9)).all()
     assert (np.diff(levels.price) >= 0.0).all()
     wide = tracker.levels("binance_standard")
     assert wide.notional.sum() > levels.notional.sum()
@@ -156,9 +169,12 @@ def test_levels_hold_what_lies_between_their_ends(model):
     for by_leverage in (False, True):
         levels = tracker.levels(model, by_leverage=by_leverage)
         for side in (1, -1):
-            whole = tracker.notional_between(side, 0.5 * PRICE, 1.5 * PRICE, model)
+            low, high = 0.4 * tracker.reference_price, 1.6 * tracker.reference_price
+            whole = tracker.notional_between(side, low, high, model)
             found = levels.notional[levels.side == side].sum()
             assert found == pytest.approx(whole, rel=2e-3)
+            held = levels.exposure[levels.side == side].sum()
+            assert held == pytest.approx(exposure(tracker, side, low, high, model), rel=2e-3)
 
 
 def world_at(tracker):
@@ -195,7 +211,7 @@ def test_one_wrong_bar_stops_all():
 def test_first_update_holds_the_open_interest_on_both_sides():
     tracker = started()
     for side in (1, -1):
-        notional = tracker.notional_between(side, 0.5 * PRICE, 1.5 * PRICE, "binance_standard")
+        notional = exposure(tracker, side, 0.5 * PRICE, 1.5 * PRICE)
         # At liquidation prices, which lie below for longs and above for shorts.
         assert notional == pytest.approx(80_000.0 * PRICE, rel=0.1)
 
@@ -203,28 +219,28 @@ def test_first_update_holds_the_open_interest_on_both_sides():
 def test_tiers_are_linear_in_the_weights():
     tracker = started()
     by_tier = tracker.notional_by_tier(1, 0.9 * PRICE, PRICE, "binance_standard")
-    whole = tracker.notional_between(1, 0.9 * PRICE, PRICE, "binance_standard")
+    whole = exposure(tracker, 1, 0.9 * PRICE, PRICE)
     assert by_tier @ np.array([0.3, 0.3, 0.2, 0.2]) == pytest.approx(whole)
 
 
 def test_mark_prices_take_precedence_where_they_come():
     tracker = started()
     tracker.on_bar(PRICE, PRICE, PRICE, PRICE, START + STEP, START + 2 * STEP, "mark")
-    held = tracker.notional_between(1, 0.5 * PRICE, PRICE, "binance_standard")
+    held = exposure(tracker, 1, 0.5 * PRICE, PRICE)
     spike = (PRICE, PRICE, 0.9 * PRICE, 0.99 * PRICE, START + STEP, START + 2 * STEP)
     tracker.on_bar(*spike, "last", math.nan)
     assert tracker.reference_price == PRICE
     # The last price consumed nothing; turnover alone moved entries.
-    left = tracker.notional_between(1, 0.5 * PRICE, PRICE, "binance_standard")
+    left = exposure(tracker, 1, 0.5 * PRICE, PRICE)
     assert left == pytest.approx(held, rel=0.02)
     later = (PRICE, PRICE, 0.9 * PRICE, 0.99 * PRICE, START + 9 * STEP, START + 10 * STEP)
     tracker.on_bar(*later, "last", math.nan)
     assert tracker.reference_price == 0.99 * PRICE
-    assert tracker.notional_between(1, 0.5 * PRICE, PRICE, "binance_standard") < 0.7 * held
+    assert exposure(tracker, 1, 0.5 * PRICE, 0.99 * PRICE) < 0.7 * held
 
 
 def test_swept_levels_count_as_predicted_liquidations():
-    tracker = started(liquidation_scale_long=0.5, liquidation_scale_short=0.5)
+    tracker = started(liquidated_shares_long=(0.125,) * 4, liquidated_shares_short=(0.125,) * 4)
     tracker.on_bar(PRICE, PRICE, 0.97 * PRICE, 0.98 * PRICE, START + STEP, START + 2 * STEP)
     _, predicted = tracker._watch.balance.hour(START + 2 * STEP)
     assert predicted[0] > 10.0 * predicted[1]
@@ -273,7 +289,7 @@ def test_trades_map_is_shared_only_where_there_are_large_trades():
     for leverage, ratio in ((10.0, 0.9), (25.0, 0.96), (50.0, 0.98), (100.0, 0.99)):
         price = levels.price[np.isclose(levels.leverage, leverage)]
         np.testing.assert_allclose(price, PRICE * ratio, rtol=2e-3)
-    assert levels.notional.sum() == pytest.approx(20.0 * PRICE * 0.9575, rel=2e-3)
+    assert levels.exposure.sum() == pytest.approx(20.0 * PRICE * 0.9575, rel=2e-3)
     assert (levels.side == 1).all()
 
 
@@ -300,7 +316,7 @@ def test_crossed_and_recovered_levels_of_large_trades(consume, expected):
     world = world_at(tracker)
     apply_operation(tracker, Bar(-0.03, 0.0, 0.0, 1.0), world)
     assert leverages_of(tracker.levels("py_liquidation_map")) == [10.0, 25.0]
-    between = tracker.notional_between(1, 0.5 * PRICE, 2 * PRICE, "py_liquidation_map")
+    between = exposure(tracker, 1, 0.5 * PRICE, 2 * PRICE, "py_liquidation_map")
     assert between == pytest.approx(10.0 * PRICE * 0.93, rel=2e-3)
     apply_operation(tracker, Bar(0.03, 0.0, 0.0, 1.0), world)
     assert leverages_of(tracker.levels("py_liquidation_map")) == expected
@@ -315,7 +331,7 @@ def test_large_shorts_are_hidden_beyond_the_price_too():
     apply_operation(tracker, Bar(0.03, 0.0, 0.0, 1.0), world)
     assert leverages_of(tracker.levels("py_liquidation_map")) == [10.0, 25.0]
     low, high = 0.5 * PRICE, 2 * PRICE
-    between = tracker.notional_between(-1, low, high, "py_liquidation_map")
+    between = exposure(tracker, -1, low, high, "py_liquidation_map")
     assert between == pytest.approx(10.0 * PRICE * 1.07, rel=2e-3)
 
 
@@ -485,7 +501,7 @@ def test_same_input_gives_the_same_bits():
 def test_state_of_another_version_is_refused():
     state = started().state()
     state["version"] = 0
-    with pytest.raises(ValueError, match="a tracker state must be of version 3, was 0"):
+    with pytest.raises(ValueError, match="a tracker state must be of version 4, was 0"):
         LiquidationTracker.from_state(state)
 
 

@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 from support.streams import small_parameters
 
-from liq_nautilus.core import view
 from liq_nautilus.core.grid import grid_around
-from liq_nautilus.core.levels import bucket_levels
 from liq_nautilus.core.models.binance_standard import BinanceStandard
 from liq_nautilus.core.models.ensemble import Ensemble
 from liq_nautilus.core.models.funding_adjusted import FundingAdjusted
 from liq_nautilus.core.models.liquidation_map import LiquidationMap
+from liq_nautilus.core.openings import Market
+from liq_nautilus.core.view import Path
+from liq_nautilus.core.view import PublishedMap
 
 WIDTH = 1e-3
+MARKET = Market(price=100.0, open_interest=1e8, turnover_per_hour=0.1, volatility=0.006)
 
 
 @pytest.mark.parametrize("price", [60_000.0, 1.0, 0.00001234, math.exp(7 * WIDTH)])
@@ -28,103 +30,6 @@ def test_grid_covers_the_range_and_splits_at_the_price(price):
     np.testing.assert_allclose(grid.price[0][below], middle[below])
 
 
-def opened(model):
-    model.exposure.set_price(100.0)
-    model.open_prior(1_000.0)
-    return model
-
-
-def test_leverages_apart_sum_to_the_whole():
-    model = opened(BinanceStandard(small_parameters()))
-    grid = grid_around(100.0, 0.2, WIDTH)
-    apart = view.native_levels(model, grid)
-    whole = model.density(grid.first, grid.n) * grid.price
-    assert apart[1].sum() == pytest.approx(whole.sum())
-    assert set(np.unique(apart[3])) == {10.0, 25.0, 50.0, 100.0}
-    for side, weights in ((1, [0.3, 0.3, 0.2, 0.2]), (-1, [0.4, 0.3, 0.2, 0.1])):
-        part = apart[2] == side
-        total = apart[1][part].sum()
-        for tier, weight in zip((10.0, 25.0, 50.0, 100.0), weights, strict=True):
-            found = apart[1][part & (apart[3] == tier)].sum() / total
-            assert found == pytest.approx(weight, rel=0.06)
-
-
-def ensemble(weights=(0.5, 0.3, 0.2), **changes):
-    parameters = small_parameters(**changes)
-    models = (BinanceStandard(parameters), FundingAdjusted(parameters), LiquidationMap(parameters))
-    for model in models:
-        opened(model)
-    return Ensemble(models, weights, 0.05)
-
-
-def with_trades(weights=(0.5, 0.3, 0.2), **changes):
-    model = ensemble(weights, **changes)
-    model.models[2].on_large_trades(np.array([100.0]), np.array([[3.0], [1.0]]))
-    return model
-
-
-def test_ensemble_levels_hold_what_its_densities_hold():
-    model = with_trades()
-    grid = grid_around(100.0, 0.2, WIDTH)
-    levels = view.ensemble_levels(model, grid)
-    notional = view.ensemble_notional(model, grid)
-    for index, side in enumerate((1, -1)):
-        assert levels[1][levels[2] == side].sum() == pytest.approx(notional[index].sum())
-
-
-def slow_levels(model, grid, size):
-    """Return the levels of one model, or of the ensemble, bucket by bucket."""
-    parts = [(model, 1.0)]
-    if isinstance(model, Ensemble):
-        parts = [x for x in zip(model.models, model.scales(), strict=True) if x[1]]
-    native = [
-        (price, notional * scale, side, leverage)
-        for part, scale in parts
-        for price, notional, side, leverage in [view.native_levels(part, grid)]
-    ]
-    return bucket_levels(*(np.concatenate(c) for c in zip(*native, strict=True)), size)
-
-
-@pytest.mark.parametrize("consume", ["path", "last"])
-@pytest.mark.parametrize("offset", [0.0, 0.0013])
-@pytest.mark.parametrize("size", [0.1, 0.37, 5.0])
-def test_shown_levels_equal_the_native_ones_in_buckets(consume, offset, size):
-    model = with_trades(consume=consume)
-    model.models[1].exposure.shift_prices(1.0 + offset)
-    grid = grid_around(100.0, 0.2, WIDTH)
-    shown = view.shown_levels(model, grid, model.all_names, size)
-    for part in (*model.models, model):
-        expected = slow_levels(part, grid, size)
-        own = shown.slices[part.model_name]
-        found = (*shown.columns[:2, own], shown.side[own], shown.columns[2, own])
-        for a, b in zip(found, expected, strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-12)
-        assert (shown.columns[3, own] == part.confidence_score()).all()
-    assert shown.side.dtype == np.int8
-
-
-@pytest.mark.parametrize("names", [(), ("ensemble",), ("funding_adjusted", "py_liquidation_map")])
-def test_only_the_levels_asked_for_are_shown(names):
-    model = with_trades()
-    grid = grid_around(100.0, 0.2, WIDTH)
-    everything = view.shown_levels(model, grid, model.all_names, 1.0)
-    some = view.shown_levels(model, grid, names, 1.0)
-    for name in model.all_names:
-        part = some.columns[:, some.slices[name]]
-        if name in names:
-            np.testing.assert_array_equal(part, everything.columns[:, everything.slices[name]])
-        else:
-            assert part.size == 0
-
-
-def test_ensemble_without_a_map_has_no_levels():
-    model = ensemble((0.0, 0.0, 1.0))
-    grid = grid_around(100.0, 0.2, WIDTH)
-    assert all(part.size == 0 for part in view.ensemble_levels(model, grid))
-    assert view.shown_levels(model, grid, ("ensemble",), 1.0).side.size == 0
-    assert not view.ensemble_notional(model, grid).any()
-
-
 @pytest.mark.parametrize("price", [1e-5, 1.0, 61_234.5])
 @pytest.mark.parametrize("price_range", [0.05, 0.6, 0.99])
 def test_edges_are_those_of_the_bucket_numbers(price, price_range):
@@ -134,11 +39,171 @@ def test_edges_are_those_of_the_bucket_numbers(price, price_range):
     np.testing.assert_array_equal(grid.middle, 0.5 * (grid.edges[:-1] + grid.edges[1:]))
 
 
+def test_the_buckets_at_the_price_touch_it():
+    grid = grid_around(100.0, 0.1, WIDTH)
+    below, above = grid.border
+    assert grid.edges[below] < 100.0 <= grid.edges[below + 1]
+    assert grid.edges[above] <= 100.0 < grid.edges[above + 1]
+    # A price on an edge has the bucket before it below and the one after it above.
+    below, above = grid_around(float(grid.edges[20]), 0.1, WIDTH).border
+    assert above == below + 1
+
+
+def opened(model):
+    model.exposure.set_price(100.0)
+    model.open_prior(1_000.0)
+    return model
+
+
+def published(weights=(0.5, 0.3, 0.2), scale=(1.0, 1.0), *, has_trades=True, **changes):
+    """Return an ensemble with a large trade, if any, and its map."""
+    parameters = small_parameters(**changes)
+    models = (BinanceStandard(parameters), FundingAdjusted(parameters), LiquidationMap(parameters))
+    for model in models:
+        opened(model)
+    ensemble = Ensemble(models, weights, 0.05)
+    if has_trades:
+        models[2].on_large_trades(np.array([100.0]), np.array([[3.0], [1.0]]))
+    return ensemble, PublishedMap(ensemble, parameters, np.array(scale))
+
+
+def every_level(found, size):
+    return {
+        (math.floor(price / size), side): values
+        for price, side, *values in zip(
+            found.price, found.side, found.notional, found.exposure, strict=True
+        )
+    }
+
+
+@pytest.mark.parametrize("consume", ["path", "last"])
+@pytest.mark.parametrize("size", [0.1, 0.37, 5.0])
+def test_shown_levels_hold_what_the_native_buckets_do(consume, size):
+    ensemble, view = published(consume=consume)
+    grid = grid_around(100.0, 0.2, WIDTH)
+    native = view.native(MARKET, grid)
+    found = every_level(view.levels(("ensemble",), MARKET, grid, size)["ensemble"], size)
+    for index, side in enumerate((1, -1)):
+        expected: dict[int, float] = {}
+        held = native.notional[index].copy()
+        held[grid.border[index]] += native.border[index]
+        for price, notional in zip(grid.price[index], held, strict=True):
+            bucket = math.floor(price / size)
+            expected[bucket] = expected.get(bucket, 0.0) + notional
+        for bucket, notional in expected.items():
+            if notional > 0.0:
+                assert found[bucket, side][0] == pytest.approx(notional, rel=1e-9)
+    assert ensemble.confidence_score() > 0.0
+
+
+def test_levels_sum_to_what_is_swept():
+    _, view = published()
+    grid = grid_around(100.0, 0.2, WIDTH)
+    for name in ("ensemble", "binance_standard", "funding_adjusted", "py_liquidation_map"):
+        found = view.levels((name,), MARKET, grid, 0.5)[name]
+        swept = view.swept(MARKET, float(grid.edges[0]), float(grid.edges[-1]), name)
+        held = view.exposure(MARKET, float(grid.edges[0]), float(grid.edges[-1]), name)
+        for index, side in enumerate((1, -1)):
+            own = found.side == side
+            assert found.notional[own].sum() == pytest.approx(swept[index], rel=2e-3)
+            assert found.exposure[own].sum() == pytest.approx(held[index], rel=2e-3)
+
+
+def test_bands_add_up_from_the_price_outwards():
+    _, view = published(band_low=(0.2, 1.3), band_high=(4.0, 0.8))
+    grid = grid_around(100.0, 0.2, WIDTH)
+    found = view.levels(("ensemble",), MARKET, grid, 0.5)["ensemble"]
+    for side in (1, -1):
+        own = found.side == side
+        order = np.argsort(side * -found.price[own])
+        totals = np.cumsum(found.notional[own][order])
+        low, high = view.bands.around(totals)
+        np.testing.assert_allclose(np.cumsum(found.low[own][order]), low, rtol=1e-9)
+        np.testing.assert_allclose(np.cumsum(found.high[own][order]), high, rtol=1e-9)
+
+
+def test_notional_but_not_open_interest_is_scaled():
+    grid = grid_around(100.0, 0.2, WIDTH)
+    plain, scaled = (
+        published(scale=scale)[1].levels(("ensemble",), MARKET, grid, 0.5)["ensemble"]
+        for scale in ((1.0, 1.0), (2.0, 0.5))
+    )
+    longs = plain.side == 1
+    np.testing.assert_allclose(scaled.notional[longs], 2.0 * plain.notional[longs])
+    np.testing.assert_allclose(scaled.notional[~longs], 0.5 * plain.notional[~longs])
+    np.testing.assert_array_equal(scaled.exposure, plain.exposure)
+
+
+@pytest.mark.parametrize("name", ["ensemble", "binance_standard", "py_liquidation_map"])
+def test_leverages_apart_sum_to_the_whole(name):
+    _, view = published()
+    grid = grid_around(100.0, 0.2, WIDTH)
+    whole = view.levels((name,), MARKET, grid, 0.5)[name]
+    apart = view.levels_by_leverage(name, MARKET, grid, 0.5)
+    for values in ("notional", "exposure", "low", "high"):
+        total = getattr(whole, values).sum()
+        assert getattr(apart, values).sum() == pytest.approx(total, rel=1e-9)
+    expected = {10.0, 25.0, 50.0, 100.0} | ({1.0} if name != "py_liquidation_map" else set())
+    assert set(np.unique(apart.leverage)) == expected
+    # What has no leverage of its own has no exposure.
+    assert not apart.exposure[apart.leverage == 1.0].any()
+
+
+def test_only_the_levels_asked_for_are_there():
+    _, view = published()
+    grid = grid_around(100.0, 0.2, WIDTH)
+    names = ("ensemble", "binance_standard", "funding_adjusted", "py_liquidation_map")
+    everything = view.levels(names, MARKET, grid, 1.0)
+    for wanted in ((), ("ensemble",), ("funding_adjusted", "py_liquidation_map")):
+        some = view.levels(wanted, MARKET, grid, 1.0)
+        assert set(some) == set(wanted)
+        for name in wanted:
+            for one, other in zip(some[name], everything[name], strict=True):
+                np.testing.assert_array_equal(one, other)
+
+
+def test_a_map_of_nothing_says_nothing():
+    _, view = published((0.0, 0.0, 1.0), has_trades=False)
+    grid = grid_around(100.0, 0.2, WIDTH)
+    for name in ("ensemble", "py_liquidation_map"):
+        assert view.levels((name,), MARKET, grid, 1.0)[name].price.size == 0
+        assert view.levels_by_leverage(name, MARKET, grid, 1.0).price.size == 0
+        assert not view.swept(MARKET, 90.0, 110.0, name).any()
+
+
 def test_ensemble_notices_models_that_disagree():
-    model = ensemble((0.5, 0.5, 0.0))
+    ensemble, view = published((0.5, 0.5, 0.0), has_trades=False)
     grid = grid_around(100.0, 0.3, WIDTH)
-    view.ensemble_notional(model, grid)
-    assert model.confidence_score() == pytest.approx(0.85)
-    model.models[1].exposure.shift_prices(0.93)
-    view.ensemble_notional(model, grid)
-    assert model.confidence_score() == pytest.approx(0.7 * 0.85)
+    view.native(MARKET, grid)
+    assert ensemble.confidence_score() == pytest.approx(0.85)
+    ensemble.models[1].exposure.shift_prices(0.93)
+    view.native(MARKET, grid)
+    assert ensemble.confidence_score() == pytest.approx(0.7 * 0.85)
+
+
+def test_a_path_sweeps_what_its_favourable_extreme_lets_open():
+    _, view = published()
+    flat = view.on_path(MARKET, Path(100.0, 100.0, 99.0, 1.0), "ensemble")
+    lively = view.on_path(MARKET, Path(100.0, 103.0, 99.0, 1.0), "ensemble")
+    assert lively[0] > flat[0] > 0.0
+    longer = view.on_path(MARKET, Path(100.0, 103.0, 99.0, 4.0), "ensemble")
+    assert longer[0] > lively[0]
+
+
+def test_the_even_spread_is_in_proportion_to_the_way():
+    none = dict.fromkeys(("liquidated_shares_long", "liquidated_shares_short"), (0.0,) * 4)
+    _, view = published(background_share_long=0.01, background_share_short=0.02, **none)
+    swept = view.swept(MARKET, 100.0 * math.exp(-0.03), 100.0 * math.exp(0.01), "ensemble")
+    np.testing.assert_allclose(swept, [1e8 * 0.01 * 0.03, 1e8 * 0.02 * 0.01])
+    grid = grid_around(100.0, 0.2, WIDTH)
+    native = view.native(MARKET, grid).notional
+    np.testing.assert_allclose(native[0][:100], 1e8 * 0.01 * WIDTH, rtol=1e-9)
+    assert native[0][grid.border[0] + 1 :].sum() == 0.0
+
+
+def test_unknown_open_interest_and_volatility_add_nothing():
+    _, view = published()
+    unknown = Market(100.0, math.nan, 0.1, math.nan)
+    held = view.swept(unknown, 99.0, 101.0, "ensemble")
+    assert np.isfinite(held).all()
+    assert (view.swept(MARKET, 99.0, 101.0, "ensemble") > held).all()

@@ -34,6 +34,7 @@ def sample(cls: type, ts: int, instrument: Any = BTC) -> Any:
         "position_side": -1,
         "n_trades": 12,
         "action": AVOID,
+        "venues": "BINANCE+OKX",
         "ts_event": ts,
         "ts_init": ts + 1,
     }
@@ -103,7 +104,7 @@ def test_decode_takes_batches_slices_and_empty_tables():
 
 def test_another_schema_version_is_refused():
     values = sample(types.OpenInterest, 5).to_dict() | {"schema_version": 99}
-    with pytest.raises(StoreError, match="schema version of OpenInterest must be 1, was 99"):
+    with pytest.raises(StoreError, match="schema version of OpenInterest must be 2, was 99"):
         types.OpenInterest.from_dict(values)
     batch = types.OpenInterest.encode([sample(types.OpenInterest, 5)])
     batch = batch.replace_schema_metadata({"schema_version": "99"})

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from support.study_windows import START
 from support.study_windows import made_up_window
+from support.study_windows import measured
 
 from liq_nautilus.core.feed import bar_event
 from liq_nautilus.core.records import LONG
@@ -18,7 +19,6 @@ from liq_nautilus.studies.ablation_changes import without_volume
 from liq_nautilus.studies.ablations import ABLATIONS
 from liq_nautilus.studies.ablations import REFERENCE
 from liq_nautilus.studies.ablations import run_ablations
-from liq_nautilus.studies.accuracy import measure_accuracy
 from liq_nautilus.studies.calibrating import Calibrator
 from liq_nautilus.studies.inputs.windows import halves
 from liq_nautilus.times import DAY_NS
@@ -40,7 +40,7 @@ def windows():
 
 @pytest.fixture(scope="module")
 def fit(windows):
-    return Calibrator(candidates={"openings_share": (0.2,)}).fit(windows)
+    return Calibrator(candidates={"turnover_rate": (1.0,)}).fit(windows)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_progress_is_told(windows, fit):
 
 
 def test_reports_show_ablations(windows, fit, rows):
-    document = measure_accuracy(windows, lambda _: fit, source="x") | {"ablations": rows}
+    document = measured(windows, lambda _: fit, source="x") | {"ablations": rows}
     for report in (markdown_report(document), html_report(document)):
         assert "Ablations" in report
         assert "simplified liquidation formula" in report

@@ -5,25 +5,25 @@ import numpy as np
 import pytest
 from support.study_windows import START
 from support.study_windows import made_up_window
+from support.study_windows import measured
 
 from liq_nautilus.core.records import LONG
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SettingError
 from liq_nautilus.reports.accuracy_page import html_report
 from liq_nautilus.reports.accuracy_page import markdown_report
-from liq_nautilus.studies.accuracy import measure_accuracy
 from liq_nautilus.studies.accuracy import verdict
 from liq_nautilus.studies.calibrating import Calibrator
 from liq_nautilus.studies.calibrating import data_hash
 from liq_nautilus.studies.calibrating import reported_share
 from liq_nautilus.studies.fitting import Fit
-from liq_nautilus.studies.names import FITTED_MODEL
+from liq_nautilus.studies.names import SCENARIO
 from liq_nautilus.studies.window_scores import ALL_MODELS
 from liq_nautilus.studies.window_scores import METRICS
 from liq_nautilus.studies.window_scores import relation_of
 from liq_nautilus.times import DAY_NS
 
-CANDIDATES = {"turnover_rate": (1.0, 2.0), "openings_share": (0.1, 0.3)}
+CANDIDATES = {"turnover_rate": (1.0, 2.0), "prior_spread": (0.03, 0.06)}
 BASELINES = {
     "adverse_move", "move_x_open_interest", "move_x_volatility", "distance_kernel",
     "snapshot_comb", "volume_profile", "swing_levels", "round_numbers", "specification_ensemble",
@@ -48,7 +48,7 @@ def fit(windows, calibrator):
 
 @pytest.fixture(scope="module")
 def document(windows, calibrator):
-    return measure_accuracy(windows, lambda n: calibrator.fit(windows[:n]), source="walk-forward")
+    return measured(windows, lambda n: calibrator.fit(windows[:n]), source="walk-forward")
 
 
 def test_every_window_and_side_has_every_model_and_baseline(document):
@@ -77,8 +77,8 @@ def test_the_first_window_of_a_walk_is_scored_with_the_prior_and_not_pooled(docu
     assert (first["relation"], second["relation"]) == ("none", "earlier")
     assert first["increment"] is None
     assert "no training window" in first["increment_reason"]
-    assert first["models"][FITTED_MODEL]["explained_deviance"] is None
-    assert "no scale" in first["models"][FITTED_MODEL]["reason"]
+    assert first["models"][SCENARIO]["explained_deviance"] is None
+    assert "no scale" in first["models"][SCENARIO]["reason"]
     assert document["params"]["relation"] == "earlier"
     assert document["pooled"][0]["intervals"] == second["intervals"] == 96
     assert document["pooled"][0]["n_windows"] == 1
@@ -127,9 +127,7 @@ def test_the_verdict_follows_the_interval(low, high, text):
 
 
 def test_models_can_be_chosen_and_refresh_is_said(windows, fit):
-    document = measure_accuracy(
-        windows[1:], lambda _: fit, source="x", models=["ensemble"], refresh=True
-    )
+    document = measured(windows[1:], lambda _: fit, source="x", models=["ensemble"], refresh=True)
     assert set(document["windows"][0]["models"]) == {"ensemble"}
     assert document["mode"] == "refresh"
     # What was fitted on frozen maps says nothing about refreshed ones.
@@ -140,7 +138,7 @@ def test_models_can_be_chosen_and_refresh_is_said(windows, fit):
 
 def test_trades_bring_the_trade_map(calibrator, fit):
     window = made_up_window(2, 5, START + 30 * DAY_NS, trades=True)
-    entry = measure_accuracy([window], lambda _: fit, source="x")["windows"][0]
+    entry = measured([window], lambda _: fit, source="x")["windows"][0]
 
     assert entry["models"]["py_liquidation_map"]["spearman"] is not None
     assert entry["baselines"]["py_liquidation_map_original"]["spearman"] is not None
@@ -153,15 +151,14 @@ def test_parameters_carry_their_provenance(fit, windows):
     assert provenance["data_sha256"] == data_hash(windows[:1])
     assert math.isfinite(provenance["log_likelihood"])
     assert sum(fit.parameters.leverage_weights_long) == pytest.approx(1.0)
-    assert fit.parameters.liquidation_scale_long > 0.0
+    assert min(fit.parameters.liquidated_shares_long) > 0.0
+    assert provenance["windows"][0]["interval_hours"] == 1.0
     assert data_hash(windows) != data_hash(windows[:1])
 
 
 def test_parameters_go_through_json_unchanged(fit, windows):
     again = Fit.from_dict(json.loads(json.dumps(fit.to_dict())))
-    scored = [
-        measure_accuracy(windows[1:], lambda _, one=one: one, source="x") for one in (fit, again)
-    ]
+    scored = [measured(windows[1:], lambda _, one=one: one, source="x") for one in (fit, again)]
 
     assert again.parameters == fit.parameters
     assert scored[0] == scored[1]
@@ -170,7 +167,7 @@ def test_parameters_go_through_json_unchanged(fit, windows):
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"version": 99}, "version 1, was 99"),
+        ({"version": 99}, "version 2, was 99"),
         ({"parameters": {"nonsense": 1}}, "nonsense"),
         ({"sides": {"long": {}}}, "KeyError"),
     ],
@@ -181,8 +178,8 @@ def test_foreign_parameters_files_are_refused(fit, change, match):
 
 
 def test_plain_parameters_without_scales_can_be_scored(fit, windows):
-    bare = Fit.from_dict({"version": 1, "parameters": fit.parameters.to_dict()})
-    entry = measure_accuracy(windows[1:], lambda _: bare, source="x")["windows"][0]
+    bare = Fit.from_dict({"version": 2, "parameters": fit.parameters.to_dict()})
+    entry = measured(windows[1:], lambda _: bare, source="x")["windows"][0]
     assert entry["relation"] == "none"
     assert entry["increment"] is None
 
@@ -210,13 +207,13 @@ def test_what_the_forced_order_feed_shows_is_estimated_where_both_exist(windows)
     both = made_up_window(3, orders=True)
     assert reported_share([both]) == pytest.approx(0.4)
     assert reported_share(windows) is None
-    fit = Calibrator(candidates={"openings_share": (0.2,)}).fit([both])
+    fit = Calibrator(candidates={"turnover_rate": (1.0,)}).fit([both])
     assert fit.parameters.reported_share == pytest.approx(0.4)
 
 
 def test_progress_is_told(windows):
     told = []
-    Calibrator(candidates={"openings_share": (0.2,)}, progress=told.append).fit(windows[:1])
+    Calibrator(candidates={"turnover_rate": (1.0,)}, progress=told.append).fit(windows[:1])
     assert any("log likelihood" in line for line in told)
 
 
@@ -237,14 +234,14 @@ def test_reports_hold_the_figures_and_stand_alone(document):
 
 
 def test_what_is_fitted_on_the_move_keeps_its_sign(fit):
-    assert np.all(fit.sides[LONG].weights[FITTED_MODEL] >= 0.0)
+    assert np.all(np.array(fit.parameters.liquidated_shares_long) >= 0.0)
     assert all(scale.power >= 0.0 for scale in fit.sides[LONG].scales.values())
 
 
 def test_refresh_gives_the_opponent_the_same_information(windows):
-    calibrator = Calibrator(candidates={"openings_share": (0.2,)}, refresh=True)
+    calibrator = Calibrator(candidates={"turnover_rate": (1.0,)}, refresh=True)
     fit = calibrator.fit(windows[:1])
-    entry = measure_accuracy(windows[1:], lambda _: fit, source="x", refresh=True)["windows"][0]
+    entry = measured(windows[1:], lambda _: fit, source="x", refresh=True)["windows"][0]
 
     assert fit.mode == "refresh"
     assert Fit.from_dict(fit.to_dict()).mode == "refresh"
@@ -255,19 +252,19 @@ def test_refresh_gives_the_opponent_the_same_information(windows):
 
 def test_refresh_adds_the_trade_map_up(fit):
     window = made_up_window(2, 5, START + 30 * DAY_NS, trades=True)
-    document = measure_accuracy([window], lambda _: fit, source="x", refresh=True)
+    document = measured([window], lambda _: fit, source="x", refresh=True)
     scores = document["windows"][0]["baselines"]["py_liquidation_map_original"]
     assert scores["spearman"] is not None
 
 
 def test_reports_tell_of_located_events(fit):
     window = made_up_window(2, 5, START + 30 * DAY_NS, orders=True)
-    text = markdown_report(measure_accuracy([window], lambda _: fit, source="x"))
+    text = markdown_report(measured([window], lambda _: fit, source="x"))
     assert "single events inside the swept range" in text
     assert "random levels" in text
 
 
 def test_the_leak_reference_uses_volume_where_there_is_some(fit):
     window = made_up_window(2, 5, START + 30 * DAY_NS, volume=False)
-    entry = measure_accuracy([window], lambda _: fit, source="x")["windows"][0]
+    entry = measured([window], lambda _: fit, source="x")["windows"][0]
     assert entry["leak_reference"]["inputs"] == ["open interest"]

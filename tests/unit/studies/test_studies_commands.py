@@ -41,7 +41,7 @@ def catalog(tmp_path_factory, windows) -> Path:
 
 @pytest.fixture(autouse=True)
 def small_search(monkeypatch):
-    monkeypatch.setattr(calibrating, "CANDIDATES", {"openings_share": (0.1, 0.3)})
+    monkeypatch.setattr(calibrating, "CANDIDATES", {"turnover_rate": (1.0, 2.0)})
 
 
 def run(*arguments: object) -> str:
@@ -242,3 +242,52 @@ def test_refresh_needs_bars_finer_than_the_labels(catalog, windows, tmp_path):
     path.write_text("open_time,close_time,long_usd,short_usd\n" + "\n".join(rows))
     with pytest.raises(DataGapError, match="shorter than the label intervals"):
         run("accuracy", "--catalog", catalog, "--labels", path, "--refresh")
+
+
+def test_intervals_are_written_for_anyone_to_recompute(catalog, tmp_path):
+    path = tmp_path / "intervals.csv"
+    day = ("--start", "2025-03-04", "--end", "2025-03-05")
+    options = ("--with-liquidations", "--intervals", path, "--json")
+    document = json.loads(run("accuracy", "--catalog", catalog, *day, *options))
+    lines = path.read_text().splitlines()
+    assert lines[0] == (
+        "ts_open,ts_close,side,realised,expected,low,high,exposure,path_regression,path_and_map"
+    )
+    assert len(lines) == 1 + 2 * 24
+    assert lines[1].startswith("2025-03-04T00:00:00Z,2025-03-04T01:00:00Z,long,")
+    assert "" not in lines[1].split(",")
+    assert document["params"]["venues"] == ["BINANCE", "BYBIT", "OKX"]
+    assert document["windows"][0]["calibration"]["ratio"] > 0.0
+
+
+def test_a_scenario_tells_each_side_with_its_band(catalog):
+    at = ("--at", "2025-03-05T12:00:00Z")
+    ask = ("scenario", "--catalog", catalog, *at, "--within", "4h", "--json")
+    price = json.loads(run(*ask, "--to", 50_000))["current_price"]
+    down, far = (json.loads(run(*ask, "--to", price * part)) for part in (0.98, 0.95))
+    up = json.loads(run(*ask, "--to", price * 1.02))
+    assert {"symbol", "timestamp", "current_price", "to", "within", "venues", "sides"} == set(down)
+    assert down["within"] == "4h"
+    assert down["timestamp"] <= "2025-03-05T12:00:00Z"
+    for side in ("long", "short"):
+        assert 0.0 <= down["sides"][side]["low"] <= down["sides"][side]["expected"]
+        assert down["sides"][side]["expected"] <= down["sides"][side]["high"]
+    assert far["sides"]["long"]["expected"] > down["sides"]["long"]["expected"]
+    assert down["sides"]["long"]["expected"] > up["sides"]["long"]["expected"]
+    assert up["sides"]["short"]["expected"] > down["sides"]["short"]["expected"]
+    text = run(*ask[:-1], "--to", price * 0.98)
+    assert "within 4h" in text
+    assert "90 %" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        (("--to", 0, "--within", "4h"), "--to must be a price above 0"),
+        (("--to", -5, "--within", "4h"), "--to must be a price above 0"),
+        (("--to", 50_000, "--within", "soon"), "--within"),
+    ],
+)
+def test_a_scenario_that_cannot_be_is_refused(catalog, options, match):
+    with pytest.raises(SettingError, match=match):
+        run("scenario", "--catalog", catalog, *options)

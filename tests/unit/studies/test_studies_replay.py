@@ -10,6 +10,7 @@ from liq_nautilus.core.parameters import TrackerParameters
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.studies.inputs.windows import bar_by_bar
+from liq_nautilus.studies.map_readings import EVEN_UNIT
 from liq_nautilus.studies.map_readings import replay
 from liq_nautilus.studies.map_readings import tier_multiples
 from liq_nautilus.studies.map_readings import turnover_known
@@ -36,19 +37,30 @@ def test_reading_is_what_the_tracker_says_at_the_interval_start(window, readings
         feed.push(event)
     feed.release(int(window.paths.ts_open[i]))
     price = tracker.reference_price
-    expected = tracker.notional_between(
-        LONG, min(window.paths.low[i], price), price, "funding_adjusted"
+    paths = window.paths
+    longs, shorts = tracker.swept(paths.low[i], paths.high[i], "funding_adjusted")
+    found = readings.models["funding_adjusted"][i]
+
+    np.testing.assert_allclose(found, [longs.expected, shorts.expected])
+    assert longs.expected > 0.0
+    below = tracker.notional_between(
+        LONG, min(paths.low[i], price * 0.999999), price, "funding_adjusted"
     )
-
-    assert readings.models["funding_adjusted"][i, 0] == pytest.approx(expected)
-    assert expected > 0.0
-
-
-def test_the_tiers_times_the_mix_are_the_model(readings):
-    mix = np.array(PARAMETERS.leverage_weights_long) / sum(PARAMETERS.leverage_weights_long)
-    np.testing.assert_allclose(
-        readings.tiers[:, 0] @ mix, readings.models["funding_adjusted"][:, 0], rtol=1e-9
+    assert found[0] == pytest.approx(below, rel=1e-3)
+    on_path = tracker.expected_liquidations(
+        paths.open[i], paths.high[i], paths.low[i], paths.hours[i]
     )
+    np.testing.assert_allclose(readings.models["scenario"][i], [one.expected for one in on_path])
+    ensemble = tracker.swept(paths.low[i], paths.high[i])
+    assert readings.low[i].tolist() == [one.low for one in ensemble]
+    assert readings.high[i].tolist() == [one.high for one in ensemble]
+
+
+def test_the_columns_times_what_is_liquidated_are_the_model(readings):
+    shares = [*PARAMETERS.liquidated_shares_long, PARAMETERS.background_share_long / EVEN_UNIT]
+    design = readings.design(PARAMETERS.openings_share)[:, 0]
+    expected = readings.models["funding_adjusted"][:, 0]
+    np.testing.assert_allclose(design @ shares, expected, rtol=1e-9)
 
 
 def test_nothing_after_an_interval_changes_its_readings(window, readings):
@@ -91,13 +103,18 @@ def test_bar_by_bar_reads_each_bar_on_the_state_before_it(window, readings):
 
 
 def test_the_placebo_is_the_map_of_another_day_moved_with_the_price(window, readings):
-    assert readings.shifted.shape == readings.tiers.shape
-    assert np.all(readings.shifted >= 0.0)
-    assert readings.shifted.sum() > 0.0
-    assert not np.allclose(readings.shifted[30:], readings.tiers[30:])
-    design = readings.design(0.5, shifted=True)
-    np.testing.assert_allclose(design[:, :, :-1], readings.shifted + 0.5 * readings.openings)
-    np.testing.assert_array_equal(design[:, :, -1], readings.background)
+    day = 24
+    tracker = LiquidationTracker(PARAMETERS, brackets=window.brackets)
+    feed = Feed(tracker)
+    for event in window.events:
+        feed.push(event)
+    feed.release(int(window.paths.ts_open[40 - day]))
+    # All that was known then: positions, open interest, turnover and volatility.
+    price, paths = tracker.reference_price, window.paths
+    moved = [price * values[40] / paths.open[40] for values in (paths.high, paths.low)]
+    expected = tracker.expected_liquidations(price, *moved, paths.hours[40])
+    np.testing.assert_allclose(readings.shifted[40], [one.expected for one in expected])
+    assert not np.allclose(readings.shifted[30:], readings.models["scenario"][30:])
 
 
 def test_before_any_data_nothing_is_read():

@@ -40,7 +40,7 @@ def test_the_numbers_stand_in_one_place():
 
 def test_the_shipped_parameters_tell_their_provenance():
     provenance = shipped_fit().provenance
-    assert len(provenance["windows"]) == 3
+    assert len(provenance["windows"]) == 4
     assert all(window["intervals"] > 0 for window in provenance["windows"])
     assert len(provenance["data_sha256"]) == 64
     assert provenance["created"]

@@ -11,9 +11,6 @@ from support.kernel_books import grid
 from support.kernel_books import window
 
 from liq_nautilus.core import kernels
-from liq_nautilus.core.kernels.arguments import GammaTable
-from liq_nautilus.core.kernels.arguments import Showing
-from liq_nautilus.core.kernels.arguments import Uncertainty
 from liq_nautilus.core.kernels.arguments import Window
 
 
@@ -92,70 +89,50 @@ def test_models_without_a_side_tell_no_difference(kernel):
     assert difference == 0.0
 
 
-@pytest.mark.parametrize("hidden", [-1, 1])
-@pytest.mark.parametrize("wanted", [[1, 1, 1], [0, 1, 0], [0, 0, 1]])
-@pytest.mark.parametrize("scales", [[0.7, 0.3], [1.0, 0.0]])
-def test_shown_levels_are_sums_over_buckets(kernel, wanted, scales, hidden):
-    _, books = two_models(hidden)
-    counts = np.full(3, -1)
-    confidences = np.array([0.1, 0.2, 0.3])
-    showing = Showing(np.array(scales), np.array(wanted, dtype=bool), confidences, 2.0)
-    columns, sides = kernel("shown_levels")(books, showing, GRID, AT, counts)
-    parts = [slow_notional(books, i) for i in range(2)]
-    parts.append(scales[0] * parts[0] + scales[1] * parts[1])
-    assert columns.shape[1] == sides.size == counts.sum()
-    begin = 0
-    for m, part in enumerate(parts):
-        own = slice(begin, begin + counts[m])
-        begin += counts[m]
-        if not wanted[m]:
-            assert counts[m] == 0
-            continue
-        assert (columns[3, own] == confidences[m]).all()
-        for index, side in enumerate((1, -1)):
-            is_side = sides[own] == side
-            assert columns[1, own][is_side].sum() == pytest.approx(part[index].sum(), rel=LOOSE)
-        found = columns[:, own]
-        assert (np.diff(found[0]) > 0.0).all()
-        assert (found[2] >= 10.0 - LOOSE).all()
-        assert (found[2] <= 50.0 + LOOSE).all()
-        assert len(set(zip(np.floor(found[0] / 2.0), sides[own], strict=True))) == counts[m]
+def test_bands_are_multiples_held_around_the_expectation(kernel):
+    curves = np.array([1e6, 1e7, 100.0, 0.1, 1.5, 3.0, 0.5])
+    low, high = kernel("band_edges")(4e6, curves)
+    assert low == pytest.approx(0.1 * 8e6 - 100.0)
+    assert high == pytest.approx(3.0 * 2e6)
+    assert kernel("band_edges")(0.0, curves) == (0.0, 0.0)
+    low, high = kernel("band_edges")(1e8, curves)
+    assert low == pytest.approx(10.0 * (0.1 * 10.0**1.5 * 1e6) - 100.0)
+    assert high == pytest.approx(1e8)
+    assert kernel("band_edges")(100.0, curves)[0] == 0.0
 
 
-def test_bands_are_interpolated_and_held_at_the_ends(kernel):
-    log_shapes = np.log(np.array([0.1, 1.0, 10.0]))
-    quantiles = np.array([[0.0, 0.5, 1.0], [4.0, 2.0, 1.0]])
-    notional = np.array([0.0, 1e-9, 1.0, math.sqrt(10.0), 10.0, 1e9])
-    sides, leverage = np.array([1, 1, 1, -1, -1, -1], dtype=np.int8), np.full(6, 20.0)
-    tiers, out = np.array([10.0, 30.0]), np.empty((2, 6))
-
-    def bands(lumps, errors, lumps_of_none):
-        uncertainty = Uncertainty(np.full(2, lumps), tiers, np.array(errors), 0.0)
-        table = GammaTable(log_shapes, quantiles, lumps_of_none)
-        kernel("level_bands")(notional, sides, leverage, uncertainty, table, out)
-
-    bands(1.0, [0.0, 0.0], 2e-9)
-    # Half a lump of nothing is none; the high one is no less than the estimate.
-    np.testing.assert_allclose(out[0], [0, 0, 0.5, 0.75 * math.sqrt(10.0), 10.0, 1e9])
-    np.testing.assert_allclose(out[1][2:] / notional[2:], [2, 1.5, 1, 1])
-    bands(0.0, [0.0, 0.0], 3.0)
-    np.testing.assert_allclose(out, np.stack([notional, notional]))
-    bands(0.0, [0.0, 2.0], 3.0)
-    # An error of 1 between the tiers: shape 1.
-    np.testing.assert_allclose(out[0], 0.5 * notional)
-    np.testing.assert_allclose(out[1], 2.0 * notional)
-
-
-def test_a_band_takes_the_error_of_its_levels_leverage(kernel):
-    table = GammaTable(np.log(np.array([0.01, 100.0])), np.array([[0.0, 1.0], [2.0, 1.0]]), 3.0)
-    tiers, errors = np.array([5.0, 10.0, 50.0]), np.array([0.5, 1.0, 2.0])
-    leverage = np.array([1.0, 5.0, 30.0, 99.0, 50.0, 7.5, 10.0, 2.0])
-    sides, notional, out = np.ones(8, dtype=np.int8), np.ones(8), np.empty((2, 8))
-    uncertainty = Uncertainty(np.zeros(2), tiers, errors, 0.0)
-    kernel("level_bands")(notional, sides, leverage, uncertainty, table, out)
-    expected = 0.5 - np.log10(np.interp(leverage, tiers, errors)) / 2.0
-    np.testing.assert_allclose(out[0], expected)
-    np.testing.assert_allclose(out[1], 2.0 - expected)
+def test_shown_levels_are_sums_by_bucket(kernel):
+    parts = np.zeros((3, 2, 4))
+    parts[0] = [[2.0, 1.0, 0.0, 0.0], [0.0, 0.0, 3.0, 0.0]]
+    parts[1] = parts[0] * 10.0
+    parts[2] = parts[0] * 0.5
+    added = np.array([[0.0, 0.0, 7.0, 0.0], [0.0, 0.0, 0.0, 11.0]])
+    price = np.array([[90.0, 94.0, 98.0, 99.9], [100.1, 100.1, 102.0, 106.0]])
+    curves = np.array([1e6, 1e7, 0.0, 0.5, 1.0, 2.0, 1.0])
+    out = np.empty((6, 10))
+    counts = kernel("shown_levels")(
+        parts, added, price, (2, 2), np.array([4.0, 6.0]), np.array([2.0, 1.0]), 10.0, curves, out
+    )
+    assert counts == (1, 1)
+    longs = np.array([90.0, 47.0, 11.0]) * 2.0
+    assert out[1, 0] == pytest.approx(longs.sum())
+    assert out[0, 0] == pytest.approx((longs * [90.0, 94.0, 98.0]).sum() / longs.sum())
+    assert out[2, 0] == pytest.approx(0.5 * longs.sum())
+    assert out[3, 0] == pytest.approx(2.0 * longs.sum())
+    assert out[4, 0] == pytest.approx(180.0 + 94.0)
+    assert out[5, 0] == pytest.approx(10.0)
+    shorts = np.array([153.0 + 6.0, 11.0])
+    assert out[1, 1] == pytest.approx(shorts.sum())
+    # Narrower buckets: one level each, its band what it adds from the price outwards.
+    out[:] = np.nan
+    counts = kernel("shown_levels")(
+        parts, added, price, (2, 2), np.zeros(2), np.ones(2), 4.0, curves, out
+    )
+    assert counts == (3, 2)
+    np.testing.assert_allclose(out[1, :5], [90.0, 47.0, 7.0, 153.0, 11.0])
+    np.testing.assert_allclose(out[2, :5], 0.5 * out[1, :5])
+    # Where no open interest lies there is no leverage.
+    assert out[5, 2] == out[5, 4] == 1.0
 
 
 @pytest.mark.parametrize(

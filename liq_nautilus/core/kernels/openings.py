@@ -1,0 +1,128 @@
+"""How much of what will be opened is liquidated on the way to a price."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from liq_nautilus.compiling import compiled
+from liq_nautilus.compiling import inlined
+
+if TYPE_CHECKING:
+    from liq_nautilus.core.records import FloatArray
+
+# Beyond so many standard deviations no excursion is expected.
+_REACH = 6.0
+
+
+@inlined
+def _excess(threshold: float, deviation: float) -> float:
+    # The mean of max(f - threshold, 0) for an excursion f = |N(0, deviation**2)|.
+    if threshold <= 0.0:
+        return deviation * math.sqrt(2.0 / math.pi) - threshold
+    z = threshold / deviation
+    if z > _REACH:
+        return 0.0
+    density = math.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
+    tail = 0.5 * math.erfc(z / math.sqrt(2.0))
+    return 2.0 * (deviation * density - threshold * tail)
+
+
+@compiled
+def expected_swept_length(
+    adverse: float, distances: FloatArray, deviation: float, out: FloatArray
+) -> None:
+    """
+    Write the expected length of path on which entries lie that the path liquidates.
+
+    Parameters
+    ----------
+    adverse : float
+        How far the price goes against the side (log price, >= 0).
+    distances : ndarray of shape (n_tiers,)
+        Between entry and liquidation (log price, > 0).
+    deviation : float
+        The standard deviation of the log price over the horizon (> 0).
+    out : ndarray of shape (n_tiers,)
+        Takes the lengths (log price).
+
+    Notes
+    -----
+    The price first goes ``f`` in favour, then ``f + a`` against the side. Of the way out, entries
+    beyond ``d - a`` are swept, of the way back those more than ``d`` from its end:
+    ``E max(f - max(d - a, 0), 0) + E max(f + a - d, 0)`` with ``f`` half-normal, as the maximum of
+    a Brownian path is.
+
+    """
+    for k in range(distances.shape[0]):
+        rest = distances[k] - adverse
+        out[k] = _excess(max(rest, 0.0), deviation) + _excess(rest, deviation)
+
+
+@compiled
+def add_openings(
+    side: int,
+    position: float,
+    width: float,
+    distances: FloatArray,
+    rates: FloatArray,
+    even: float,
+    deviation: float,
+    out: FloatArray,
+) -> float:
+    """
+    Add what is expected to be opened and liquidated, and an even spread, to a side's buckets.
+
+    Parameters
+    ----------
+    side : int
+        0 long, below the current price; 1 short, above it.
+    position : float
+        The current price, in buckets from the first of `out`.
+    width : float
+        Log width of a bucket.
+    distances, rates : ndarray of shape (n_tiers,)
+        Between entry and liquidation (log price); notional per length of path swept (quote).
+    even : float
+        Notional per log price of the even spread (quote).
+    deviation : float
+        As in `expected_swept_length`.
+    out : ndarray of shape (n,)
+        Notional per bucket (quote); added to.
+
+    Returns
+    -------
+    float
+        What is expected to be liquidated without any move against the side, on the way back from
+        an excursion (quote). It is in no bucket.
+
+    """
+    n = out.shape[0]
+    step = 1 if side == 1 else -1
+    start = math.floor(position) if side == 1 else math.ceil(position) - 1
+    first_part = (start + 1.0 - position if side == 1 else position - start) * width
+    border = 0.0
+    for k in range(distances.shape[0]):
+        at, before = 0.0, 2.0 * _excess(distances[k], deviation)
+        border += rates[k] * before
+        j, part = start, first_part
+        while 0 <= j < n:
+            at += part
+            rest = distances[k] - at
+            swept = _excess(max(rest, 0.0), deviation) + _excess(rest, deviation)
+            out[j] += rates[k] * (swept - before)
+            before = swept
+            j += step
+            part = width
+            if rest <= 0.0:
+                break
+        # All that is opened farther up is swept: the length grows as the move does.
+        while 0 <= j < n:
+            out[j] += rates[k] * width
+            j += step
+    j, part = start, first_part
+    while 0 <= j < n:
+        out[j] += even * part
+        j += step
+        part = width
+    return border
