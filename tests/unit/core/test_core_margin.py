@@ -263,3 +263,22 @@ def test_liquidation_ratio_keeps_a_hair_from_the_entry_and_from_zero():
     assert long[0] == 1e-3
     assert long[1] == pytest.approx(1.0 - 1e-4)
     assert short[1] == pytest.approx(1.0 + 1e-4)
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_each_bracket_liquidates_where_equity_is_its_margin(side):
+    # Caps so low that one unit of quote is another bracket.
+    rows = ((50, 2.0, 0.01), (20, 5.0, 0.05), (5, 9.0, 0.2), (2, 20.0, 0.4))
+    table = BracketTable.from_rows("TINYUSDT", "", rows)
+    notional = np.array([0.5, 1.9, 2.0, 2.1, 4.9, 5.1, 8.0, 9.5, 15.0, 25.0])
+    quantity, sides = np.full(notional.shape, 0.1), np.full(notional.shape, side, dtype=np.int8)
+    price = notional / quantity
+    entry = price * (1.0 + side * 0.07)
+    wallet = table.maintenance_margin(notional) - side * (notional - quantity * entry)
+    found = liquidation_price(entry, quantity, sides, wallet, table)
+    np.testing.assert_allclose(found, price, rtol=1e-12)
+
+
+def test_no_positions_have_no_prices():
+    none, sides = np.zeros(0), np.zeros(0, dtype=np.int8)
+    assert bankruptcy_price(none, none, sides).size == 0
