@@ -1,32 +1,53 @@
 """
-Measures ingestion against Nautilus's documented path, on the same generated files in one run.
+Measures ingestion as whole processes, from start to exit, on generated files in one run.
 
-Run it by hand: `uv run python scripts/benchmark_ingest.py`. Each measurement is a process of its
-own, so that peak memory is that of one path alone; the two take turns, and the best of several
-rounds of each counts. What is loaded once per process (imports, compiled code) does not count.
+Run it by hand: `uv run python scripts/benchmark_ingest.py`. Beside it run Nautilus's documented
+path and bare reading: the same columns by Arrow's CSV reader, written to one Parquet file. All take
+turns, in processes of their own, after one turn that does not count; medians are given. Compare
+ratios of one run: seconds depend on the machine and what else runs on it.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import io
 import os
-import resource
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 from typing import Final
+from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from collections.abc import Iterator
 
 _START_MS: Final = 1_735_689_600_000
 _YEAR_OF_MINUTES: Final = 525_600
 _MEGABYTE: Final = 1e6
-# So much that everything which large files need is loaded.
-_WARM_UP_BYTES: Final = 26 << 20
+_DAYS: Final = 365
+_BARE_TYPES: Final = {
+    "agg_trade_id": pa.int64(),
+    "id": pa.int64(),
+    **dict.fromkeys(("price", "quantity", "qty"), pa.decimal128(38, 16)),
+    **dict.fromkeys(("open", "high", "low", "close", "volume"), pa.decimal128(38, 16)),
+    **dict.fromkeys(("transact_time", "time", "close_time"), pa.int64()),
+    "is_buyer_maker": pa.bool_(),
+    **dict.fromkeys(("create_time", "timestamp"), pa.timestamp("us")),
+    **dict.fromkeys(("sum_open_interest", "sum_open_interest_value"), pa.float64()),
+    **dict.fromkeys(("percentage", "depth", "notional"), pa.float64()),
+}
 
 
 def write_agg_trades(path: Path, n_rows: int) -> None:
@@ -105,89 +126,190 @@ def documented(path: Path, catalog: Path) -> None:
     store.write_data(data)
 
 
-def ours(path: Path, catalog: Path) -> None:
+def write_trades(path: Path, n_rows: int) -> None:
+    random = np.random.default_rng(13)
+    times = _START_MS + np.cumsum(random.integers(0, 60, n_rows))
+    prices = np.round(94_000 + np.cumsum(random.normal(0, 0.2, n_rows)), 1)
+    with path.open("w") as file:
+        file.write("id,price,qty,quote_qty,time,is_buyer_maker\n")
+        file.writelines(
+            f"{i},{p:.1f},0.{1 + i % 9}05,{p * 0.1:.5f},{t},{'true' if i % 3 else 'false'}\n"
+            for i, (p, t) in enumerate(zip(prices, times, strict=True))
+        )
+
+
+def write_depth(path: Path, n_times: int) -> None:
+    start = np.datetime64("2025-01-01T00:00:00")
+    with path.open("w") as file:
+        file.write("timestamp,percentage,depth,notional\n")
+        for i in range(n_times):
+            when = str(start + np.timedelta64(30 * i, "s")).replace("T", " ")
+            file.writelines(
+                f"{when},{p},{1000 + i % 977 + abs(p):.8f},{9e7 + i:.8f}\n"
+                for p in (-5, -4, -3, -2, -1, 1, 2, 3, 4, 5)
+            )
+
+
+def write_year_of_days(folder: Path) -> None:
+    """Write a year of daily archives of 5m klines and metrics: 730 files, 210,240 rows."""
+    header = "open_time,open,high,low,close,volume,close_time,quote_volume,count,"
+    header += "taker_buy_volume,taker_buy_quote_volume,ignore\n"
+    names = "create_time,symbol,sum_open_interest,sum_open_interest_value,"
+    names += "count_toptrader_long_short_ratio,sum_toptrader_long_short_ratio,"
+    names += "count_long_short_ratio,sum_taker_long_short_vol_ratio\n"
+    for day in range(_DAYS):
+        date = np.datetime64("2025-01-01") + day
+        bars, snapshots = [header], [names]
+        for i in range(288):
+            t, price = _START_MS + (day * 288 + i) * 300_000, 94_000 + (day * 7 + i * 37) % 211 / 10
+            when = str(np.datetime64(t, "ms").astype("datetime64[s]")).replace("T", " ")
+            bars.append(
+                f"{t},{price:.1f},{price + 5:.1f},{price - 5:.1f},{price + 1:.1f},12.125,"
+                f"{t + 299_999},1140000.5,900,6.5,611000.25,0\n"
+            )
+            contracts = 80_000 + i % 97 + 0.125
+            ratios = "1.5,1.25,0.75,1.125"
+            snapshots.append(f"{when},BTCUSDT,{contracts},{contracts * price:.5f},{ratios}\n")
+        for kind, lines in (("5m", bars), ("metrics", snapshots)):
+            name = f"BTCUSDT-{kind}-{date}"
+            with zipfile.ZipFile(folder / f"{name}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr(f"{name}.csv", "".join(lines))
+
+
+def bare(source: Path, target: Path) -> None:
+    """Read the columns that matter with Arrow and write them to one Parquet file."""
+    options = pyarrow.csv.ConvertOptions(column_types=_BARE_TYPES)
+    if source.is_dir():
+        for path in sorted(source.glob("*.zip")):
+            with zipfile.ZipFile(path) as archive:
+                text = archive.read(archive.namelist()[0])
+            pyarrow.csv.read_csv(io.BytesIO(text), convert_options=options)
+        return
+    with source.open() as file:
+        names = file.readline().strip().split(",")
+    options.include_columns = [name for name in names if name in _BARE_TYPES]
+    reading = pyarrow.csv.ReadOptions(block_size=16 << 20)
+    target.mkdir(exist_ok=True)
+    with (
+        pyarrow.csv.open_csv(source, reading, convert_options=options) as reader,
+        pq.ParquetWriter(target / "bare.parquet", reader.schema) as writer,
+    ):
+        for batch in reader:
+            writer.write_batch(batch)
+
+
+def ours(source: Path, catalog: Path) -> None:
     from liq_nautilus.nautilus.ingest.ingest import ingest
 
-    ingest(path, catalog)
+    ingest(source, catalog)
 
 
-def measure(way: str, path: Path) -> dict[str, float]:
-    """Return the wall time (s), the CPU time and the peak memory (MB) of one way."""
-    run = ours if way == "ours" else documented
-    with tempfile.TemporaryDirectory() as folder:
-        head = Path(folder) / path.name
-        with path.open() as file:
-            head.write_text("".join(file.readlines(_WARM_UP_BYTES)))
-        run(head, Path(folder) / "catalog")
-    with tempfile.TemporaryDirectory() as folder:
-        wall, busy = time.perf_counter(), time.process_time()
-        run(path, Path(folder) / "catalog")
-        wall, busy = time.perf_counter() - wall, time.process_time() - busy
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": wall, "cpu_seconds": busy, "peak_mb": peak}
+_WAYS: Final = {"documented": documented, "bare": bare, "ours": ours}
 
 
-def measure_apart(way: str, path: Path) -> dict[str, float]:
-    command = [sys.executable, __file__, "--measure", way, str(path)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - ourselves
-    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return result
+class Figures(NamedTuple):
+    """Of one process: seconds, seconds of CPU time, and its peak memory (MB)."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_mb: float
 
 
-def best_of_turns(path: Path, rounds: int) -> dict[str, dict[str, float]]:
-    """Return the least of each figure of both ways."""
-    results: dict[str, list[dict[str, float]]] = {"documented": [], "ours": []}
-    for _ in range(rounds):
-        for way, measured in results.items():
-            measured.append(measure_apart(way, path))
-    return {
-        way: {name: min(result[name] for result in measured) for name in measured[0]}
-        for way, measured in results.items()
-    }
+def run_apart(way: str, source: Path, target: Path) -> Figures:
+    start = time.perf_counter()
+    command = [sys.executable, __file__, "--run", way, str(source), str(target)]
+    child = subprocess.Popen(command)  # noqa: S603 - ourselves
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise SystemExit(child.returncode)
+    seconds = time.perf_counter() - start
+    return Figures(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def medians(figures: Iterable[Figures]) -> Figures:
+    return Figures(*(statistics.median(column) for column in zip(*figures, strict=True)))
+
+
+def in_turns(ways: Iterable[str], source: Path, rounds: int) -> dict[str, Figures]:
+    """Return the medians of each way; "again" is a run of ours that changes nothing."""
+    found: dict[str, list[Figures]] = {way: [] for way in ways}
+    for turn in range(rounds + 1):
+        with tempfile.TemporaryDirectory(dir=source.parent) as folder:
+            for way, measured in found.items():
+                target = Path(folder) / ("ours" if way == "again" else way)
+                result = run_apart("ours" if way == "again" else way, source, target)
+                if turn:  # the first is no measurement: files and caches are cold
+                    measured.append(result)
+    return {way: medians(measured) for way, measured in found.items()}
+
+
+def cases(folder: Path, *, is_quick: bool) -> Iterator[tuple[str, Path, int, list[str]]]:
+    """Yield the title, source, number of rows and ways of each case, and remove the files after."""
+    all_ways = ["documented", "bare", "ours"]
+    agg = [("aggTrades, 1M", "BTCUSDT-aggTrades-2025-01.csv", 1_000_000)]
+    if not is_quick:
+        agg.append(("aggTrades, 10M", "BTCUSDT-aggTrades-2025.csv", 10_000_000))
+    for title, name, n_rows in agg:
+        write_agg_trades(folder / name, n_rows)
+        yield title, folder / name, n_rows, all_ways if n_rows == 1_000_000 else all_ways[1:]
+        (folder / name).unlink()
+    for title, has_takers in (("no takers", False), ("", True)):
+        path = folder / "BTCUSDT-1m-2025.csv"
+        write_klines(path, _YEAR_OF_MINUTES, has_takers=has_takers)
+        yield f"klines 1m, a year {title}".strip(), path, _YEAR_OF_MINUTES, all_ways
+        path.unlink()
+    for kind, write, n in (("trades", write_trades, 1_000_000), ("bookDepth", write_depth, 80_000)):
+        path = folder / f"BTCUSDT-{kind}-2025-01.csv"
+        write(path, n)
+        n_rows = n * 10 if kind == "bookDepth" else n
+        yield f"{kind}, {n_rows:,}", path, n_rows, ["bare", "ours"]
+        path.unlink()
+    days = folder / "days"
+    days.mkdir()
+    write_year_of_days(days)
+    yield "5m klines and metrics, 730 zips", days, 2 * 288 * _DAYS, ["bare", "ours", "again"]
+    shutil.rmtree(days)
 
 
 def compare(folder: Path, rounds: int, *, is_quick: bool) -> None:
-    cases = [("aggTrades, 1M rows", "BTCUSDT-aggTrades-2025-01.csv", 1_000_000)]
-    if not is_quick:
-        cases.append(("aggTrades, 10M rows", "BTCUSDT-aggTrades-2025.csv", 10_000_000))
-    cases += [
-        ("klines 1m, a year, no taker columns", "BTCUSDT-1m-2025.csv", _YEAR_OF_MINUTES),
-        ("klines 1m, a year", "BTCUSDT-1m-2026.csv", _YEAR_OF_MINUTES),
-    ]
-    print(
-        "| file | MB | way | s | CPU s | rows/s | MB/s | peak MB | times faster | less CPU | load |"
+    names = (
+        "files",
+        "MB",
+        "way",
+        "s",
+        "CPU s",
+        "s per GB",
+        "peak MB",
+        "over bare",
+        "faster",
+        "load",
     )
-    print("|---|---|---|---|---|---|---|---|---|---|---|")
-    for title, name, n_rows in cases:
-        path = folder / name
-        if "aggTrades" in name:
-            write_agg_trades(path, n_rows)
-        else:
-            write_klines(path, n_rows, has_takers="2026" in name)
-        megabytes = path.stat().st_size / _MEGABYTE
-        results = best_of_turns(path, rounds)
-        base = results["documented"]
-        for way, result in results.items():
-            seconds, busy = result["seconds"], result["cpu_seconds"]
+    print(f"| {' | '.join(names)} |\n|{'---|' * len(names)}")
+    for title, source, _, ways in cases(folder, is_quick=is_quick):
+        paths = source.iterdir() if source.is_dir() else [source]
+        megabytes = sum(path.stat().st_size for path in paths) / _MEGABYTE
+        results = in_turns(ways, source, rounds)
+        for way, found in results.items():
+            slower = results.get("documented", found).seconds / found.seconds
             print(
-                f"| {title} | {megabytes:.0f} | {way} | {seconds:.2f} | {busy:.2f} "
-                f"| {n_rows / seconds:,.0f} | {megabytes / seconds:.0f} | {result['peak_mb']:.0f} "
-                f"| {base['seconds'] / seconds:.1f} | {base['cpu_seconds'] / busy:.1f} "
-                f"| {os.getloadavg()[0]:.1f} |",
+                f"| {title} | {megabytes:.0f} | {way} | {found.seconds:.2f} "
+                f"| {found.cpu_seconds:.2f} | {found.seconds / megabytes * 1000:.1f} "
+                f"| {found.peak_mb:.0f} | {found.seconds / results['bare'].seconds:.2f} "
+                f"| {slower:.1f} | {os.getloadavg()[0]:.1f} |",
                 flush=True,
             )
-        path.unlink()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--measure", nargs=2, metavar=("WAY", "FILE"), help="one way, as JSON")
+    parser.add_argument("--run", nargs=3, metavar=("WAY", "SOURCE", "TARGET"), help="one way")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="without the 10M rows")
     options = parser.parse_args()
-    if options.measure:
-        way, path = options.measure
-        print(json.dumps(measure(way, Path(path))))
+    if options.run:
+        way, source, target = options.run
+        _WAYS[way](Path(source), Path(target))
         return
     folder = Path(tempfile.mkdtemp(prefix="benchmark-"))
     try:
