@@ -50,10 +50,11 @@ def quality(
 
     Days without a fault are not listed. Missing rows are those the interval asks for; an outlier is
     a step 40 robust standard deviations from the series' usual one; frozen rows repeat their value
-    for two hours or longer (open interest, mark and index prices, depth). Rows that were rejected,
-    of another symbol, out of order or duplicate when files were ingested are listed by file: the
-    catalog holds none of them. A score is the share of rows that are there and without fault; a bar
-    of zero volume is a quarter of a fault.
+    for two hours or longer (open interest, mark and index prices, depth); impossible is what the
+    map does not believe, such as open interest of zero or at a price nobody paid. Rows that were
+    rejected, of another symbol, out of order or duplicate when files were ingested are listed by
+    file: the catalog holds none of them. A score is the share of rows that are there and without
+    fault; a bar of zero volume is a quarter of a fault.
     """
     from liq_nautilus.nautilus.catalog.inventory import Catalog
     from liq_nautilus.nautilus.catalog.quality import QUALITY_WEIGHTS
@@ -89,6 +90,7 @@ def _document(report: SeriesReport) -> dict[str, Any]:
         "missing_days": [_date(day) for day in found.missing_days],
         "gaps": [_stretch(gap) for gap in found.gaps],
         "frozen_stretches": [_stretch(stretch) for stretch in found.frozen],
+        "impossible_stretches": [_stretch(stretch) for stretch in found.impossible],
         "days": [_day(day) for day in found.days],
         "files": [
             {
@@ -140,7 +142,11 @@ def _print_report(report: SeriesReport) -> None:
     for day in faulty:
         counts = "".join(f"{getattr(day, f'n_{name}'):>13,}" for name in ("rows", *_COUNTS))
         typer.echo(f"  {_date(day.day):>13}{counts}{day.score:>13.3f}")
-    for title, stretches in (("gap", found.gaps), ("frozen", found.frozen)):
+    for title, stretches in (
+        ("gap", found.gaps),
+        ("frozen", found.frozen),
+        ("not believed", found.impossible),
+    ):
         for stretch in stretches[:_MOST_STRETCHES]:
             span = f"{iso(stretch.start_ns)} .. {iso(stretch.end_ns)}"
             typer.echo(f"  {title} {span}: {stretch.n_rows:,} rows")

@@ -22,6 +22,7 @@ from liq_nautilus.core.models.ensemble import Ensemble
 from liq_nautilus.core.openings import Market
 from liq_nautilus.core.openings import RecentVolatility
 from liq_nautilus.core.parameters import TrackerParameters
+from liq_nautilus.core.plausibility import Plausibility
 from liq_nautilus.core.position_map import PositionMap
 from liq_nautilus.core.position_map import checked_bars
 from liq_nautilus.core.records import LONG
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     # Of longs and of shorts.
     type Swept = tuple[ExpectedLiquidations, ExpectedLiquidations]
 
-STATE_VERSION = 4
+STATE_VERSION = 5
 MODEL_NAMES = ("binance_standard", "funding_adjusted", "py_liquidation_map", "ensemble")
 
 
@@ -92,6 +93,8 @@ class LiquidationTracker:
         self._reader = LevelReader(p, self._ensemble, self._published)
         self._recent = RecentVolatility(p.excursion_half_life_hours)
         self._watch = Watch(p)
+        self._plausibility = Plausibility()
+        self._waiting: tuple[float, float, int] | None = None
         self.ts = 0
         self._rate_data()
 
@@ -99,6 +102,11 @@ class LiquidationTracker:
     def reference_price(self) -> float:
         """The current price: the mark price where it comes, else the last; NaN before any."""
         return self._map.price
+
+    @property
+    def n_unknown(self) -> dict[str, int]:
+        """How many inputs of each kind were not believed; see `liq_nautilus.core.plausibility`."""
+        return dict(self._plausibility.n_unknown)
 
     @property
     def bucket_size(self) -> float:
@@ -160,6 +168,13 @@ class LiquidationTracker:
 
         """
         checked, closes = checked_bars(bars)
+        believed = self._plausibility.bars(checked.values)
+        if not believed.all():
+            checked = Bars(checked.values[believed], checked.times[believed])
+            closes = checked.times[checked.values[:, 5] == 0.0, 1].tolist()
+        if not len(checked.values):
+            return
+        self._take_waiting(float(checked.values[0, 0]))
         self._watch.note_bars(closes)
         for part in self._followed.hours(checked.times):
             self._take_bars(Bars(checked.values[part], checked.times[part]))
@@ -191,12 +206,15 @@ class LiquidationTracker:
         """
         Take in an open interest snapshot and compute clusters and signal anew.
 
+        One that cannot be, such as zero, is unknown, as if it had not come. One from before any
+        price waits for the first.
+
         Parameters
         ----------
         contracts : float
             Base quantity, >= 0.
         notional : float
-            Quote; only used to know the price before any bar came. NaN when unknown.
+            Quote; says, with the quantity, the price it was taken at. NaN when unknown.
         ts : int
             When it was taken (UTC ns).
 
@@ -210,12 +228,16 @@ class LiquidationTracker:
             msg = f"open interest must be finite and at least 0, was {contracts}"
             raise ValueError(msg)
         self.ts = max(self.ts, ts)
-        if not self._map.has_price and contracts > 0.0 and notional > 0.0:
-            self._map.set_price(notional / contracts)
-        self._watch.note_open_interest(contracts, ts, is_used=self._map.has_price)
-        if self._map.has_price:
-            self._map.take_open_interest(contracts)
-            self._refresh()
+        if not self._map.has_price:
+            # Only a price can tell whether the first snapshot is to be believed.
+            self._waiting = (contracts, notional, ts)
+            return
+        if not self._plausibility.open_interest(contracts, notional, ts, self._map.price):
+            self._rate_data()
+            return
+        self._watch.note_open_interest(contracts, ts, is_used=True)
+        self._map.take_open_interest(contracts)
+        self._refresh()
 
     def on_funding(self, rate: float, ts: int) -> None:
         """
@@ -231,7 +253,7 @@ class LiquidationTracker:
             msg = f"a funding rate must be finite, was {rate}"
             raise ValueError(msg)
         self.ts = max(self.ts, ts)
-        if self._map.has_price:
+        if self._map.has_price and self._plausibility.funding(rate):
             self._map.take_funding(rate)
             self._refresh()
 
@@ -275,6 +297,8 @@ class LiquidationTracker:
             raise ValueError(msg)
         self.ts = max(self.ts, ts_to)
         if source == "bars" and venues and set(venues) != set(self.parameters.venues):
+            return
+        if not self._plausibility.liquidation(notional, self._map.price):
             return
         share = self.parameters.reported_share if source == "orders" else 1.0
         notional /= max(share, 1e-9)
@@ -532,6 +556,8 @@ class LiquidationTracker:
             "recent": self._recent.state(),
             "followed": self._followed.state(),
             "watch": self._watch.state(),
+            "plausibility": self._plausibility.state(),
+            "waiting": None if self._waiting is None else list(self._waiting),
             "ts": self.ts,
         }
 
@@ -560,6 +586,9 @@ class LiquidationTracker:
         tracker._recent.restore(state["recent"])
         tracker._followed.restore(state["followed"])
         tracker._watch.restore(state["watch"])
+        tracker._plausibility.restore(state["plausibility"])
+        waiting = state["waiting"]
+        tracker._waiting = None if waiting is None else (waiting[0], waiting[1], waiting[2])
         tracker.ts = int(state["ts"])
         return tracker
 
@@ -609,6 +638,14 @@ class LiquidationTracker:
         ]
         unscaled = np.stack(curve, axis=1) / self._followed.values[:, None]
         self._followed.begin_hour(ts, self._map.price, unscaled)
+
+    def _take_waiting(self, price: float) -> None:
+        # A snapshot from before any price is taken in once the first one comes.
+        if self._waiting is None or self._map.has_price:
+            return
+        waiting, self._waiting = self._waiting, None
+        self._map.set_price(price)
+        self.on_open_interest(*waiting)
 
     def _rate_data(self) -> None:
         self._map.set_data_quality(self._watch.data_quality(self.ts))

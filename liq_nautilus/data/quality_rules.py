@@ -112,11 +112,12 @@ class DayQuality:
 
 @dataclass(frozen=True, slots=True)
 class SeriesQuality:
-    """The quality of a series: by day, the gaps, the frozen stretches and one score in [0, 1]."""
+    """The quality of a series: by day, its gaps and doubtful stretches, one score in [0, 1]."""
 
     days: tuple[DayQuality, ...] = ()
     gaps: tuple[Stretch, ...] = ()
     frozen: tuple[Stretch, ...] = ()
+    impossible: tuple[Stretch, ...] = ()
     missing_days: tuple[int, ...] = field(default=())
     score: float = 0.0
 
@@ -170,6 +171,7 @@ def assess(
         tuple(judged),
         tuple(gaps),
         tuple(_stretches(samples, masks["n_frozen"])),
+        tuple(_stretches(samples, masks["n_impossible"])),
         tuple(missing),
         _score(judged, ts, start_ns, end_ns),
     )

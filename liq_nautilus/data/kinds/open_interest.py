@@ -61,8 +61,7 @@ def _events(frame: Frame, options: EventOptions) -> Iterator[Event]:
 
 
 def _samples(frame: Frame, _: str) -> Samples:
-    value = frame["open_interest"]
-    return Samples(frame["ts"], -1, value, can_freeze=True, is_impossible=~(value >= 0))
+    return Samples(frame["ts"], -1, frame["open_interest"], can_freeze=True)
 
 
 # open_interest (base units), open_interest_notional (quote currency) and four ratios (NaN where

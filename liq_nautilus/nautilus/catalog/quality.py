@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import Final
 
@@ -10,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from liq_nautilus.core.plausibility import unknown_snapshots
 from liq_nautilus.data.frames import Frame
 from liq_nautilus.data.kinds import STORED_TYPES
 from liq_nautilus.data.kinds import kinds_of
@@ -17,6 +19,7 @@ from liq_nautilus.data.kinds.bars import BARS
 from liq_nautilus.data.kinds.funding import FUNDING
 from liq_nautilus.data.kinds.open_interest import OPEN_INTEREST
 from liq_nautilus.data.columns import numbers
+from liq_nautilus.data.quality_rules import Samples
 from liq_nautilus.data.quality_rules import SeriesQuality
 from liq_nautilus.data.quality_rules import assess
 from liq_nautilus.data.quality_rules import with_rejected
@@ -156,10 +159,25 @@ class CatalogQuality:
                     self._catalog, stored, symbol, *window, interval=interval, required=False
                 )
             rule = stored.samples
-            found = assess(rule(frame, interval), *window) if rule else SeriesQuality()
+            samples = rule(frame, interval) if rule else Samples(np.zeros(0, dtype=np.int64), 0)
+            if stored is OPEN_INTEREST:
+                samples = replace(samples, is_impossible=self._unknown(frame, symbol))
+            found = assess(samples, *window)
             records = self._records_of(stored, symbol, interval)
             self._judged[key] = with_rejected(found, _rejected_by_day(records))
         return self._judged[key]
+
+    def _unknown(self, frame: Frame, symbol: str) -> npt.NDArray[np.bool_]:
+        # The snapshots that the map does not believe, given the bars around them.
+        columns = (frame["ts"], frame["open_interest"], frame["open_interest_notional"])
+        span = (int(frame["ts"][0]), int(frame["ts"][-1]) + 1) if len(frame) else (0, 0)
+        interval = finest_interval(self._catalog, BARS, symbol, *span)
+        if interval is None:
+            return unknown_snapshots(*columns, np.zeros(0, dtype=np.int64), np.zeros((0, 6)))
+        bars = read(self._catalog, BARS, symbol, *span, interval=interval, required=False)
+        values = [bars[name] for name in ("open", "high", "low", "close", "volume")]
+        rows = np.stack([*values, np.zeros(len(bars))], axis=1)
+        return unknown_snapshots(*columns, bars["ts_close"], rows)
 
     def _records(self, series: Series) -> tuple[FileRecord, ...]:
         kind, _, interval = series.kind.partition("-")

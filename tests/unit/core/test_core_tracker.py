@@ -84,12 +84,61 @@ def test_inputs_before_any_price_are_remembered_or_skipped():
     assert tracker.signal().action == "WAIT"
 
 
-def test_open_interest_tells_the_price_before_any_bar():
+@pytest.mark.parametrize("notional", [100.0 * PRICE, math.nan])
+def test_open_interest_from_before_any_price_waits_for_the_first(notional):
     tracker = make()
-    tracker.on_open_interest(100.0, 100.0 * PRICE, START)
-    assert tracker.reference_price == pytest.approx(PRICE)
+    tracker.on_open_interest(100.0, notional, START)
+    assert math.isnan(tracker.reference_price)
+    tracker = LiquidationTracker.from_state(pickle.loads(pickle.dumps(tracker.state())))
+    tracker.on_bar(PRICE, PRICE + 5, PRICE - 5, PRICE, START, START + STEP)
     assert tracker.bucket_size == 100.0
     assert tracker.levels("binance_standard").price.size > 0
+
+
+@pytest.mark.parametrize("factor", [1e-9, 0.4, 2.5, 1_000.0])
+def test_a_first_snapshot_at_a_price_nobody_paid_is_as_if_it_had_not_come(factor):
+    tracker, without = make(), make()
+    tracker.on_open_interest(100.0, 100.0 * PRICE * factor, START)
+    for one in (tracker, without):
+        one.on_bar(PRICE, PRICE + 5, PRICE - 5, PRICE, START, START + STEP)
+        one.on_open_interest(101.0, 101.0 * PRICE, START + STEP)
+    assert tracker.n_unknown["open_interest"] == 1
+    assert same_records(tracker.levels(), without.levels())
+
+
+@pytest.mark.parametrize(
+    "glitch", [(0.0, 0.0), (0.1, 0.1), (0.001, 0.001), (40.0, 40.0), (1.0, 0.1)]
+)
+@pytest.mark.parametrize(("first", "length"), [(40, 1), (30, 7), (60, 116)])
+def test_impossible_snapshots_leave_the_map_as_empty_ones_do(glitch, first, length):
+    glitched, empty = make(), make()
+    for i in range(first + length + 24):
+        ts = START + i * STEP
+        price = PRICE * (1.0 + 0.001 * math.sin(i))
+        is_hit = first <= i < first + length
+        for one in (glitched, empty):
+            one.on_bar(price, price + 9, price - 9, price, ts - STEP, ts - 1_000_000, volume=3.0)
+            if is_hit and one is glitched:
+                one.on_open_interest(
+                    (1_000.0 + i) * glitch[0], (1_000.0 + i) * price * glitch[1], ts
+                )
+            elif is_hit:
+                one.on_time(ts)
+            else:
+                one.on_open_interest(1_000.0 + i, (1_000.0 + i) * price, ts)
+    assert glitched.n_unknown["open_interest"] == length
+    assert empty.n_unknown["open_interest"] == 0
+    assert same_records(glitched.levels(), empty.levels())
+
+
+def test_what_is_unknown_costs_confidence_as_a_gap_does():
+    tracker = make(stale_intervals=2.0)
+    for i in range(60):
+        ts = START + i * HOUR
+        tracker.on_bar(PRICE, PRICE + 9, PRICE - 9, PRICE, ts - HOUR, ts - 1_000_000, volume=3.0)
+        tracker.on_open_interest(1_000.0 if i < 30 else 0.0, math.nan, ts)
+    assert tracker.levels().confidence.max(initial=0.0) < 0.3
+    assert tracker.signal().action == "WAIT"
 
 
 @pytest.mark.parametrize(
@@ -501,7 +550,7 @@ def test_same_input_gives_the_same_bits():
 def test_state_of_another_version_is_refused():
     state = started().state()
     state["version"] = 0
-    with pytest.raises(ValueError, match="a tracker state must be of version 4, was 0"):
+    with pytest.raises(ValueError, match="a tracker state must be of version 5, was 0"):
         LiquidationTracker.from_state(state)
 
 
