@@ -248,6 +248,20 @@ class Feed:
             self._is_sorted = False
         pending.append(event)
 
+    def pending(self) -> list[Event]:
+        """Return the events that are not known yet, in order."""
+        self._sort()
+        return self._pending[self._start :]
+
+    def state(self) -> list[tuple[Any, ...]]:
+        """Return what is pending, as plain values."""
+        return [tuple(event) for event in self.pending()]
+
+    def restore(self, state: Iterable[Iterable[Any]]) -> None:
+        """Take over what `state` returned."""
+        for ts_known, rank, key, kind, payload in state:
+            self.push(Event(ts_known, rank, tuple(key), kind, tuple(payload)))
+
     def release(self, ts: int) -> list[Event]:
         """
         Apply all events known at or before a time, in order, and return them.

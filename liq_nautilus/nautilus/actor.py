@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from pathlib import Path
 from typing import TYPE_CHECKING
+from typing import Any
 from typing import Final
 
 import numpy as np
@@ -67,6 +68,7 @@ _STATE: Final = "tracker"
 # What no map can do without, as it is told.
 _BARS: Final = "bars"
 _OPEN_INTEREST: Final = "OpenInterest"
+_INPUTS: Final = "inputs"
 
 
 class LiquidationActor(Actor):
@@ -112,6 +114,8 @@ class LiquidationActor(Actor):
         self._moments: list[int] = []
         self._mark_ts: int | None = None
         self._last_update_ns = 0
+        # Whether an update was taken into the map that nobody has heard of yet.
+        self._is_unpublished = False
         self._keep_after_ns = 0
         self._keeps_levels = True
         self.n_skipped = 0
@@ -147,9 +151,18 @@ class LiquidationActor(Actor):
         }
         for data_cls in (data_cls for data_cls, is_wanted in wanted.items() if is_wanted):
             subscribe_instrument_data(self, data_cls, instrument_id, config.client_id)
-        self.clock.set_timer(
-            _STALE_TIMER, pd.Timedelta(seconds=config.stale_check_secs), callback=self._on_timer
-        )
+        self._start_timer()
+        # What a saved actor was still waiting for.
+        for event in self._feed.pending():
+            if event.is_update:
+                self._await(event.ts_known)
+
+    def _start_timer(self) -> None:
+        # At multiples of the interval, so that a restarted node looks at the same moments.
+        interval = pd.Timedelta(seconds=self._settings.stale_check_secs)
+        step, now = interval.value, self.clock.timestamp_ns()
+        first = pd.Timestamp(-(-(now + 1) // step) * step, unit="ns", tz="UTC")
+        self.clock.set_timer(_STALE_TIMER, interval, start_time=first, callback=self._on_timer)
 
     def on_stop(self) -> None:
         """Take in and write what is still buffered."""
@@ -159,11 +172,21 @@ class LiquidationActor(Actor):
             self._store.flush()
 
     def on_save(self) -> dict[str, bytes]:
-        """Return the map, so that a restarted node goes on where this one stopped."""
-        return {_STATE: state_to_bytes(self.tracker.state())}
+        """Return map and inputs not yet known, so that a restarted node goes on from here."""
+        tracker = self.tracker
+        inputs = {
+            "pending": self._feed.state(),
+            "trades": self._trades,
+            "complete": self._complete_ns,
+            "mark": self._mark_ts,
+            "updated": self._last_update_ns,
+            "keep_after": self._keep_after_ns,
+            "unpublished": self._is_unpublished,
+        }
+        return {_STATE: state_to_bytes(tracker.state()), _INPUTS: state_to_bytes(inputs)}
 
     def on_load(self, state: dict[str, bytes]) -> None:
-        """Take over a saved map; one of other parameters is left aside."""
+        """Take over what was saved; a map of other parameters is left aside."""
         if _STATE not in state:
             return
         tracker = LiquidationTracker.from_state(bytes_to_state(state[_STATE]))
@@ -171,6 +194,17 @@ class LiquidationActor(Actor):
             self.log.warning("The saved map has other parameters and is left aside")
             return
         self._feed = Feed(tracker)
+        if _INPUTS in state:
+            self._restore_inputs(bytes_to_state(state[_INPUTS]))
+
+    def _restore_inputs(self, inputs: dict[str, Any]) -> None:
+        self._feed.restore(inputs["pending"])
+        self._trades = [tuple(trade) for trade in inputs["trades"]]
+        self._complete_ns = inputs["complete"]
+        self._mark_ts = inputs["mark"]
+        self._last_update_ns = inputs["updated"]
+        self._keep_after_ns = inputs["keep_after"]
+        self._is_unpublished = inputs["unpublished"]
 
     # -- Data comes in ----------------------------------------------------------------------------
 
@@ -271,21 +305,21 @@ class LiquidationActor(Actor):
 
     # -- The map moves and is published ----------------------------------------------------------
 
-    def _release(self, ts: int) -> bool:
+    def _release(self, ts: int) -> None:
+        # Whoever releases an update, the next alert or check publishes it.
         if self._trades:
             self._push_trades(ts)
-        has_update = False
         is_done = False
         while not is_done:
             try:
-                has_update |= any(event.is_update for event in self._feed.release(ts))
+                released = self._feed.release(ts)
+                self._is_unpublished |= any(event.is_update for event in released)
                 is_done = True
             except ValueError as e:
                 # The datum is gone from the feed; what comes after it is still to be applied.
                 self.n_skipped += 1
                 if self.n_skipped == 1:
                     self.log.warning(f"A datum was skipped, later ones are only counted: {e}")
-        return has_update
 
     def _push_trades(self, ts: int) -> None:
         # Of minutes that are over.
@@ -306,9 +340,16 @@ class LiquidationActor(Actor):
             heapq.heappop(self._moments)
         if self._moments:
             self._set_alert()
-        if self._release(ts):
-            self._last_update_ns = ts
-            self._publish_map(ts)
+        self._publish_updates(ts)
+
+    def _publish_updates(self, ts: int) -> bool:
+        self._release(ts)
+        if not self._is_unpublished:
+            return False
+        self._is_unpublished = False
+        self._last_update_ns = ts
+        self._publish_map(ts)
+        return True
 
     def _on_timer(self, event: TimeEvent) -> None:
         ts = event.ts_event
@@ -317,7 +358,8 @@ class LiquidationActor(Actor):
             return
         before = self.tracker.signal().action
         self._feed.push(time_event(ts))
-        self._release(ts)
+        if self._publish_updates(ts):
+            return
         if self._feed.tracker.signal().action != before:
             self._publish_signal(ts)
 

@@ -101,6 +101,14 @@ class Recorder(Actor):
 def run_actor(
     data: list[Any], minutes: int = 5, **settings: Any
 ) -> tuple[LiquidationActor, Recorder]:
+    engine, actor, recorder = make_actor(data, minutes, **settings)
+    engine.run()
+    return actor, recorder
+
+
+def make_actor(
+    data: list[Any], minutes: int = 5, **settings: Any
+) -> tuple[Any, LiquidationActor, Recorder]:
     engine = make_engine()
     add_data(engine, data)
     actor = LiquidationActor(
@@ -109,8 +117,7 @@ def run_actor(
     recorder = Recorder()
     engine.add_actor(recorder)
     engine.add_actor(actor)
-    engine.run()
-    return actor, recorder
+    return engine, actor, recorder
 
 
 def run_strategy(
