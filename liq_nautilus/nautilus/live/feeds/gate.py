@@ -1,0 +1,86 @@
+"""The one door into the data engine: what came twice, late or from the future stays outside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+
+from nautilus_trader.model.data import Bar
+from nautilus_trader.model.data import FundingRateUpdate
+from nautilus_trader.model.data import MarkPriceUpdate
+from nautilus_trader.model.data import TradeTick
+
+from liq_nautilus.times import SECOND_NS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Hashable
+
+    from nautilus_trader.common.component import MessageBus
+
+    from liq_nautilus.nautilus.live.feeds.health import HealthBoard
+
+_ENDPOINT = "DataEngine.process"
+
+
+class SequenceGate:
+    """
+    Lets each bar, trade, mark price and funding rate pass once and in order.
+
+    Data come from several clients: Nautilus's own adapter does not look for repetitions, and a bar
+    that was fetched because it was missing may still come by itself. Whoever listens, the sandbox
+    included, then sees the same data, and a recording of it replays alike.
+
+    Parameters
+    ----------
+    msgbus : MessageBus
+        The node's; the engine's endpoint is taken over.
+    process : callable
+        The engine's handler.
+    health : HealthBoard
+        Counts what stayed outside.
+    tolerance_secs : float
+        A datum stamped later than this after its arrival stays outside.
+
+    """
+
+    def __init__(
+        self,
+        msgbus: MessageBus,
+        process: Callable[[Any], None],
+        health: HealthBoard,
+        tolerance_secs: float,
+    ) -> None:
+        self._process = process
+        self._health = health
+        self._tolerance_ns = round(tolerance_secs * SECOND_NS)
+        self._newest: dict[Hashable, int] = {}
+        msgbus.deregister(_ENDPOINT, process)
+        msgbus.register(_ENDPOINT, self.take)
+
+    def take(self, datum: Any) -> None:  # noqa: ANN401 - any datum
+        """Pass a datum on, or count it."""
+        place = _place(datum)
+        if place is not None:
+            key, number = place
+            newest = self._newest.get(key, -1)
+            if number <= newest:
+                self._health.n["repeated" if number == newest else "late"] += 1
+                return
+            if datum.ts_event > datum.ts_init + self._tolerance_ns:
+                self._health.n["future"] += 1
+                return
+            self._newest[key] = number
+        self._process(datum)
+
+
+def _place(datum: Any) -> tuple[Hashable, int] | None:  # noqa: ANN401 - any datum
+    # Which series a datum belongs to, and its rising number there.
+    if isinstance(datum, Bar):
+        return datum.bar_type, datum.ts_event
+    if isinstance(datum, TradeTick):
+        text = datum.trade_id.value
+        return (TradeTick, datum.instrument_id), int(text) if text.isdigit() else datum.ts_event
+    if isinstance(datum, MarkPriceUpdate | FundingRateUpdate):
+        return (type(datum), datum.instrument_id), datum.ts_event
+    return None
