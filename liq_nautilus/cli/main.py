@@ -15,6 +15,7 @@ from liq_nautilus.cli import demo
 from liq_nautilus.cli import download
 from liq_nautilus.cli import ingest
 from liq_nautilus.cli import levels
+from liq_nautilus.cli import live
 from liq_nautilus.cli import quality
 from liq_nautilus.cli import scenario
 from liq_nautilus.cli.common import load_environment_file
@@ -40,6 +41,7 @@ for command in (
     demo.demo,
     levels.levels,
     scenario.scenario,
+    live.live,
     quality.quality,
     download.download,
 ):

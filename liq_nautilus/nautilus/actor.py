@@ -142,7 +142,7 @@ class LiquidationActor(Actor):
         if config.use_trades:
             self.subscribe_trade_ticks(instrument_id)
         if config.mark_prices == "updates":
-            self.subscribe_mark_prices(instrument_id)
+            self.subscribe_mark_prices(instrument_id, client_id=config.client_id)
         wanted = {
             OpenInterest: True,
             MarkPriceBar: config.mark_prices == "bars",
@@ -335,7 +335,9 @@ class LiquidationActor(Actor):
             self._feed.push(event)
 
     def _on_known(self, event: TimeEvent) -> None:
-        ts = event.ts_event
+        self._know(event.ts_event)
+
+    def _know(self, ts: int) -> None:
         while self._moments and self._moments[0] <= ts:
             heapq.heappop(self._moments)
         if self._moments:
@@ -352,7 +354,9 @@ class LiquidationActor(Actor):
         return True
 
     def _on_timer(self, event: TimeEvent) -> None:
-        ts = event.ts_event
+        self._look(event.ts_event)
+
+    def _look(self, ts: int) -> None:
         self._tell_missing(self._missing.look(ts))
         if ts - self._last_update_ns < self._settings.stale_check_secs * SECOND_NS:
             return

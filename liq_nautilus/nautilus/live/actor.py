@@ -1,0 +1,182 @@
+"""The actor as it runs on a node: prompt, restartable, and replayable to the same signals."""
+
+from __future__ import annotations
+
+import heapq
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Final
+
+import pandas as pd
+
+from liq_nautilus.errors import StoreError
+from liq_nautilus.nautilus.actor import LiquidationActor
+from liq_nautilus.nautilus.live.state_file import DamagedStateError
+from liq_nautilus.nautilus.live.state_file import SavedState
+from liq_nautilus.nautilus.live.state_file import read_state
+from liq_nautilus.nautilus.live.state_file import set_aside
+from liq_nautilus.nautilus.live.state_file import write_state
+from liq_nautilus.times import SECOND_NS
+from liq_nautilus.times import iso
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nautilus_trader.common.component import TimeEvent
+
+    from liq_nautilus.core.feed import Event
+    from liq_nautilus.nautilus.live.config import LiveLiquidationActorConfig
+
+# Data stamped before a moment may still be on its way through the engine's queue that long.
+_GRACE_NS: Final = SECOND_NS // 20
+_SAVE_TIMER: Final = "save-state"
+_TICK_TIMER: Final = "stale-tick"
+_ALERT: Final = "known-live"
+
+
+class LiveLiquidationActor(LiquidationActor):
+    """
+    `LiquidationActor` whose clock is the data's.
+
+    A backtest's clock stands still while a datum is handled; a node's does not, and its timers fire
+    whenever the loop has time. Here whatever is due before a datum's `ts_init` happens before that
+    datum is taken, and what a datum makes known at once is published at once. So a backtest of what
+    was recorded publishes the same, at the same moments, and nothing waits for a timer.
+
+    The state is saved in `state_path` at intervals and at the stop, and taken up again by `resume`;
+    a damaged file is set aside and said.
+
+    Parameters
+    ----------
+    config : LiveLiquidationActorConfig
+        The settings.
+
+    """
+
+    def __init__(self, config: LiveLiquidationActorConfig) -> None:
+        super().__init__(config)
+        self._live = config
+        self._path = None if config.state_path is None else Path(config.state_path)
+        self._step_ns = round(config.stale_check_secs * SECOND_NS)
+        self._next_tick_ns = 0
+        # The `ts_init` of the datum in hand.
+        self._data_ns = 0
+        self.resumed_from_ns: int | None = None
+        self.n_save_errors = 0
+
+    # -- State ------------------------------------------------------------------------------------
+
+    def resume(self) -> int | None:
+        """Take up the saved state; return when it was saved (UTC nanoseconds), None if none was."""
+        if self._path is None:
+            return None
+        try:
+            saved = read_state(self._path)
+        except DamagedStateError as e:
+            aside = set_aside(self._path)
+            self.log.error(f"{e}; it was set aside as {aside}, the map begins anew")
+            return None
+        if saved is None:
+            return None
+        before = self._feed
+        self.on_load(saved.state)
+        if self._feed is before:
+            # Of other parameters, which the log says.
+            return None
+        self.resumed_from_ns = saved.ts_saved
+        self.log.info(f"The map of {iso(saved.ts_saved)} is taken up again")
+        return saved.ts_saved
+
+    def save(self, ts: int) -> None:
+        """Save the state; an error is logged and counted, the next interval tries again."""
+        if self._path is None:
+            return
+        try:
+            write_state(self._path, SavedState(ts, self.on_save()))
+        except StoreError as e:
+            self.n_save_errors += 1
+            if self.n_save_errors == 1:
+                self.log.error(f"{e}; later errors are only counted")
+
+    def warm_up(self, events: Iterable[Event], ts: int) -> int:
+        """
+        Take in what is known until a time, without publishing, and return how much that was.
+
+        Parameters
+        ----------
+        events : iterable of Event
+            Of the catalog or a venue's history, in any order.
+        ts : int
+            Until when (UTC nanoseconds).
+
+        """
+        n = 0
+        for event in events:
+            self._feed.push(event)
+            n += 1
+        self._release(ts)
+        self._complete_ns = max(self._complete_ns, ts)
+        self._is_unpublished = False
+        return n
+
+    # -- Life -------------------------------------------------------------------------------------
+
+    def on_start(self) -> None:
+        """Subscribe, and begin to save."""
+        super().on_start()
+        if self._path is not None:
+            interval = pd.Timedelta(seconds=self._live.state_interval_secs)
+            self.clock.set_timer(_SAVE_TIMER, interval, callback=self._on_save_timer)
+
+    def on_stop(self) -> None:
+        """Take in and save what is there."""
+        super().on_stop()
+        self.save(self.clock.timestamp_ns())
+
+    def _on_save_timer(self, event: TimeEvent) -> None:
+        self.save(event.ts_event)
+
+    # -- The data's clock -------------------------------------------------------------------------
+
+    def _start_timer(self) -> None:
+        now = self.clock.timestamp_ns()
+        self._next_tick_ns = (now // self._step_ns + 1) * self._step_ns
+        first = pd.Timestamp(self._next_tick_ns + _GRACE_NS, unit="ns", tz="UTC")
+        self.clock.set_timer(
+            _TICK_TIMER, pd.Timedelta(self._step_ns), start_time=first, callback=self._on_due
+        )
+
+    def _push(self, event: Event, ts_init: int) -> None:
+        self._catch_up(ts_init - 1)
+        self._data_ns = ts_init
+        super()._push(event, ts_init)
+
+    def _await(self, ts_known: int) -> None:
+        ts = max(ts_known, self._data_ns)
+        if ts <= self._data_ns:
+            self._know(ts)
+        elif ts not in self._moments:
+            heapq.heappush(self._moments, ts)
+            self._set_alert()
+
+    def _set_alert(self) -> None:
+        if _ALERT in self.clock.timer_names:
+            self.clock.cancel_timer(_ALERT)
+        self.clock.set_time_alert_ns(_ALERT, self._moments[0] + _GRACE_NS, self._on_due)
+
+    def _on_due(self, _event: TimeEvent) -> None:
+        self._catch_up(self.clock.timestamp_ns() - _GRACE_NS)
+
+    def _catch_up(self, ts: int) -> None:
+        # Moments and looks at stale inputs that were due until a time, in their order.
+        while True:
+            moment = self._moments[0] if self._moments else ts + 1
+            tick = self._next_tick_ns or ts + 1
+            due = min(moment, tick)
+            if due > ts:
+                return
+            if moment <= tick:
+                self._know(moment)
+            else:
+                self._next_tick_ns += self._step_ns
+                self._look(tick)

@@ -1,0 +1,350 @@
+"""A trading node with the map: built from options, warmed up, run, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import Final
+
+import msgspec
+from nautilus_trader.adapters.binance.common.enums import BinanceAccountType
+from nautilus_trader.adapters.binance.common.symbol import BinanceSymbol
+from nautilus_trader.adapters.binance.config import BinanceDataClientConfig
+from nautilus_trader.adapters.binance.config import BinanceExecClientConfig
+from nautilus_trader.adapters.binance.config import BinanceInstrumentProviderConfig
+from nautilus_trader.adapters.binance.factories import BinanceLiveDataClientFactory
+from nautilus_trader.adapters.binance.factories import BinanceLiveExecClientFactory
+from nautilus_trader.config import LiveExecEngineConfig
+from nautilus_trader.config import LoggingConfig
+from nautilus_trader.config import TradingNodeConfig
+from nautilus_trader.live.node import TradingNode
+from nautilus_trader.model.data import BarType
+from nautilus_trader.model.identifiers import TraderId
+
+from liq_nautilus.data.kinds.stored import EventOptions
+from liq_nautilus.errors import SettingError
+from liq_nautilus.nautilus.catalog.layout import VENUE
+from liq_nautilus.nautilus.catalog.layout import bar_type_of
+from liq_nautilus.nautilus.config import LiquidationStrategyConfig
+from liq_nautilus.nautilus.config import SettlementConfig
+from liq_nautilus.nautilus.instruments import instrument_id
+from liq_nautilus.nautilus.live.actor import LiveLiquidationActor
+from liq_nautilus.nautilus.live.config import LiquidationDataClientConfig
+from liq_nautilus.nautilus.live.config import LiveLiquidationActorConfig
+from liq_nautilus.nautilus.live.data_client import CLIENT_ID
+from liq_nautilus.nautilus.live.data_client import LiquidationDataClient
+from liq_nautilus.nautilus.live.data_client import LiquidationDataClientFactory
+from liq_nautilus.nautilus.live.feeds.gate import SequenceGate
+from liq_nautilus.nautilus.live.guard import protect
+from liq_nautilus.nautilus.live.guard import protect_engine
+from liq_nautilus.nautilus.live.paper import PaperExecutionClientConfig
+from liq_nautilus.nautilus.live.paper import paper_factory
+from liq_nautilus.nautilus.live.paper import settle_at_once
+from liq_nautilus.nautilus.live.recording.recorder import Recorder
+from liq_nautilus.nautilus.live.recording.recorder import RecorderConfig
+from liq_nautilus.nautilus.live.state_file import SavedState
+from liq_nautilus.nautilus.live.state_file import write_state
+from liq_nautilus.nautilus.live.strategy import LiveLiquidationStrategy
+from liq_nautilus.nautilus.live.warm_start import Past
+from liq_nautilus.nautilus.live.warm_start import catalog_past
+from liq_nautilus.nautilus.live.warm_start import fetch_past
+from liq_nautilus.nautilus.live.warm_start import start_of_past
+from liq_nautilus.times import HOUR_NS
+from liq_nautilus.times import SECOND_NS
+from liq_nautilus.times import interval_ns
+
+if TYPE_CHECKING:
+    from liq_nautilus.nautilus.live.options import LiveOptions
+
+CURRENCY: Final = "USDT"
+# As in backtests, whatever the bar.
+_HOURS: Final = {"fast_period": 4.0, "slow_period": 16.0, "range_period": 8.0, "patience": 4.0}
+# A node looks at its inputs often: staleness must show in seconds, not minutes.
+_STALE_CHECK_SECS: Final = 5.0
+
+
+class LiveNode:
+    """
+    A trading node on Binance's futures with our data client, the map and the strategy.
+
+    Parameters
+    ----------
+    options : LiveOptions
+        What it is made of.
+    is_live : bool, optional
+        Whether orders go to Binance, with the keys BINANCE_API_KEY and
+        BINANCE_API_SECRET of the environment; else to the paper exchange.
+    loop : asyncio.AbstractEventLoop, optional
+        Where it runs.
+
+    Attributes
+    ----------
+    node : TradingNode
+        Nautilus's node.
+    client : LiquidationDataClient
+        Our data client.
+    actors : dict of str to LiveLiquidationActor
+        The maps, by symbol.
+    strategies : dict of str to LiveLiquidationStrategy
+        The strategies, by symbol.
+    recorder : Recorder or None
+        What records.
+
+    """
+
+    def __init__(
+        self,
+        options: LiveOptions,
+        *,
+        is_live: bool = False,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self.options = options
+        self.is_live = is_live
+        self.bar_types = {
+            symbol: BarType.from_str(bar_type_of(symbol, options.bar)) for symbol in options.symbols
+        }
+        self.node = TradingNode(
+            _node_config(options, list(self.bar_types.values()), is_live=is_live), loop
+        )
+        factory, made = _capturing_factory()
+        self.node.add_data_client_factory(VENUE, BinanceLiveDataClientFactory)
+        self.node.add_data_client_factory(CLIENT_ID, factory)
+        self.node.add_exec_client_factory(
+            VENUE,
+            BinanceLiveExecClientFactory if is_live else paper_factory(self.node.kernel.portfolio),
+        )
+        self.node.build()
+        self.client = made[0]
+        kernel = self.node.kernel
+        self.gate = SequenceGate(
+            kernel.msgbus,
+            kernel.data_engine.process,
+            self.client.health,
+            _client_config(options, []).tolerance_secs,
+        )
+        if not is_live:
+            settle_at_once(kernel.msgbus, kernel.exec_engine)
+        self.actors = {symbol: self._actor(symbol) for symbol in options.symbols}
+        self.strategies = {
+            symbol: self._strategy(symbol, number)
+            for number, symbol in enumerate(options.symbols, start=1)
+            if options.trade
+        }
+        self.recorder = self._recorder()
+        self._add_components()
+
+    def run(self) -> None:
+        """Warm up and run until stopped."""
+        self.node.kernel.loop.run_until_complete(self.run_async())
+
+    async def run_async(self) -> None:
+        """Warm up and run until stopped."""
+        for symbol in self.options.symbols:
+            await self.warm_up(symbol)
+            self._keep_beginning(symbol)
+        await self.node.run_async()
+
+    def _keep_beginning(self, symbol: str) -> None:
+        # A recording replays to the same signals only from the map it began with.
+        if self.options.recording is not None:
+            now = self._now()
+            folder = Path(self.options.recording.path) / "states"
+            state = SavedState(now, self.actors[symbol].on_save())
+            write_state(folder / f"{symbol}-{now}.state", state)
+
+    async def stop_async(self) -> None:
+        """Stop trading, save and disconnect."""
+        await self.node.stop_async()
+
+    def dispose(self) -> None:
+        """Let go of everything."""
+        loop = self.node.kernel.loop
+        if not loop.is_running():
+            # Nautilus leaves the workers of its components waiting on a loop that it closes.
+            tasks = asyncio.all_tasks(loop)
+            for task in tasks:
+                task.cancel()
+            loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self.node.dispose()
+
+    async def warm_up(self, symbol: str) -> int:
+        """
+        Bring a symbol's map to the present and return how much was taken in.
+
+        From the saved state where there is one, else from the catalog; what neither knows is asked
+        for at the venue.
+        """
+        options, actor, now = self.options, self.actors[symbol], self._now()
+        start = start_of_past(now, options.warm_up_days)
+        strategy_start = now - round(2.0 * _HOURS["slow_period"] * HOUR_NS)
+        resumed = actor.resume()
+        n = 0
+        if resumed is not None:
+            start = max(start, resumed)
+        elif options.catalog is not None:
+            large = actor.tracker.parameters.large_trade_notional
+            how = EventOptions(self._delay_ns(symbol), large)
+            known = catalog_past(Path(options.catalog), symbol, options.bar, start, now, how)
+            n += actor.warm_up(known, max((event.ts_known for event in known), default=start))
+            start = max((event.ts_known + 1 for event in known), default=start)
+        past = await self._fetch(symbol, start, now)
+        n += actor.warm_up(past.events, now)
+        if symbol in self.strategies:
+            bars = past.bars
+            if start > strategy_start:
+                bars = (await self._fetch(symbol, strategy_start, now)).bars
+            self.strategies[symbol].prepare(bars)
+        return n
+
+    async def _fetch(self, symbol: str, start_ns: int, end_ns: int) -> Past:
+        fetcher, bars = self.client.fetcher, self.bar_types[symbol]
+        return await fetch_past(fetcher, bars, start_ns, end_ns, self._delay_ns(symbol))
+
+    def _delay_ns(self, symbol: str) -> int:
+        delay_secs: float = self.actors[symbol].config.open_interest_delay_secs
+        return round(delay_secs * SECOND_NS)
+
+    def _now(self) -> int:
+        return int(self.node.kernel.clock.timestamp_ns())
+
+    # -- Components -------------------------------------------------------------------------------
+
+    def _add_components(self) -> None:
+        trader, health, kernel = self.node.trader, self.client.health, self.node.kernel
+        for engine in (kernel.data_engine, kernel.risk_engine, kernel.exec_engine):
+            protect_engine(engine, health, kernel.logger.error)
+        if self.recorder is not None:
+            trader.add_actor(self.recorder)
+        for actor in self.actors.values():
+            protect(actor, health)
+            trader.add_actor(actor)
+        for strategy in self.strategies.values():
+            protect(strategy, health)
+            trader.add_strategy(strategy)
+
+    def _actor(self, symbol: str) -> LiveLiquidationActor:
+        options = self.options
+        state = None if options.state is None else str(Path(options.state) / f"{symbol}.state")
+        values: dict[str, Any] = {
+            "component_id": f"LiquidationActor-{symbol}",
+            "instrument_id": str(instrument_id(symbol)),
+            "bar_type": str(self.bar_types[symbol]),
+            "mark_prices": "updates",
+            "liquidations": "orders",
+            # A reading is the present: it is known when it comes.
+            "open_interest_delay_secs": 0.0,
+            "stale_check_secs": _STALE_CHECK_SECS,
+            "client_id": CLIENT_ID,
+            "state_path": state,
+            **options.actor,
+        }
+        return LiveLiquidationActor(_parsed(LiveLiquidationActorConfig, values, "actor"))
+
+    def _strategy(self, symbol: str, number: int) -> LiveLiquidationStrategy:
+        length_ns = interval_ns(self.options.bar)
+        periods = {name: max(round(h * HOUR_NS / length_ns), 1) for name, h in _HOURS.items()}
+        periods["slow_period"] = max(periods["slow_period"], periods["fast_period"] + 1)
+        values: dict[str, Any] = {
+            "order_id_tag": f"{number:03d}",
+            "instrument_id": str(instrument_id(symbol)),
+            "bar_type": str(self.bar_types[symbol]),
+            "trade_from_ns": self._now(),
+            # What is open at the venue for this instrument is the strategy's to close.
+            "external_order_claims": [str(instrument_id(symbol))],
+            **periods,
+            **self.options.strategy,
+        }
+        return LiveLiquidationStrategy(_parsed(LiquidationStrategyConfig, values, "strategy"))
+
+    def _recorder(self) -> Recorder | None:
+        recording = self.options.recording
+        if recording is None:
+            return None
+        values = msgspec.to_builtins(recording)
+        return Recorder(_parsed(RecorderConfig, values, "recording"))
+
+
+def _node_config(
+    options: LiveOptions, bar_types: list[BarType], *, is_live: bool
+) -> TradingNodeConfig:
+    return TradingNodeConfig(
+        trader_id=TraderId("LIQNAUTILUS-001" if is_live else "PAPER-001"),
+        logging=LoggingConfig(log_level=options.log_level),
+        exec_engine=LiveExecEngineConfig(reconciliation=is_live),
+        data_clients={
+            VENUE: _binance_config(options),
+            CLIENT_ID: _client_config(options, bar_types),
+        },
+        exec_clients={VENUE: _live_config(options) if is_live else _paper_config(options)},
+        timeout_connection=30.0,
+        timeout_disconnection=5.0,
+        timeout_post_stop=1.0,
+    )
+
+
+def _binance_config(options: LiveOptions) -> BinanceDataClientConfig:
+    return BinanceDataClientConfig(
+        account_type=BinanceAccountType.USDT_FUTURES,
+        base_url_http=options.endpoints.http,
+        base_url_ws=options.endpoints.websocket,
+        instrument_provider=_provider_config(options),
+    )
+
+
+def _provider_config(options: LiveOptions) -> BinanceInstrumentProviderConfig:
+    ids = frozenset(instrument_id(symbol) for symbol in options.symbols)
+    return BinanceInstrumentProviderConfig(load_ids=ids)
+
+
+def _client_config(options: LiveOptions, bar_types: list[BarType]) -> LiquidationDataClientConfig:
+    return LiquidationDataClientConfig(
+        base_url_http=options.endpoints.http,
+        base_url_ws=options.endpoints.websocket,
+        base_url_bybit=options.endpoints.bybit,
+        open_interest_secs=options.open_interest_secs,
+        guarded_bars=bar_types,
+    )
+
+
+def _paper_config(options: LiveOptions) -> PaperExecutionClientConfig:
+    return PaperExecutionClientConfig(
+        venue=VENUE,
+        base_currency=CURRENCY,
+        starting_balances=[f"{options.balance:.8f} {CURRENCY}"],
+        default_leverage=Decimal(options.leverage),
+        settlement=_parsed(SettlementConfig, options.settlement, "settlement"),
+    )
+
+
+def _live_config(options: LiveOptions) -> BinanceExecClientConfig:
+    return BinanceExecClientConfig(
+        account_type=BinanceAccountType.USDT_FUTURES,
+        base_url_http=options.endpoints.http,
+        instrument_provider=_provider_config(options),
+        futures_leverages={BinanceSymbol(name): options.leverage for name in options.symbols},
+    )
+
+
+def _capturing_factory() -> tuple[type[LiquidationDataClientFactory], list[LiquidationDataClient]]:
+    # Nautilus keeps the clients it makes to itself.
+    made: list[LiquidationDataClient] = []
+
+    class Factory(LiquidationDataClientFactory):
+        @staticmethod
+        def create(*args: Any, **kwargs: Any) -> LiquidationDataClient:  # noqa: ANN401
+            made.append(LiquidationDataClientFactory.create(*args, **kwargs))
+            return made[-1]
+
+    return Factory, made
+
+
+def _parsed(config_cls: Any, values: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - a class
+    try:
+        return config_cls.parse(msgspec.json.encode(values))
+    except (msgspec.ValidationError, TypeError, ValueError) as e:
+        msg = f"the {name}'s settings must be those of {config_cls.__name__}: {e}"
+        raise SettingError(msg) from e

@@ -1,0 +1,160 @@
+"""What `liq-nautilus live` is told: a JSON file in which lines that begin with // are comments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from typing import Any
+
+import msgspec
+
+from liq_nautilus.errors import SettingError
+from liq_nautilus.nautilus.live.sources import binance
+from liq_nautilus.nautilus.live.sources import bybit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Endpoints(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """
+    Where the venues are reached.
+
+    Attributes
+    ----------
+    http, websocket : str
+        Binance's USDT-margined futures.
+    bybit : str
+        Bybit's WebSocket.
+
+    """
+
+    http: str = binance.HTTP_URL
+    websocket: str = binance.WEBSOCKET_URL
+    bybit: str = bybit.WEBSOCKET_URL
+
+
+class RecordingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """
+    What is recorded.
+
+    Attributes
+    ----------
+    path : str
+        The catalog that receives all that comes and all that is published.
+    flush_secs : float
+        How often it is written: a killed node loses no more than that.
+    roll_secs : float
+        How long a file is; only the newest one is written again.
+    retention_days : float, optional
+        Older files are deleted; none without it.
+
+    """
+
+    path: str
+    flush_secs: float = 5.0
+    roll_secs: float = 600.0
+    retention_days: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        for name in ("flush_secs", "roll_secs", "retention_days"):
+            value = getattr(self, name)
+            if value is not None and not value > 0.0:
+                msg = f"recording.{name} must be above 0, was {value:g}"
+                raise SettingError(msg)
+
+
+class LiveOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """
+    What a node is made of.
+
+    Attributes
+    ----------
+    symbols : list of str
+        Binance's names.
+    bar : str
+        The interval of the bars, such as 1m.
+    trade : bool
+        Whether the strategy runs.
+    balance : float
+        What the paper account begins with (USDT).
+    leverage : int
+        The leverage of all symbols.
+    catalog : str, optional
+        The catalog whose end the map begins from.
+    warm_up_days : float
+        How far back it begins (days).
+    state : str, optional
+        The folder that keeps the maps over a restart.
+    recording : RecordingOptions, optional
+        What is recorded; nothing without it.
+    open_interest_secs : float
+        How often open interest is asked for.
+    bybit : bool
+        Whether Bybit's complete feed of liquidations is listened to.
+    actor, strategy, settlement : dict
+        Settings that replace the usual ones.
+    endpoints : Endpoints
+        Where the venues are reached.
+    log_level : str
+        Of the node's log.
+
+    """
+
+    symbols: list[str]
+    bar: str = "1m"
+    trade: bool = True
+    balance: float = 100_000.0
+    leverage: int = 10
+    catalog: str | None = None
+    warm_up_days: float = 3.0
+    state: str | None = None
+    recording: RecordingOptions | None = None
+    open_interest_secs: float = 10.0
+    bybit: bool = True
+    actor: dict[str, Any] = {}
+    strategy: dict[str, Any] = {}
+    settlement: dict[str, Any] = {}
+    endpoints: Endpoints = Endpoints()
+    log_level: str = "INFO"
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        if not self.symbols:
+            msg = "symbols must name at least one symbol, was empty"
+            raise SettingError(msg)
+        if len(set(self.symbols)) < len(self.symbols):
+            msg = f"symbols must differ, was {', '.join(self.symbols)}"
+            raise SettingError(msg)
+        for name in ("balance", "leverage", "open_interest_secs"):
+            value = getattr(self, name)
+            if not value > 0:
+                msg = f"{name} must be above 0, was {value:g}"
+                raise SettingError(msg)
+        if not self.warm_up_days >= 0.0:
+            msg = f"warm_up_days must be at least 0, was {self.warm_up_days:g}"
+            raise SettingError(msg)
+
+
+def read_options(path: Path) -> LiveOptions:
+    """
+    Return the options of a file.
+
+    Raises
+    ------
+    SettingError
+        If it cannot be read, or a setting is unknown or wrong.
+
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as e:
+        msg = f"CONFIG must be a readable JSON file, was {path} ({e}); give another"
+        raise SettingError(msg) from e
+    # Blank lines keep the numbers of lines in messages right.
+    lines = ["" if line.lstrip().startswith("//") else line for line in text.splitlines()]
+    try:
+        return msgspec.json.decode("\n".join(lines), type=LiveOptions)
+    except msgspec.DecodeError as e:
+        msg = f"CONFIG must hold the settings of a live node, {path} does not: {e}"
+        raise SettingError(msg) from e

@@ -1,0 +1,1 @@
+"""What a node received and published, kept so that it can be replayed."""

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from typing import Any
+
+import pytest
+from nautilus_trader.model.data import FundingRateUpdate
+from nautilus_trader.model.enums import OrderSide
+from nautilus_trader.model.events import OrderAccepted
+from nautilus_trader.model.events import OrderFilled
+from support.live_node import Watcher
+from support.live_node import drive
+from support.live_node import eventually
+from support.live_node import options_for
+
+from liq_nautilus.nautilus.instruments import instrument_id
+from liq_nautilus.nautilus.strategy import REVERSAL
+from liq_nautilus.nautilus.strategy import TREND
+from liq_nautilus.nautilus.types import LiquidationSignal
+from liq_nautilus.times import HOUR_NS
+from liq_nautilus.times import SECOND_NS
+
+if TYPE_CHECKING:
+    from nautilus_trader.model.events import AccountState
+    from support.fake_exchange import FakeExchange
+
+BTC = instrument_id("BTCUSDT")
+# Averages of a few bars cross within seconds of the fake exchange's time.
+QUICK = {"fast_period": 2, "slow_period": 4, "range_period": 3, "patience": 3}
+
+
+class Book:
+    """What the node's account and orders did; the cache is empty once the node is gone."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self.cache = watcher.node.node.cache
+        self.fills: list[OrderFilled] = []
+        self.states: list[AccountState] = []
+        self.filled: set[str] = set()
+        self.accepted: set[str] = set()
+        msgbus = watcher.node.node.kernel.msgbus
+        msgbus.subscribe("events.order.*", self._on_order)
+        msgbus.subscribe("events.account.*", self.states.append)
+
+    def _on_order(self, event: Any) -> None:
+        # An order is initialised before the cache knows it.
+        order = self.cache.order(event.client_order_id)
+        tags = () if order is None else order.tags or ()
+        if isinstance(event, OrderAccepted):
+            self.accepted.update(tags)
+        elif isinstance(event, OrderFilled):
+            self.filled.update(tags)
+            self.fills.append(event)
+
+    @property
+    def positions(self) -> list:
+        return self.cache.positions_open(instrument_id=BTC)
+
+    @property
+    def net_quantity(self) -> float:
+        sides = {OrderSide.BUY: 1.0, OrderSide.SELL: -1.0}
+        return sum(sides[fill.order_side] * fill.last_qty.as_double() for fill in self.fills)
+
+
+def test_entries_have_stops_and_the_stop_of_the_node_flattens(exchange: FakeExchange):
+    exchange.moves = 0.002
+    books: list[Book] = []
+
+    async def scenario(watcher: Watcher) -> None:
+        book = Book(watcher)
+        books.append(book)
+        # The rule alone, so that no signal keeps it from trading.
+        await eventually(lambda: {"stop", "take-profit"} <= book.accepted, "stops")
+        await eventually(lambda: book.positions, "a position")
+
+    drive(options_for(exchange, strategy={**QUICK, "use_signals": False}), scenario)
+    (book,) = books
+    assert TREND in book.filled
+    assert "close" in book.filled
+    assert book.fills[0].commission.as_double() > 0.0
+    assert book.net_quantity == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_reversal_signal_opens_a_position_against_the_cascade(exchange: FakeExchange):
+    books: list[Book] = []
+
+    async def scenario(watcher: Watcher) -> None:
+        book = Book(watcher)
+        books.append(book)
+        strategy = watcher.node.strategies["BTCUSDT"]
+        await eventually(lambda: len(watcher.signals) >= 5, "signals")
+        await eventually(strategy.indicators_initialized, "warm averages")
+        last = watcher.signals[-1].to_dict()
+        del last["type"], last["schema_version"]
+        values = {**last, "action": "REVERSAL_OPPORTUNITY", "position_side": 1}
+        signal = LiquidationSignal.from_dict(values)
+        strategy.on_liquidation_signal(signal)
+        await eventually(lambda: book.positions, "a position")
+
+    drive(options_for(exchange, strategy={"trade_from_ns": 0}), scenario)
+    (book,) = books
+    assert REVERSAL in book.filled
+    assert book.fills[0].order_side == OrderSide.BUY
+    assert book.net_quantity == pytest.approx(0.0, abs=1e-9)
+
+
+def test_paper_settles_funding_as_backtests_do(exchange: FakeExchange):
+    exchange.moves = 0.002
+    books: list[Book] = []
+
+    async def scenario(watcher: Watcher) -> None:
+        book = Book(watcher)
+        books.append(book)
+        kernel = watcher.node.node.kernel
+        await eventually(lambda: book.positions, "an entry")
+        now = kernel.clock.timestamp_ns()
+        hour = now // HOUR_NS * HOUR_NS + SECOND_NS
+        update = FundingRateUpdate(BTC, Decimal("0.01"), hour, now)
+        kernel.msgbus.send("DataEngine.process", update)
+        await eventually(
+            lambda: any((x.info or {}).get("reason") == "funding" for x in book.states), "funding"
+        )
+
+    drive(options_for(exchange, strategy={**QUICK, "use_signals": False}), scenario)
+    (book,) = books
+    (paid,) = [x.info for x in book.states if (x.info or {}).get("reason") == "funding"]
+    assert paid["rate"] == "0.01"
+    notional = float(paid["quantity"]) * float(paid["price"])
+    assert abs(float(paid["amount"])) == pytest.approx(0.01 * notional, rel=1e-3)

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from support.live_node import Watcher
+from support.live_node import drive
+from support.live_node import eventually
+from support.live_node import options_for
+
+from liq_nautilus.nautilus.live.options import RecordingOptions
+from liq_nautilus.nautilus.live.recording.replay import replay
+from liq_nautilus.nautilus.live.state_file import read_state
+from liq_nautilus.nautilus.types import LiquidationLevels
+from liq_nautilus.nautilus.types import LiquidationSignal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.fake_exchange import FakeExchange
+
+
+def same(one: object, other: object) -> bool:
+    a, b = one.to_dict(), other.to_dict()
+    return all(np.array_equal(a[key], b[key], equal_nan=not isinstance(a[key], str)) for key in a)
+
+
+async def ten_signals(watcher: Watcher) -> None:
+    await eventually(lambda: len(watcher.signals) >= 10, "ten signals")
+
+
+def test_a_recording_replays_to_the_signals_that_were_published(
+    exchange: FakeExchange, tmp_path: Path
+):
+    recording = RecordingOptions(str(tmp_path / "recording"), flush_secs=0.5, roll_secs=3.0)
+    # Looks at stale inputs often enough to matter.
+    actor = {"stale_check_secs": 0.2, "use_trades": True}
+
+    async def scenario(watcher: Watcher) -> None:
+        await eventually(lambda: len(watcher.signals) >= 15, "signals")
+        exchange.refuse(500)
+        seen = len(watcher.orders)
+        await eventually(lambda: len(watcher.orders) > seen + 6, "silence of open interest")
+        exchange.refuse(200)
+        n = len(watcher.signals)
+        await eventually(lambda: len(watcher.signals) > n + 8, "signals again")
+
+    options = options_for(exchange, recording=recording, actor=actor)
+    watcher = drive(options, scenario)
+    config = watcher.node.actors["BTCUSDT"].config
+    (state,) = (tmp_path / "recording" / "states").glob("BTCUSDT-*.state")
+    published, replayed = replay(tmp_path / "recording", state, config)
+    assert len(published) >= 20
+    assert [x.ts_init for x in replayed[: len(published)]] == [x.ts_init for x in published]
+    assert all(map(same, replayed, published))
+    assert all(map(same, watcher.signals, published))
+    files = watcher.node.recorder.files
+    assert files.n_errors == files.n_dropped == 0
+    kinds = {path.parent.parent.name for path in (tmp_path / "recording").rglob("*.parquet")}
+    assert {"bar", "trade_tick", "mark_price_update", "custom_open_interest"} <= kinds
+    assert {"custom_liquidation_levels", "custom_liquidation_signal"} <= kinds
+    assert {"custom_liquidation_order", "custom_feed_status", "crypto_perpetual"} <= kinds
+
+
+def test_a_restarted_node_goes_on_with_its_map(exchange: FakeExchange, tmp_path: Path):
+    options = options_for(exchange, state=str(tmp_path), trade=False)
+    first = drive(options, ten_signals)
+    saved = read_state(tmp_path / "BTCUSDT.state")
+    assert saved.state == first.node.actors["BTCUSDT"].on_save()
+    second = drive(options, ten_signals)
+    actor = second.node.actors["BTCUSDT"]
+    assert actor.resumed_from_ns == saved.ts_saved
+    # Open positions are those of the map before: a fresh one of the same day has others.
+    before = first.of(LiquidationLevels)[-1].notional.sum()
+    after = second.of(LiquidationLevels)[3].notional.sum()
+    assert 0.5 < after / before < 2.0
+
+
+def test_a_damaged_state_is_set_aside_and_the_node_begins_anew(
+    exchange: FakeExchange, tmp_path: Path
+):
+    (tmp_path / "BTCUSDT.state").write_bytes(b"liq-nautilus state\ngarbage that is no state")
+    options = options_for(exchange, state=str(tmp_path), trade=False, log_level="OFF")
+    watcher = drive(options, ten_signals)
+    assert watcher.node.actors["BTCUSDT"].resumed_from_ns is None
+    assert (tmp_path / "BTCUSDT.state.damaged-1").exists()
+    assert read_state(tmp_path / "BTCUSDT.state") is not None
+    assert watcher.of(LiquidationSignal)

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from typer.testing import CliRunner
+
+from liq_nautilus.cli import live as module
+from liq_nautilus.cli.live import describe
+from liq_nautilus.cli.main import app
+from liq_nautilus.errors import SettingError
+from liq_nautilus.nautilus.live import node as node_module
+from liq_nautilus.nautilus.live.options import LiveOptions
+from liq_nautilus.nautilus.live.options import RecordingOptions
+from liq_nautilus.nautilus.live.options import read_options
+
+EXAMPLE = Path(__file__).parents[3] / "backtests" / "live.json"
+
+
+class StubNode:
+    made: ClassVar[list[tuple[LiveOptions, bool]]] = []
+    ran: ClassVar[list[str]] = []
+
+    def __init__(self, options: LiveOptions, *, is_live: bool) -> None:
+        self.made.append((options, is_live))
+
+    def run(self) -> None:
+        self.ran.append("run")
+
+    def dispose(self) -> None:
+        self.ran.append("dispose")
+
+
+@pytest.fixture
+def stub(monkeypatch: pytest.MonkeyPatch) -> type[StubNode]:
+    monkeypatch.setattr(node_module, "LiveNode", StubNode)
+    monkeypatch.setattr(StubNode, "made", [])
+    monkeypatch.setattr(StubNode, "ran", [])
+    for name in module._KEYS:
+        monkeypatch.delenv(name, raising=False)
+    return StubNode
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    path = tmp_path / "live.json"
+    path.write_text('// a comment\n{\n  // another\n  "symbols": ["ETHUSDT"], "leverage": 7\n}\n')
+    return str(path)
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in module._KEYS:
+        monkeypatch.setenv(name, "secret")
+
+
+def test_the_example_is_a_sound_configuration():
+    options = read_options(EXAMPLE)
+    assert options.symbols == ["BTCUSDT"]
+    assert options.recording == RecordingOptions("live/recording", 5, 600, 30)
+
+
+def test_paper_runs_without_a_question(stub, config):
+    result = CliRunner().invoke(app, ["live", config])
+    assert result.exit_code == 0
+    ((options, is_live),) = stub.made
+    assert (options.symbols, options.leverage, is_live) == (["ETHUSDT"], 7, False)
+    assert stub.ran == ["run", "dispose"]
+    for line in ("account: paper, 100,000.00 USDT", "leverage: 7x", "symbols: ETHUSDT"):
+        assert line in result.stderr
+
+
+@pytest.mark.parametrize("answer", ["", "y", "yes", "trade"])
+def test_real_money_needs_the_word(stub, config, keys, answer):
+    result = CliRunner().invoke(app, ["live", config, "--live"], input=f"{answer}\n")
+    assert result.exit_code != 0
+    assert stub.made == []
+    assert "REAL MONEY" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "answer"), [(["--live"], "TRADE\n"), (["--live", "--yes"], "")]
+)
+def test_with_the_word_or_yes_it_starts(stub, config, keys, arguments, answer):
+    result = CliRunner().invoke(app, ["live", config, *arguments], input=answer)
+    assert result.exit_code == 0
+    assert [is_live for _, is_live in stub.made] == [True]
+    assert "secret" not in result.stderr + result.stdout
+
+
+def test_real_money_needs_keys_before_any_question(stub, config):
+    result = CliRunner().invoke(app, ["live", config, "--live", "--yes"])
+    assert isinstance(result.exception, SettingError)
+    assert "BINANCE_API_KEY and BINANCE_API_SECRET in the environment" in str(result.exception)
+    assert stub.made == []
+
+
+def test_what_runs_is_described():
+    options = LiveOptions(
+        symbols=["BTCUSDT"],
+        trade=False,
+        recording=RecordingOptions("somewhere", flush_secs=2.0),
+    )
+    text = describe(options, is_live=False)
+    assert "largest position: none, nothing is traded" in text
+    assert "recording: somewhere, a killed node loses at most the last 2 s" in text
+    traded = describe(
+        LiveOptions(symbols=["BTCUSDT"], strategy={"max_leverage": 1.5}), is_live=True
+    )
+    assert "largest position: 1.5 times the equity, per symbol" in traded
+    assert "nothing is recorded" in traded
+
+
+@pytest.mark.parametrize(
+    ("document", "match"),
+    [
+        ({}, "symbols"),
+        ({"symbols": []}, "at least one symbol"),
+        ({"symbols": ["A", "A"]}, "symbols must differ"),
+        ({"symbols": ["A"], "leverage": 0}, "leverage must be above 0"),
+        ({"symbols": ["A"], "balance": -1.0}, "balance must be above 0"),
+        ({"symbols": ["A"], "warm_up_days": -1.0}, "warm_up_days must be at least 0"),
+        ({"symbols": ["A"], "recording": {"path": "x", "flush_secs": 0}}, "flush_secs"),
+        ({"symbols": ["A"], "simbols": 1}, "simbols"),
+    ],
+)
+def test_a_wrong_setting_is_told(tmp_path, document, match):
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(document))
+    with pytest.raises(SettingError, match=match):
+        read_options(path)
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path):
+    with pytest.raises(SettingError, match="CONFIG must be a readable JSON file"):
+        read_options(tmp_path / "none.json")
+    path = tmp_path / "x.json"
+    path.write_text("{")
+    with pytest.raises(SettingError, match="CONFIG must hold the settings of a live node"):
+        read_options(path)
