@@ -21,6 +21,8 @@ _SHOWN_BUCKET = {"BTCUSDT": 100.0}
 BAND_UNIT = 1e6
 # So much is added to notional where logarithms are taken of it, and taken off the low end (quote).
 LEAST_NOTIONAL = 100.0
+# Logarithms beyond which nothing is told.
+_FAR = 60.0
 
 
 def shown_bucket_size(symbol: str, price: float) -> float:
@@ -105,12 +107,23 @@ class Bands:
     low, high : tuple of float
         The factor and the power of ``unit * factor * (m / unit) ** power``, unit a million (quote).
     reach : float
-        The largest expectation there was (quote): beyond it the ends stay the same multiples.
+        The largest expectation there was (quote): beyond it the ends stay the same multiples. So
+        they do where a curve would begin to rise faster (low) or slower (high) than what is
+        expected: every level lies in its own band.
 
     """
 
     def __init__(self, low: tuple[float, ...], high: tuple[float, ...], reach: float) -> None:
-        self.curves: FloatArray = np.array([BAND_UNIT, reach, LEAST_NOTIONAL, *low, *high])
+        self.curves: FloatArray = np.array(
+            [
+                BAND_UNIT,
+                min(reach, _knee(*low) if low[1] > 1.0 else reach),
+                LEAST_NOTIONAL,
+                *low,
+                min(reach, _knee(*high) if high[1] < 1.0 else reach),
+                *high,
+            ]
+        )
 
     def around(self, totals: FloatArray) -> tuple[FloatArray, FloatArray]:
         """
@@ -129,3 +142,9 @@ class Bands:
         """
         ends = np.array([kernels.band_edges(float(total), self.curves) for total in totals])
         return ends[:, 0], ends[:, 1]
+
+
+def _knee(factor: float, power: float) -> float:
+    # Where a curve rises as fast as what is expected (quote).
+    exponent = math.log(factor * power) / (1.0 - power)
+    return BAND_UNIT * math.exp(min(max(exponent, -_FAR), _FAR))

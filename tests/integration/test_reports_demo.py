@@ -121,6 +121,7 @@ def test_levels_command_prints_what_the_contract_says(catalog):
         "volume",
         "volume_low",
         "volume_high",
+        "exposure",
         "side",
         "leverage",
         "confidence",

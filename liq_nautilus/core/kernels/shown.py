@@ -23,7 +23,7 @@ def band_edges(total: float, curves: FloatArray) -> tuple[float, float]:
     ----------
     total : float
         The expectation (quote, >= 0).
-    curves : ndarray of shape (7,)
+    curves : ndarray of shape (8,)
         As `liq_nautilus.core.levels.Bands` has them.
 
     Returns
@@ -34,10 +34,9 @@ def band_edges(total: float, curves: FloatArray) -> tuple[float, float]:
     """
     if total <= 0.0:
         return 0.0, 0.0
-    known = math.log(min(total, curves[1]) / curves[0])
     # As multiples of the expectation.
-    low = curves[3] * math.exp((curves[4] - 1.0) * known)
-    high = curves[5] * math.exp((curves[6] - 1.0) * known)
+    low = curves[3] * math.exp((curves[4] - 1.0) * math.log(min(total, curves[1]) / curves[0]))
+    high = curves[6] * math.exp((curves[7] - 1.0) * math.log(min(total, curves[5]) / curves[0]))
     return max(min(low, 1.0) * total - curves[2], 0.0), max(high, 1.0) * total
 
 
@@ -86,7 +85,7 @@ def shown_levels(
         What notional, but not open interest, is multiplied with.
     bucket_size : float
         Quote per base unit.
-    curves : ndarray of shape (7,)
+    curves : ndarray of shape (8,)
         As in `band_edges`.
     out : ndarray of shape (6, 2 n + 2)
         Takes price (mean, weighted with notional), notional, low, high, exposure and leverage

@@ -72,6 +72,15 @@ def test_beyond_what_they_were_fitted_on_bands_stay_multiples():
     assert low[1] + 100.0 == pytest.approx(100.0 * (low[0] + 100.0))
 
 
+def test_ends_rise_neither_too_fast_nor_too_slowly():
+    bands = Bands((0.1, 1.5), (3.0, 0.7), 1e12)
+    totals = np.linspace(1e5, 1e9, 5_000)
+    low, high = bands.around(totals)
+    step = np.diff(totals)
+    assert (np.diff(low) <= step * (1 + 1e-9)).all()
+    assert (np.diff(high) >= step * (1 - 1e-9)).all()
+
+
 def test_bands_never_leave_the_expectation_out():
     low, high = Bands((2.0, 1.5), (0.1, 0.5), 1e8).around(np.logspace(3.0, 10.0, 20))
     assert (low <= np.logspace(3.0, 10.0, 20)).all()

@@ -90,7 +90,7 @@ def test_models_without_a_side_tell_no_difference(kernel):
 
 
 def test_bands_are_multiples_held_around_the_expectation(kernel):
-    curves = np.array([1e6, 1e7, 100.0, 0.1, 1.5, 3.0, 0.5])
+    curves = np.array([1e6, 1e7, 100.0, 0.1, 1.5, 1e7, 3.0, 0.5])
     low, high = kernel("band_edges")(4e6, curves)
     assert low == pytest.approx(0.1 * 8e6 - 100.0)
     assert high == pytest.approx(3.0 * 2e6)
@@ -108,7 +108,7 @@ def test_shown_levels_are_sums_by_bucket(kernel):
     parts[2] = parts[0] * 0.5
     added = np.array([[0.0, 0.0, 7.0, 0.0], [0.0, 0.0, 0.0, 11.0]])
     price = np.array([[90.0, 94.0, 98.0, 99.9], [100.1, 100.1, 102.0, 106.0]])
-    curves = np.array([1e6, 1e7, 0.0, 0.5, 1.0, 2.0, 1.0])
+    curves = np.array([1e6, 1e7, 0.0, 0.5, 1.0, 1e7, 2.0, 1.0])
     out = np.empty((6, 10))
     counts = kernel("shown_levels")(
         parts, added, price, (2, 2), np.array([4.0, 6.0]), np.array([2.0, 1.0]), 10.0, curves, out
