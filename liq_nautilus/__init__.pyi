@@ -6,7 +6,9 @@ from .core.models.funding_adjusted import FundingAdjusted as FundingAdjusted
 from .core.models.liquidation_map import LiquidationMap as LiquidationMap
 from .core.parameters import TrackerParameters as TrackerParameters
 from .core.tracker import LiquidationTracker as LiquidationTracker
+from .nautilus.catalog.inventory import Catalog as Catalog
 from .queries.map_at import levels as levels
+from .queries.scenario import scenario as scenario
 from .reports.figures import HeatmapGrid as HeatmapGrid
 from .reports.figures import comparison_figure as comparison_figure
 from .reports.figures import equity_figure as equity_figure
