@@ -187,3 +187,36 @@ def test_state_is_a_copy():
     mass = state["mass"].copy()
     exposure.sweep(90.0, 110.0)
     np.testing.assert_array_equal(state["mass"], mass)
+
+
+def test_what_moves_levels_adds_up():
+    exposure = make()
+    exposure.set_price(PRICE)
+    exposure.settle_funding(0.001)
+    once = exposure.rows.offset.copy()
+    exposure.settle_funding(0.001)
+    np.testing.assert_allclose(exposure.rows.offset, 2.0 * once)
+    exposure.shift_prices(1.01)
+    np.testing.assert_allclose(exposure.rows.offset, 2.0 * once + math.log(1.01) / WIDTH)
+    # No payment takes a level further than to half its price.
+    before = exposure.rows.offset.copy()
+    exposure.settle_funding(-5.0)
+    np.testing.assert_allclose(exposure.rows.offset, before + math.log(0.5) / WIDTH)
+
+
+def test_positions_at_one_price_are_what_was_opened_there():
+    exposure = make()
+    exposure.set_price(PRICE)
+    amounts = np.array([[1.0, 0.0], [2.0, 3.0]])
+    exposure.open_at(PRICE, amounts)
+    np.testing.assert_array_equal(exposure.rows.opened, amounts)
+    assert exposure.density(np.ones((2, 2)), exposure.origin, 9).shape == (2, 9)
+
+
+def test_position_is_noted_and_restored():
+    exposure = opened()
+    exposure.note_position(301.5)
+    assert exposure.position == exposure.origin + 301.5
+    twin = make()
+    twin.restore(exposure.state())
+    assert twin.window == exposure.window
