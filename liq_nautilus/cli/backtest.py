@@ -26,7 +26,8 @@ from liq_nautilus.json_files import read_object
 if TYPE_CHECKING:
     from liq_nautilus.nautilus.backtest.options import BacktestOptions
 
-_KEYS: Final = ("catalog", "symbol", "start", "end", "bar", "params", "out")
+_FILES: Final = ("params", "brackets")
+_KEYS: Final = ("catalog", "symbol", "start", "end", "bar", "rules", *_FILES, "out")
 
 
 def backtest(
@@ -47,6 +48,13 @@ def backtest(
     params: Annotated[
         Path | None, typer.Option("--params", help="Parameters written by `calibrate`.")
     ] = None,
+    rules: Annotated[
+        str | None,
+        typer.Option("--rules", help="`default`, or `simple`: the rules as first asked for."),
+    ] = None,
+    brackets: Annotated[
+        Path | None, typer.Option("--brackets", help="A saved answer of `leverageBracket`.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run a strategy with signals off and on over the same data, and write a report."""
@@ -61,6 +69,8 @@ def backtest(
         "end": end,
         "bar": bar,
         "params": params,
+        "rules": rules,
+        "brackets": brackets,
         "out": out,
     }
     options = _options(_document(config), given)
@@ -95,6 +105,8 @@ def _options(document: dict[str, Any], given: dict[str, Any]) -> BacktestOptions
     if values["out"] is None:
         msg = "--out must name the folder for the results, was not given; add --out DIR"
         raise SettingError(msg)
+    files: dict[str, Any] = {key: values[key] for key in _FILES if values[key] is not None}
+    files = {key: local_path(Path(value)) for key, value in files.items()}
     symbols = values["symbol"] or []
     start_ns, end_ns = window_ns(values["start"], values["end"])
     return options_from_document(
@@ -105,7 +117,8 @@ def _options(document: dict[str, Any], given: dict[str, Any]) -> BacktestOptions
         start_ns=start_ns,
         end_ns=end_ns,
         bar=values["bar"],
-        params=None if values["params"] is None else local_path(Path(values["params"])),
+        rules=values["rules"] or "default",
+        **files,
     )
 
 
@@ -125,4 +138,7 @@ def _tell(summary: dict[str, Any], out: Path) -> None:
     low, high = difference["interval"]
     interval = "unknown" if low is None else f"{low:,.2f} .. {high:,.2f}"
     typer.echo(f"difference {difference['pnl']:,.2f}, 95 % interval {interval}")
+    for symbol, lacks in summary["missing"].items():
+        for kind, text in lacks.items():
+            say(f"{symbol} lacks {kind}: {text}")
     typer.echo(f"report: {out / 'report.html'}")

@@ -8,15 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from liq_nautilus.core.built_in_brackets import BUILT_IN
+from liq_nautilus.core.built_in_brackets import DEFAULT_DATE
+from liq_nautilus.core.built_in_brackets import built_in_versions
 from liq_nautilus.times import iso_day
 
 if TYPE_CHECKING:
     from liq_nautilus.core.built_in_brackets import Rows
     from liq_nautilus.core.records import FloatArray
-
-# Symbols without a table of their own get the one of a mid-sized contract.
-_FALLBACK_SYMBOL = "ADAUSDT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +99,13 @@ class BracketTable:
         Parameters
         ----------
         symbol : str
-            A symbol without a table of its own gets that of a mid-sized contract.
+            A symbol in USDC or BUSD has the table of the same coin in USDT; one without any table
+            gets a default that asks for more margin than every built-in table.
         ts_ns : int, optional
             UTC nanoseconds; by default the newest table. Before the first table, the first.
 
         """
-        versions = BUILT_IN.get(symbol, BUILT_IN[_FALLBACK_SYMBOL])
+        versions = built_in_versions(symbol)
         chosen = versions[-1] if ts_ns is None else versions[0]
         if ts_ns is not None:
             day = iso_day(ts_ns)
@@ -145,8 +144,9 @@ class BracketTable:
             brackets = sorted(
                 (
                     Bracket(
-                        float(row["notionalFloor"]),
-                        float(row["notionalCap"]),
+                        # COIN-M rows say so in coins, under other names.
+                        float(row["qtyFloor"] if "qtyFloor" in row else row["notionalFloor"]),
+                        float(row["qtyCap"] if "qtyCap" in row else row["notionalCap"]),
                         float(row["initialLeverage"]),
                         float(row["maintMarginRatio"]),
                         float(row["cum"]),
@@ -159,6 +159,20 @@ class BracketTable:
             msg = f"a bracket of {symbol} must have {e}, found {sorted(rows[0])}"
             raise ValueError(msg) from e
         return cls(symbol, valid_from, tuple(brackets))
+
+    @property
+    def description(self) -> str:
+        """Say which table it is, for people."""
+        if self.valid_from == DEFAULT_DATE:
+            return f"{self.symbol}: no table known, a conservative default"
+        return (
+            f"{self.symbol} from {self.valid_from}" if self.valid_from else f"{self.symbol}: given"
+        )
+
+    def largest_notional(self, leverage: float) -> float:
+        """Return the notional up to which a leverage is allowed (0.0: at no size)."""
+        caps = [b.notional_cap for b in self.brackets if b.max_leverage >= leverage]
+        return max(caps, default=0.0)
 
     def maintenance(self, notional: FloatArray) -> tuple[FloatArray, FloatArray]:
         """

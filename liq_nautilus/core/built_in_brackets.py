@@ -1,22 +1,38 @@
 """
-Built-in notional brackets of Binance USDT-M futures, versioned by date.
+Built-in notional brackets of Binance futures, versioned by date.
 
 Figures read off Binance's `leverageBracket` responses
 (https://developers.binance.com/docs/derivatives/usds-margined-futures/account/rest-api/Notional-and-Leverage-Brackets);
 the maintenance amounts follow from the rates. Tables change: `BracketTable.from_binance` reads a
-newer response.
+newer response. Notionals are in the settlement currency; that of COIN-M contracts is the coin.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-# One row per bracket: maximum leverage, notional cap (USDT), maintenance margin rate.
+from liq_nautilus.core.contracts import is_coin_margined
+
+# One row per bracket: maximum leverage, notional cap, maintenance margin rate.
 type Rows = tuple[tuple[float, float, float], ...]
+# Rows, and the ISO date from which they are known to hold.
+type Version = tuple[str, Rows]
 
 _M: Final = 1e6
+# Says in place of a date that a symbol has no table of its own.
+DEFAULT_DATE: Final = "default"
+# Of symbols without a table of their own. No built-in table of a USDT-M contract asks for more
+# margin or allows less leverage at any size, so nobody is liquidated too late or lent too much.
+DEFAULT_ROWS: Final[Rows] = (
+    (50, 5_000, 0.015), (25, 25_000, 0.02), (20, 50_000, 0.025), (10, 250_000, 0.05),
+    (5, 500_000, 0.1), (4, 1 * _M, 0.125), (2, 2 * _M, 0.25), (1, 5 * _M, 0.5),
+)  # fmt: skip
+# Of COIN-M contracts without a table: caps are in coins, which are worth anything, so one rate.
+DEFAULT_COIN_ROWS: Final[Rows] = ((20, 1e15, 0.025),)
+# Stablecoins of one dollar: a symbol settled in one has the table of the same coin in USDT.
+_LIKE_USDT: Final = ("USDC", "BUSD")
 # The tail that every large table shares: brackets differ in their caps only.
-BUILT_IN: Final[dict[str, tuple[tuple[str, Rows], ...]]] = {
+BUILT_IN: Final[dict[str, tuple[Version, ...]]] = {
     "BTCUSDT": (
         (
             "2024-10-24",
@@ -119,4 +135,35 @@ BUILT_IN: Final[dict[str, tuple[tuple[str, Rows], ...]]] = {
             ),
         ),
     ),
+    # The rates and amounts of https://www.binance.com/en/support/faq/ceccfcfb4e3a45e3b48b0b1bb1a8ae46:
+    # 12.5 % and 11.605 BTC at 300 BTC.
+    "BTCUSD_PERP": (
+        (
+            "2023-06-25",
+            (
+                (125, 5, 0.004), (100, 10, 0.005), (50, 20, 0.01), (20, 50, 0.025),
+                (10, 100, 0.05), (5, 200, 0.1), (4, 400, 0.125), (3, 1_000, 0.15),
+                (2, 1_500, 0.25), (1, 1e15, 0.5),
+            ),
+        ),
+    ),
 }  # fmt: skip
+
+
+def built_in_versions(symbol: str) -> tuple[Version, ...]:
+    """
+    Return the built-in tables of a symbol by date; one of `DEFAULT_DATE` where there are none.
+
+    Parameters
+    ----------
+    symbol : str
+        Binance's name. A symbol in USDC or BUSD has the table of the same coin in USDT.
+
+    """
+    if symbol in BUILT_IN:
+        return BUILT_IN[symbol]
+    for quote in _LIKE_USDT:
+        twin = f"{symbol.removesuffix(quote)}USDT"
+        if symbol.endswith(quote) and twin in BUILT_IN:
+            return BUILT_IN[twin]
+    return ((DEFAULT_DATE, DEFAULT_COIN_ROWS if is_coin_margined(symbol) else DEFAULT_ROWS),)

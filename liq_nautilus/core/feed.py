@@ -42,6 +42,9 @@ TRADE_BATCH_NS = MINUTE_NS
 # Live, a snapshot is had by polling /fapi/v1/openInterest, which has no stream: a poll a minute is
 # usual. One minute is therefore an assumption on the safe side, not a measured delay.
 OPEN_INTEREST_DELAY_SECS = 60.0
+# Sums over an interval are published by those who collect them, some time after it has ended; a
+# poll a minute is assumed here too. Single orders come as a stream, at once.
+LIQUIDATION_DELAY_SECS = 60.0
 # Marks and bars: what comes before trades.
 _LAST_BAR_RANK = 1
 
@@ -196,10 +199,17 @@ def liquidation_event(
     ts_to: int,
     source: str,
     venues: tuple[str, ...] = (),
+    *,
+    delay_ns: int = 0,
 ) -> Event:
-    """Return realised liquidations (arguments as `LiquidationTracker.on_liquidation`)."""
+    """
+    Return realised liquidations (arguments as `LiquidationTracker.on_liquidation`).
+
+    They are known `delay_ns` after their end.
+    """
     payload = (position_side, notional, ts_from, ts_to, source, venues)
-    return _event("liquidation", ts_to, payload, (ts_from, position_side, notional, source))
+    key = (ts_from, position_side, notional, source)
+    return _event("liquidation", ts_to + delay_ns, payload, key)
 
 
 def time_event(ts: int) -> Event:

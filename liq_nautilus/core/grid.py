@@ -12,6 +12,8 @@ import numpy as np
 if TYPE_CHECKING:
     from liq_nautilus.core.records import FloatArray
 
+# Within this fraction of the price lies the whole map.
+MAP_RANGE = 0.6
 _ROUNDING = 1e-12
 # Edges are kept in blocks of so many native buckets.
 _BLOCK = 4096

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from liq_nautilus.core.contracts import is_coin_margined
 from liq_nautilus.core.records import LONG
 
 if TYPE_CHECKING:
@@ -210,7 +211,8 @@ def liquidation_ratio(
     side : int
         +1 long, -1 short.
     position_notional : float
-        The typical position's entry notional (quote): it picks the bracket.
+        The typical position's entry notional (quote): it picks the bracket. Of COIN-M contracts,
+        whose brackets are in coins, the lowest is taken.
     table : BracketTable
         The symbol's brackets.
     formula : {"exact", "simplified"}, optional
@@ -224,7 +226,9 @@ def liquidation_ratio(
     """
     sides = np.full(leverages.shape, side, dtype=np.int8)
     entry = np.ones(leverages.shape)
-    if formula == "simplified":
+    if is_coin_margined(table.symbol):
+        price = _coin_margined_ratio(leverages, sides, position_notional, table)
+    elif formula == "simplified":
         price = simplified_liquidation_price(entry, leverages, sides)
     else:
         quantity = np.full(leverages.shape, float(position_notional))
@@ -233,6 +237,21 @@ def liquidation_ratio(
     limit = 1.0 - side * 1e-4
     price = np.minimum(price, limit) if side == LONG else np.maximum(price, limit)
     return np.maximum(price, 1e-3)
+
+
+def _coin_margined_ratio(
+    leverages: FloatArray, sides: SideArray, position_notional: float, table: BracketTable
+) -> FloatArray:
+    # By its value in coins an inverse long is a linear short: it loses as that value rises. How
+    # many coins a typical position is worth depends on the price: the lowest bracket is taken.
+    _check_leverage(leverages)
+    value = np.full(leverages.shape, min(position_notional, table.brackets[0].notional_cap / 2.0))
+    reversed_sides = (-sides).astype(np.int8)
+    ones = np.ones(leverages.shape)
+    at_end = liquidation_price(value, ones, reversed_sides, value / leverages, table)
+    # A short of no leverage cannot lose its coins.
+    ratio: FloatArray = value / np.maximum(at_end, value * 1e-3)
+    return ratio
 
 
 def _check_leverage(leverage: FloatArray) -> None:

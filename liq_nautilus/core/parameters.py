@@ -103,10 +103,12 @@ class TrackerParameters:
         Half-life of the trailing distribution that significance refers to.
     avoid_significance : float
         AVOID needs a cluster larger than a side's largest was for this share of the trailing time.
+        0: any will do, and is named by its bucket.
     avoid_distance : float
         AVOID needs it within this fraction of the price,
     avoid_volatility_multiple : float
-        and within this multiple of the volatility over `signal_horizon_hours`.
+        and within this multiple of the volatility over `signal_horizon_hours`; from 1e6 on
+        volatility does not matter.
     signal_horizon_hours : float
         What a signal speaks about.
     reversal_significance : float

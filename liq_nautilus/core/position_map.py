@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from liq_nautilus.core import kernels
+from liq_nautilus.core.contracts import ContractUnits
 from liq_nautilus.core.kernels.arguments import Bars
 from liq_nautilus.core.kernels.arguments import Prediction
 from liq_nautilus.core.kernels.arguments import Progress
@@ -35,6 +36,13 @@ if TYPE_CHECKING:
     # The arguments of `LiquidationTracker.on_bar`.
     type BarValues = tuple[float, float, float, float, int, int, str, float]
 
+# Of the price: no shown bucket is finer, so that levels stay few.
+_FINEST_BUCKET = 2e-5
+# A bucket is set anew where the price is fewer or more of them.
+_PRICE_IN_BUCKETS = (150.0, 7_000.0)
+# The column of bars with the volume.
+_VOLUME = 4
+
 
 class PositionMap:
     """
@@ -55,6 +63,8 @@ class PositionMap:
         Their weighted mean.
     price : float
         The current price: the mark price where it comes, else the last; NaN before any.
+    units : ContractUnits
+        Turns contracts into base units and back.
     scale : ndarray of shape (2,)
         What swept longs and shorts count in what is predicted.
     turnover, variance : TrailingRate
@@ -78,6 +88,7 @@ class PositionMap:
         self.price = math.nan
         self._marks_until = 0
         self._bucket_size = p.bucket_size
+        self.units = ContractUnits(brackets.symbol)
         self.scale = np.ones(2)
 
     @property
@@ -94,7 +105,10 @@ class PositionMap:
     @property
     def bucket_size(self) -> float:
         """The width of a shown bucket (quote); NaN before any price."""
-        return math.nan if self._bucket_size is None else self._bucket_size
+        if self._bucket_size is None:
+            return math.nan
+        # However wide the prices are, they fall into a bounded number of buckets.
+        return max(self._bucket_size, _FINEST_BUCKET * self.price)
 
     @property
     def turnover_per_hour(self) -> float:
@@ -109,9 +123,17 @@ class PositionMap:
     def set_price(self, price: float) -> None:
         """Take over a price (quote per base unit, > 0) without a path to it."""
         self.price = price
-        if self._bucket_size is None:
-            self._bucket_size = shown_bucket_size(self._symbol, price)
+        self.units.note_price(price)
+        self._renew_bucket()
         self._books.set_price(price)
+
+    def _renew_bucket(self) -> None:
+        # Where the price has left the size behind: the first one may have been wrong, too.
+        lowest, highest = _PRICE_IN_BUCKETS
+        size = self._bucket_size
+        is_set = size is not None and lowest <= self.price / size <= highest
+        if self._parameters.bucket_size is None and not is_set:
+            self._bucket_size = shown_bucket_size(self._symbol, self.price)
 
     def take_bars(self, bars: Bars, ts: int) -> tuple[int, list[tuple[FloatArray, int]]]:
         """
@@ -134,6 +156,8 @@ class PositionMap:
         n = len(bars.values)
         if not self.has_price:
             self.set_price(float(bars.values[0, 3]))
+        if self.units.is_coin_margined:
+            bars.values[:, _VOLUME] = self.units.base_units(bars.values[:, _VOLUME])
         notional, until = np.zeros((n, 2)), np.empty(n, dtype=np.int64)
         trailing = Trailing(self.variance.sums, self.turnover.sums)
         now = Progress(0, 0, ts, self._marks_until, 0.0, self.price)
@@ -147,6 +171,7 @@ class PositionMap:
             if now.n_bars < stop:
                 self._books.set_price(float(bars.values[now.n_bars, 3]))
         self._marks_until = now.marks_until
+        self._renew_bucket()
         return now.ts, [(notional[i], int(until[i])) for i in range(now.n_spells)]
 
     def take_trades(
@@ -158,11 +183,14 @@ class PositionMap:
         Parameters
         ----------
         prices, quantities : ndarray of shape (n,)
-            Quote per base unit; base quantity.
+            Quote per base unit; base quantity, of COIN-M symbols contracts.
         taker_sides : ndarray of shape (n,)
             +1 buy, -1 sell.
 
         """
+        if self.units.is_coin_margined and prices.size:
+            self.units.note_price(float(prices[-1]))
+            quantities = self.units.base_units(quantities)
         large = prices * quantities >= self._parameters.large_trade_notional
         if not large.any():
             return
@@ -176,8 +204,8 @@ class PositionMap:
         self._books.clip()
 
     def take_open_interest(self, contracts: float) -> None:
-        """Open or close positions as open interest (base quantity, >= 0) changed."""
-        self._books.set_open_interest(contracts)
+        """Open or close positions as open interest (base quantity or contracts, >= 0) changed."""
+        self._books.set_open_interest(self.units.base_units(contracts))
 
     def take_funding(self, rate: float) -> None:
         """Let a settled funding rate (fraction; positive: longs pay) drain or feed margins."""
@@ -200,6 +228,7 @@ class PositionMap:
             "price": self.price,
             "marks_until": self._marks_until,
             "bucket_size": self._bucket_size,
+            "first_price": self.units.first_price,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -213,6 +242,7 @@ class PositionMap:
         self.price = float(state["price"])
         self._marks_until = int(state["marks_until"])
         self._bucket_size = state["bucket_size"]
+        self.units.first_price = state["first_price"]
 
     def _swept_scales(self) -> FloatArray:
         # What swept longs and shorts of each model count in what is predicted.

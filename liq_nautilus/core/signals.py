@@ -32,6 +32,22 @@ _REALISED_MEMORY_HOURS = 72.0
 # The hour of an interval this old is still in the bins.
 _LONGEST_HOLD_NS = (_N_BINS - _WINDOW - 1) * _BIN_NS
 
+# From this multiple on, volatility does not limit how far AVOID looks.
+NO_VOLATILITY_LIMIT = 1e6
+# Named sets of parameters. `simple` are the rules as they were first asked for: AVOID within 2 % of
+# any cluster, named by its bucket, REVERSAL_OPPORTUNITY whenever more is liquidated than predicted.
+RULES: dict[str, dict[str, float]] = {
+    "default": {},
+    "simple": {
+        "avoid_distance": 0.02,
+        "avoid_significance": 0.0,
+        "avoid_volatility_multiple": NO_VOLATILITY_LIMIT,
+        "reversal_confidence": 0.85,
+        "reversal_significance": 0.0,
+        "wait_confidence": 0.5,
+    },
+}
+
 
 class LiquidationBalance:
     """
@@ -151,6 +167,9 @@ class SignalInputs:
         Standard deviation of the log return over the signal's horizon; NaN when unknown.
     realised, predicted, realised_rank : ndarray of shape (2,)
         Liquidated notional of the last hour, what the map said, and the rank of the first.
+    bucket_size : float
+        The width of a shown bucket (quote), by which AVOID names any cluster where none needs to be
+        significant; 0 for the cluster's own price.
 
     """
 
@@ -162,6 +181,7 @@ class SignalInputs:
     realised: FloatArray
     predicted: FloatArray
     realised_rank: FloatArray
+    bucket_size: float = 0.0
 
 
 def decide_signal(inputs: SignalInputs, parameters: TrackerParameters) -> Signal:
@@ -240,9 +260,9 @@ def _reversal(inputs: SignalInputs, parameters: TrackerParameters) -> Signal | N
 
 def _avoid(inputs: SignalInputs, parameters: TrackerParameters) -> Signal | None:
     clusters = inputs.clusters
-    if not clusters.notional.size or not inputs.volatility > 0.0:
+    reach = _avoid_reach(inputs.volatility, parameters)
+    if not clusters.notional.size or not reach > 0.0:
         return None
-    reach = min(parameters.avoid_distance, parameters.avoid_volatility_multiple * inputs.volatility)
     nearest, index = math.inf, -1
     # Few clusters are significant: only those are looked at.
     for i, significance in enumerate(clusters.significance.tolist()):
@@ -254,15 +274,30 @@ def _avoid(inputs: SignalInputs, parameters: TrackerParameters) -> Signal | None
     if index < 0:
         return None
     peak = float(clusters.price_peak[index])
+    named = peak
+    if parameters.avoid_significance <= 0.0 and inputs.bucket_size > 0.0:
+        named = math.floor(peak / inputs.bucket_size) * inputs.bucket_size
+    chance = inputs.confidence
+    if inputs.volatility > 0.0:
+        chance = touch_probability(nearest, inputs.volatility)
     return Signal(
         inputs.ts,
         AVOID,
-        f"Liquidation cluster at ${peak:,.{_decimals(peak)}f}",
-        touch_probability(nearest, inputs.volatility),
+        f"Liquidation cluster at ${named:,.{_decimals(named)}f}",
+        chance,
         int(clusters.side[index]),
         peak,
         float(clusters.notional[index]),
     )
+
+
+def _avoid_reach(volatility: float, parameters: TrackerParameters) -> float:
+    # How near a cluster must be (a fraction of the price); NaN while the volatility is not known.
+    if parameters.avoid_volatility_multiple >= NO_VOLATILITY_LIMIT:
+        return parameters.avoid_distance
+    if not volatility > 0.0:
+        return math.nan
+    return min(parameters.avoid_distance, parameters.avoid_volatility_multiple * volatility)
 
 
 def _decimals(price: float) -> int:

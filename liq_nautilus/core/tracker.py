@@ -90,7 +90,7 @@ class LiquidationTracker:
         self._followed = RealisedScale(p.scale_half_life_hours, p.scale_prior_hours, p.scale_bound)
         self._map.scale = self._followed.values
         self._published = PublishedMap(self._ensemble, p, self._followed.values)
-        self._reader = LevelReader(p, self._ensemble, self._published)
+        self._reader = LevelReader(p, self._ensemble, self._published, self._map.units)
         self._recent = RecentVolatility(p.excursion_half_life_hours)
         self._watch = Watch(p)
         self._plausibility = Plausibility()
@@ -102,6 +102,11 @@ class LiquidationTracker:
     def reference_price(self) -> float:
         """The current price: the mark price where it comes, else the last; NaN before any."""
         return self._map.price
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether the ensemble's confidence is not too low to be used."""
+        return self._ensemble.confidence_score() >= self.parameters.invalid_confidence
 
     @property
     def n_unknown(self) -> dict[str, int]:
@@ -212,7 +217,7 @@ class LiquidationTracker:
         Parameters
         ----------
         contracts : float
-            Base quantity, >= 0.
+            Base quantity, of COIN-M symbols contracts, >= 0.
         notional : float
             Quote; says, with the quantity, the price it was taken at. NaN when unknown.
         ts : int
@@ -228,6 +233,9 @@ class LiquidationTracker:
             msg = f"open interest must be finite and at least 0, was {contracts}"
             raise ValueError(msg)
         self.ts = max(self.ts, ts)
+        if self._map.units.is_coin_margined:
+            # Contracts are dollars: what they are worth in dollars tells no price.
+            notional = math.nan
         if not self._map.has_price:
             # Only a price can tell whether the first snapshot is to be believed.
             self._waiting = (contracts, notional, ts)
@@ -654,7 +662,14 @@ class LiquidationTracker:
         # Clusters and signal of this update.
         self._rate_data()
         volatility = self._map.volatility_over(self.parameters.signal_horizon_hours)
-        self._watch.update(self._ensemble, self._published, self._market, volatility, self.ts)
+        self._watch.update(
+            self._ensemble,
+            self._published,
+            self._market,
+            volatility,
+            self.ts,
+            self._map.bucket_size,
+        )
 
 
 _NOTHING_EXPECTED = (ExpectedLiquidations(0.0, 0.0, 0.0), ExpectedLiquidations(0.0, 0.0, 0.0))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from liq_nautilus.core import kernels
+from liq_nautilus.core.grid import MAP_RANGE
 from liq_nautilus.core.grid import grid_around
 from liq_nautilus.core.levels import Bands
 from liq_nautilus.core.openings import expected_swept_length
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from liq_nautilus.core.contracts import ContractUnits
     from liq_nautilus.core.grid import Grid
     from liq_nautilus.core.models.base import ExposureModel
     from liq_nautilus.core.models.ensemble import Ensemble
@@ -36,7 +38,6 @@ _NO_LEVERAGE = 1.0
 
 
 # Without a range, levels are read within this fraction of the price.
-_FULL_RANGE = 0.6
 
 
 class Moment(NamedTuple):
@@ -156,11 +157,14 @@ class PublishedMap:
         self._even_share = np.array([p.background_share_long, p.background_share_short])
         self.bands = Bands(p.band_low, p.band_high, p.band_reach)
 
-    def native(self, market: Market, grid: Grid) -> Native:
-        """Return the ensemble's notional per native bucket, and note how far models disagree."""
-        books = self._ensemble.books
-        notional, difference = books.notional(grid, self._ensemble.weighing().scales)
+    def note_disagreement(self, grid: Grid) -> None:
+        """Note how far the models' maps disagree on a grid, which should be of the whole map."""
+        _, difference = self._ensemble.books.notional(grid, self._ensemble.weighing().scales)
         self._ensemble.note_difference(difference)
+
+    def native(self, market: Market, grid: Grid) -> Native:
+        """Return the ensemble's notional per native bucket."""
+        notional, _ = self._ensemble.books.notional(grid, self._ensemble.weighing().scales)
         added = self._openings_on(market, grid)
         return Native((notional + added.notional) * self.scale[:, None], added.border * self.scale)
 
@@ -410,16 +414,23 @@ class LevelReader:
         The models.
     published : PublishedMap
         Their map.
+    units : ContractUnits
+        Brings what the map holds back to dollars.
 
     """
 
     def __init__(
-        self, parameters: TrackerParameters, ensemble: Ensemble, published: PublishedMap
+        self,
+        parameters: TrackerParameters,
+        ensemble: Ensemble,
+        published: PublishedMap,
+        units: ContractUnits,
     ) -> None:
         self._parameters = parameters
         self._ensemble = ensemble
         self._published = published
         self._hash = parameters.params_hash
+        self._units = units
 
     def levels_of(
         self, names: Sequence[str], moment: Moment, price_range: float | None
@@ -455,20 +466,21 @@ class LevelReader:
         return self._record(name, moment, found)
 
     def _grid(self, moment: Moment, price_range: float | None) -> Grid:
-        reach = _FULL_RANGE if price_range is None else price_range
+        reach = MAP_RANGE if price_range is None else price_range
         return grid_around(moment.market.price, reach, self._parameters.grid_bps * 1e-4)
 
     def _record(self, name: str, moment: Moment, found: LevelColumns) -> Levels:
         confidence = self._ensemble.named(name).confidence_score()
+        dollars = self._units.dollars
         return Levels(
             model=name,
             ts_event=moment.ts,
             reference_price=moment.market.price,
             price=found.price,
-            notional=found.notional,
-            notional_low=found.low,
-            notional_high=found.high,
-            exposure=found.exposure,
+            notional=dollars(found.notional, found.price),
+            notional_low=dollars(found.low, found.price),
+            notional_high=dollars(found.high, found.price),
+            exposure=dollars(found.exposure, found.price),
             side=found.side,
             leverage=found.leverage,
             confidence=np.full(found.price.size, confidence),

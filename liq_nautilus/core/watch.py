@@ -10,6 +10,7 @@ import numpy as np
 
 from liq_nautilus.core import kernels
 from liq_nautilus.core.clusters import find_clusters
+from liq_nautilus.core.grid import MAP_RANGE
 from liq_nautilus.core.grid import grid_around
 from liq_nautilus.core.kernels.arguments import UsualClusters
 from liq_nautilus.core.records import WAIT
@@ -100,6 +101,7 @@ class Watch:
         market: Market,
         volatility: float,
         ts: int,
+        bucket_size: float = 0.0,
     ) -> None:
         """
         Find the clusters of the ensemble and decide the signal.
@@ -116,10 +118,15 @@ class Watch:
             The standard deviation of the log price over the signal's horizon; NaN: unknown.
         ts : int
             UTC ns.
+        bucket_size : float, optional
+            The width of a shown bucket (quote).
 
         """
         p, price = self._parameters, market.price
-        grid = grid_around(price, p.cluster_range, p.grid_bps * 1e-4)
+        width = p.grid_bps * 1e-4
+        # Disagreement is about the whole map, clusters about what lies near.
+        published.note_disagreement(grid_around(price, max(MAP_RANGE, p.cluster_range), width))
+        grid = grid_around(price, p.cluster_range, width)
         notional = published.native(market, grid).notional
         found = find_clusters(notional, grid.edges, p.cluster_smoothing_bps / p.grid_bps)
         significance = self._significance(found, price, ts)
@@ -136,6 +143,7 @@ class Watch:
                 realised=realised,
                 predicted=predicted,
                 realised_rank=self.balance.rank_realised(realised, ts),
+                bucket_size=bucket_size,
             ),
             p,
         )

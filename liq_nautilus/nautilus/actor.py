@@ -14,6 +14,7 @@ from nautilus_trader.common.actor import Actor
 from nautilus_trader.model.enums import AggressorSide
 
 from liq_nautilus.core.brackets import brackets_of
+from liq_nautilus.core.contracts import order_notional
 from liq_nautilus.core.feed import Event
 from liq_nautilus.core.feed import Feed
 from liq_nautilus.core.feed import bar_event
@@ -65,10 +66,10 @@ if TYPE_CHECKING:
 _STALE_TIMER: Final = "stale-check"
 _ALERT: Final = "known"
 _STATE: Final = "tracker"
+_INPUTS: Final = "inputs"
 # What no map can do without, as it is told.
 _BARS: Final = "bars"
 _OPEN_INTEREST: Final = "OpenInterest"
-_INPUTS: Final = "inputs"
 
 
 class LiquidationActor(Actor):
@@ -116,6 +117,7 @@ class LiquidationActor(Actor):
         self._last_update_ns = 0
         # Whether an update was taken into the map that nobody has heard of yet.
         self._is_unpublished = False
+        self._was_valid = True
         self._keep_after_ns = 0
         self._keeps_levels = True
         self.n_skipped = 0
@@ -255,7 +257,8 @@ class LiquidationActor(Actor):
         elif isinstance(data, LiquidationVolume):
             self._take_volume(data)
         elif isinstance(data, LiquidationOrder):
-            notional = data.quantity * data.average_price
+            symbol = binance_symbol(data.instrument_id)
+            notional = order_notional(symbol, data.quantity, data.average_price)
             ts = data.ts_event
             self._push(
                 liquidation_event(data.position_side, notional, ts, ts, "orders"), data.ts_init
@@ -272,11 +275,12 @@ class LiquidationActor(Actor):
     def _take_volume(self, data: LiquidationVolume) -> None:
         start = opened_at(data.ts_event, data.interval)
         venues = named_venues(data.source)
+        delay_ns = round(self._settings.liquidation_delay_secs * SECOND_NS)
         for side, notional in ((1, data.long_notional), (-1, data.short_notional)):
-            self._push(
-                liquidation_event(side, notional, start, data.ts_event, "bars", venues),
-                data.ts_init,
+            event = liquidation_event(
+                side, notional, start, data.ts_event, "bars", venues, delay_ns=delay_ns
             )
+            self._push(event, data.ts_init)
 
     def _push(self, event: Event, ts_init: int) -> None:
         # What was known before this moment is complete; the moment itself is not yet. The map takes
@@ -366,6 +370,7 @@ class LiquidationActor(Actor):
             return
         if self._feed.tracker.signal().action != before:
             self._publish_signal(ts)
+        self._note_validity(is_valid=self._feed.tracker.is_valid)
 
     def _tell_missing(self, names: tuple[str, ...]) -> None:
         for name in names:
@@ -398,6 +403,17 @@ class LiquidationActor(Actor):
             clusters = tracker.clusters()
             self._publish(LiquidationClusters.from_record(clusters, instrument_id, ts))
         self._publish_signal(ts)
+        self._note_validity(is_valid=tracker.is_valid)
+
+    def _note_validity(self, *, is_valid: bool) -> None:
+        # Warns once when the map becomes invalid, and again after it was valid.
+        if self._was_valid and not is_valid:
+            lowest = self._feed.tracker.parameters.invalid_confidence
+            self.log.warning(
+                f"The map of {self._settings.instrument_id} is not valid: its confidence must be "
+                f"at least {lowest:g} and is below; look at what data is missing or stale"
+            )
+        self._was_valid = is_valid
 
     def _publish_signal(self, ts: int) -> None:
         config = self._settings

@@ -15,6 +15,7 @@ from nautilus_trader.model.identifiers import ClientId
 from nautilus_trader.model.identifiers import ComponentId
 from nautilus_trader.model.identifiers import InstrumentId
 
+from liq_nautilus.core.feed import LIQUIDATION_DELAY_SECS
 from liq_nautilus.core.feed import OPEN_INTEREST_DELAY_SECS
 from liq_nautilus.errors import SettingError
 
@@ -42,6 +43,8 @@ class LiquidationActorConfig(ActorConfig, frozen=True, kw_only=True):
         thinned feed of forced orders (`LiquidationOrder`), or nowhere.
     open_interest_delay_secs : float
         How long after its stamp an open interest snapshot is known (seconds, >= 0).
+    liquidation_delay_secs : float
+        How long after its end the sum of an interval's liquidations is known (seconds, >= 0).
     parameters : dict, optional
         The map's parameters; what is absent has its default.
     parameters_path : str, optional
@@ -80,6 +83,7 @@ class LiquidationActorConfig(ActorConfig, frozen=True, kw_only=True):
     use_trades: bool = False
     liquidations: Literal["volume", "orders", "none"] = "volume"
     open_interest_delay_secs: float = OPEN_INTEREST_DELAY_SECS
+    liquidation_delay_secs: float = LIQUIDATION_DELAY_SECS
     parameters: dict[str, Any] | None = None
     parameters_path: str | None = None
     brackets_path: str | None = None
@@ -100,6 +104,7 @@ class LiquidationActorConfig(ActorConfig, frozen=True, kw_only=True):
             name = ComponentId(f"LiquidationActor-{self.instrument_id}")
             msgspec.structs.force_setattr(self, "component_id", name)
         _require("open_interest_delay_secs", self.open_interest_delay_secs, at_least=0.0)
+        _require("liquidation_delay_secs", self.liquidation_delay_secs, at_least=0.0)
         _require("stale_check_secs", self.stale_check_secs, above=0.0)
         _require("store_interval_secs", self.store_interval_secs, at_least=0.0)
         if self.publish_range is not None:
@@ -231,9 +236,13 @@ class SettlementConfig(SimulationModuleConfig, frozen=True, kw_only=True):
     margin : {"isolated", "cross"}
         What backs a position: its own margin (notional over the account's leverage for the
         instrument) or the whole account.
-    clearance_fee_rate : float
+    refuse_orders : bool
+        Whether orders are refused for want of margin or above the leverage's largest position.
+    clearance_fee_rate : float, optional
         The fee of a liquidation, as a fraction of the liquidated notional (>= 0); never more than
-        what is left of the margin.
+        what is left of the margin. Without it each symbol has its own.
+    max_mark_age_secs : float
+        A mark price older than this is none: last prices take its place (seconds, >= 0).
     settlement_tolerance_secs : float
         A funding update stamped later than this after a whole hour is no settlement (>= 0).
     brackets_path : str, optional
@@ -249,14 +258,17 @@ class SettlementConfig(SimulationModuleConfig, frozen=True, kw_only=True):
     funding: bool = True
     liquidation: bool = True
     margin: Literal["isolated", "cross"] = "isolated"
-    # 1.25 % for BTCUSDT, https://www.binance.com/en/futures/trading-rules/perpetual
-    clearance_fee_rate: float = 0.0125
+    refuse_orders: bool = True
+    clearance_fee_rate: float | None = None
+    max_mark_age_secs: float = 300.0
     settlement_tolerance_secs: float = 60.0
     brackets_path: str | None = None
 
     def __post_init__(self) -> None:
         """Check ranges, also where `parse` was not used."""
-        _require("clearance_fee_rate", self.clearance_fee_rate, at_least=0.0, at_most=1.0)
+        if self.clearance_fee_rate is not None:
+            _require("clearance_fee_rate", self.clearance_fee_rate, at_least=0.0, at_most=1.0)
+        _require("max_mark_age_secs", self.max_mark_age_secs, at_least=0.0)
         _require("settlement_tolerance_secs", self.settlement_tolerance_secs, at_least=0.0)
 
 

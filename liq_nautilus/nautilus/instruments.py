@@ -18,6 +18,7 @@ from nautilus_trader.model.objects import Price
 from nautilus_trader.model.objects import Quantity
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
 
+from liq_nautilus.core.contracts import COIN_MARGINED_SUFFIX
 from liq_nautilus.errors import SchemaError
 from liq_nautilus.nautilus.catalog.definitions import Definition
 from liq_nautilus.nautilus.catalog.exchange_info import exchange_info_entries
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Mapping
 
-COIN_MARGINED_SUFFIX: Final = "USD_PERP"
 
 # Fees of an account without discounts, https://www.binance.com/en/fee/futureFee
 _MAKER_FEE: Final = Decimal("0.0002")
@@ -106,6 +106,31 @@ def binance_symbol(identifier: InstrumentId | str) -> str:
     """
     name = str(identifier)
     return symbol_of(name) or name.partition(".")[0].removesuffix("-PERP")
+
+
+def settlement_currency(symbol: str) -> str:
+    """
+    Return the currency in which a symbol of Binance settles.
+
+    Raises
+    ------
+    SchemaError
+        If the name ends in none of the known ones.
+
+    Examples
+    --------
+    >>> settlement_currency("BTCUSDC"), settlement_currency("ETHUSD_PERP")
+    ('USDC', 'ETH')
+
+    """
+    if symbol.endswith(COIN_MARGINED_SUFFIX):
+        return symbol.removesuffix(COIN_MARGINED_SUFFIX)
+    for quote in _QUOTES:
+        if symbol.endswith(quote):
+            return quote
+    known = ", ".join((*_QUOTES, COIN_MARGINED_SUFFIX))
+    msg = f"a symbol must end in one of {known}, was {symbol}; name another"
+    raise SchemaError(msg)
 
 
 def built_in_instrument(symbol: str) -> CryptoPerpetual:

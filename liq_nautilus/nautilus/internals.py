@@ -41,6 +41,15 @@ STORING: Final = (
     "nautilus_trader.serialization.arrow.implementations.funding_rate_update:serialize",
 )
 SETTLING: Final = (
+    "nautilus_trader.common.component:MessageBus.deregister",
+    "nautilus_trader.common.component:MessageBus.endpoints",
+    "nautilus_trader.backtest.engine:OrderMatchingEngine.expire_order",
+    "nautilus_trader.backtest.engine:OrderMatchingEngine.process_bar",
+    "nautilus_trader.backtest.engine:OrderMatchingEngine.process_cancel_all",
+    "nautilus_trader.backtest.engine:SimulatedExchange.get_matching_engine",
+    "nautilus_trader.backtest.engine:SimulatedExchange.get_open_orders",
+    "nautilus_trader.backtest.engine:SimulatedExchange.process",
+    "nautilus_trader.backtest.engine:SimulatedExchange.send",
     "nautilus_trader.backtest.engine:SimulatedExchange.adjust_account",
     "nautilus_trader.backtest.engine:SimulatedExchange.exec_client",
     "nautilus_trader.execution.client:ExecutionClient.generate_account_state",

@@ -222,16 +222,24 @@ class LiquidationStrategy(Strategy):
         equity = self._equity()
         if equity <= 0.0 or stop_distance <= 0.0:
             return None
-        size = min(
-            config.risk_fraction * equity / stop_distance, config.max_leverage * equity / price
-        )
+        loss, worth = self._per_unit(price, stop_distance)
+        size = min(config.risk_fraction * equity / loss, config.max_leverage * equity / worth)
         step = instrument.size_increment.as_double()
         size = math.floor(size / step * (1.0 + 1e-12)) * step
         smallest = instrument.min_quantity.as_double() if instrument.min_quantity else step
         least = instrument.min_notional.as_double() if instrument.min_notional else 0.0
-        if size < max(smallest, step) or size * price < least:
+        if size < max(smallest, step) or size * worth < least:
             return None
         return instrument.make_qty(size)
+
+    def _per_unit(self, price: float, stop_distance: float) -> tuple[float, float]:
+        # What one unit loses at the stop and what it is worth, in the settlement currency.
+        if not self._instrument.is_inverse:
+            return stop_distance, price
+        # Contracts of so many dollars lose coins; most where the price falls.
+        dollars = float(self._instrument.multiplier.as_double())
+        lowest = max(price - stop_distance, self._instrument.price_increment.as_double())
+        return dollars * (1.0 / lowest - 1.0 / price), dollars / price
 
     def _equity(self) -> float:
         venue = self._settings.instrument_id.venue

@@ -30,6 +30,7 @@ from liq_nautilus.nautilus.backtest.ledger import read_ledger
 from liq_nautilus.nautilus.backtest.ledger import record_fills
 from liq_nautilus.nautilus.backtest.settlement import Settlement
 from liq_nautilus.nautilus.config import SettlementConfig
+from liq_nautilus.nautilus.instruments import binance_symbol
 from liq_nautilus.nautilus.instruments import built_in_instrument
 from liq_nautilus.nautilus.instruments import instrument_id
 from liq_nautilus.nautilus.types import CustomRecord
@@ -89,8 +90,13 @@ class Script(Strategy):
         self.orders: dict[int, list[tuple[str, float]]] = {}
         self.stops: dict[int, tuple[str, float, float]] = {}
         self.on_funding_order: tuple[str, float] | None = None
+        # What is sent at given moments (UTC ns): kind, symbol, signed quantity, price.
+        self.acts: dict[int, list[tuple]] = {}
+        self.events: list[Any] = []
 
     def on_start(self) -> None:
+        for ts in self.acts:
+            self.clock.set_time_alert_ns(f"act-{ts}", ts, self._act)
         for symbol in self.config.symbols:
             self.subscribe_bars(hourly_bar_type(symbol))
             self.subscribe_funding_rates(instrument_id(symbol))
@@ -110,6 +116,32 @@ class Script(Strategy):
                     reduce_only=True,
                 )
             )
+
+    def on_event(self, event: Any) -> None:
+        self.events.append(event)
+
+    def _act(self, event: Any) -> None:
+        for kind, symbol, *rest in self.acts[event.ts_event]:
+            if kind == "cancel":
+                self.cancel_all_orders(instrument_id(symbol))
+            elif kind == "close":
+                self.close_all_positions(instrument_id(symbol))
+            else:
+                self.submit_order(self._order(kind, symbol, *rest))
+
+    def _order(self, kind: str, symbol: str, quantity: float, price: float = 0.0) -> Any:
+        instrument = self.cache.instrument(instrument_id(symbol))
+        side = OrderSide.BUY if quantity > 0 else OrderSide.SELL
+        size = instrument.make_qty(abs(quantity))
+        if kind == "market":
+            return self.order_factory.market(instrument.id, side, size)
+        if kind == "limit":
+            at = instrument.make_price(price)
+            return self.order_factory.limit(instrument.id, side, size, at)
+        trigger = instrument.make_price(price)
+        return self.order_factory.stop_market(
+            instrument.id, side, size, trigger, reduce_only=kind == "stop"
+        )
 
     def on_funding_rate(self, update: FundingRateUpdate) -> None:
         if self.on_funding_order is not None:
@@ -131,11 +163,12 @@ class Play:
     orders: dict[int, list[tuple[str, float]]] = field(default_factory=dict)
     stops: dict[int, tuple[str, float, float]] = field(default_factory=dict)
     on_funding_order: tuple[str, float] | None = None
+    acts: dict[int, list[tuple]] = field(default_factory=dict)
     settlement: SettlementConfig | None = None
     symbols: tuple[str, ...] = ("BTCUSDT",)
     balance: float = 100_000.0
     leverage: int = 10
-    closes_at_end: bool = False
+    venue: dict[str, Any] = field(default_factory=dict)
 
 
 def bar_time(number: int) -> int:
@@ -147,6 +180,7 @@ def make_engine(
     settlement: SettlementConfig | None = None,
     balance: float = 100_000.0,
     leverage: int = 10,
+    **venue: Any,
 ) -> BacktestEngine:
     engine = BacktestEngine(
         BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True), run_analysis=False)
@@ -156,10 +190,13 @@ def make_engine(
         VENUE,
         OmsType.NETTING,
         AccountType.MARGIN,
-        [Money(balance, USDT)],
-        base_currency=USDT,
-        default_leverage=Decimal(leverage),
-        modules=modules,
+        **{
+            "starting_balances": [Money(balance, USDT)],
+            "base_currency": USDT,
+            "default_leverage": Decimal(leverage),
+            "modules": modules,
+            **venue,
+        },
     )
     for symbol in symbols:
         engine.add_instrument(built_in_instrument(symbol))
@@ -178,12 +215,14 @@ def play(script: Play) -> tuple[Ledger, BacktestEngine]:
         script.settlement or SettlementConfig(),
         script.balance,
         script.leverage,
+        **script.venue,
     )
     add_data(engine, script.data)
     strategy = Script(ScriptConfig(symbols=script.symbols))
     strategy.orders = {bar_time(i): orders for i, orders in script.orders.items()}
     strategy.stops = {bar_time(i): stop for i, stop in script.stops.items()}
     strategy.on_funding_order = script.on_funding_order
+    strategy.acts = script.acts
     engine.add_strategy(strategy)
     fills = record_fills(engine)
     engine.run()
@@ -191,4 +230,4 @@ def play(script: Play) -> tuple[Ledger, BacktestEngine]:
 
 
 def _symbol(bar_type: BarType) -> str:
-    return str(bar_type.instrument_id).partition("-")[0]
+    return binance_symbol(bar_type.instrument_id)

@@ -13,7 +13,7 @@ from liq_nautilus.cli import main
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
-    [*ROOT.glob("*.md"), ROOT / "backtests" / "EVIDENCE.md", ROOT / "catalog" / "README.md"]
+    [*ROOT.glob("*.md"), *ROOT.glob("backtests/*.md"), ROOT / "catalog" / "README.md"]
 )
 COMMANDS = typer.main.get_command(main.app).commands
 ANY = "…"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -30,6 +31,7 @@ class FundingAdjusted(ExposureModel):
     ) -> None:
         super().__init__(parameters, brackets)
         self._factor = 1.0
+        self._rate = 0.0
 
     @property
     def model_name(self) -> str:
@@ -43,6 +45,7 @@ class FundingAdjusted(ExposureModel):
 
     def on_funding(self, rate: float) -> None:
         """Settle a funding rate (fraction; positive: longs pay)."""
+        self._rate = rate
         self.exposure.settle_funding(rate)
         factor = max(1.0 + rate * self.parameters.funding_factor, 0.5)
         if factor != self._factor:
@@ -51,16 +54,20 @@ class FundingAdjusted(ExposureModel):
 
     def state(self) -> dict[str, Any]:
         """Return everything that changes."""
-        return super().state() | {"factor": self._factor}
+        return super().state() | {"factor": self._factor, "rate": self._rate}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `state` returned."""
         super().restore(state)
         self._factor = float(state["factor"])
+        self._rate = float(state["rate"])
 
     def _row_drift(self, rows: pd.DataFrame) -> FloatArray:
-        # A `funding` column holds what each row has paid since entry, as a fraction of notional.
-        if "funding" not in rows.columns:
-            return np.zeros(len(rows))
-        drift: FloatArray = np.log1p(rows["funding"].to_numpy(np.float64))
+        # A `funding` column holds what each row has paid since entry, as a fraction of notional;
+        # without it all are taken to have paid the newest rate.
+        if "funding" in rows.columns:
+            paid = rows["funding"].to_numpy(np.float64)
+        else:
+            paid = np.full(len(rows), self._rate)
+        drift: FloatArray = np.log1p(paid) + math.log(self._factor)
         return drift

@@ -7,6 +7,8 @@ from typing import Final
 
 import numpy as np
 
+from liq_nautilus.core.contracts import order_notional
+from liq_nautilus.core.feed import LIQUIDATION_DELAY_SECS
 from liq_nautilus.core.feed import liquidation_event
 from liq_nautilus.core.venues import UNNAMED_VENUES
 from liq_nautilus.core.venues import named_venues
@@ -26,6 +28,7 @@ from liq_nautilus.data.values import derived
 from liq_nautilus.data.values import moment
 from liq_nautilus.data.values import number
 from liq_nautilus.data.values import optional_number
+from liq_nautilus.times import SECOND_NS
 from liq_nautilus.times import interval_ns
 
 if TYPE_CHECKING:
@@ -37,20 +40,25 @@ if TYPE_CHECKING:
     from liq_nautilus.data.frames import Frame
     from liq_nautilus.data.kinds.stored import EventOptions
 
+_SUMS_DELAY_NS: Final = round(LIQUIDATION_DELAY_SECS * SECOND_NS)
+
 
 def _sum_events(frame: Frame, _: EventOptions) -> Iterator[Event]:
     names = ("ts_open", "ts_close", "long_notional", "short_notional", "source")
     for opened, closed, long, short, source in frame.rows(*names):
         venues = named_venues(source)
         for side, notional in ((1, long), (-1, short)):
-            yield liquidation_event(side, notional, opened, closed, "bars", venues)
+            yield liquidation_event(
+                side, notional, opened, closed, "bars", venues, delay_ns=_SUMS_DELAY_NS
+            )
 
 
-def _order_events(frame: Frame, _: EventOptions) -> Iterator[Event]:
+def _order_events(frame: Frame, options: EventOptions) -> Iterator[Event]:
     names = ("ts", "position_side", "quantity", "average_price")
     for ts, side, quantity, price in frame.rows(*names):
         if quantity * price > 0:  # else nothing was executed
-            yield liquidation_event(side, quantity * price, ts, ts, "orders")
+            notional = order_notional(options.symbol, quantity, price)
+            yield liquidation_event(side, notional, ts, ts, "orders")
 
 
 def _sum_samples(frame: Frame, interval: str) -> Samples:

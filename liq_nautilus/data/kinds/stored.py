@@ -48,11 +48,14 @@ class EventOptions(NamedTuple):
         How long after its stamp open interest is known (ns).
     large_trade_notional : float
         Smaller trades open no level of any model: they are no events (quote currency).
+    symbol : str
+        Binance's name, by which quantities are base units or contracts.
 
     """
 
     delay_ns: int
     large_trade_notional: float
+    symbol: str = ""
 
 
 class Field(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 from typing import Any
@@ -11,17 +12,20 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from nautilus_trader.model.events import OrderFilled
+from nautilus_trader.model.events import OrderRejected
 
+from liq_nautilus.core.forced_close import LINEAR
 from liq_nautilus.nautilus.backtest.exchange import FUNDING
 from liq_nautilus.nautilus.backtest.exchange import LIQUIDATION
+from liq_nautilus.nautilus.backtest.venue.margin_account import contract_of
 from liq_nautilus.nautilus.instruments import binance_symbol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from nautilus_trader.backtest.engine import BacktestEngine
     from nautilus_trader.model.identifiers import Venue
     from nautilus_trader.model.objects import Currency
+
+    from liq_nautilus.core.forced_close import Contract
 
 FILL_COLUMNS: Final = (
     "ts",
@@ -33,6 +37,7 @@ FILL_COLUMNS: Final = (
     "position_effect",
     "reason",
     "tag",
+    "strategy",
 )
 POSITION_COLUMNS: Final = (
     "symbol",
@@ -67,7 +72,11 @@ class ProfitAndLoss:
     funding : Decimal
         Funding received less funding paid.
     liquidations : Decimal
-        What liquidations realised: the price move on the liquidating fill less the clearance fee.
+        What liquidations realised: the price move on the liquidating fills less clearance fees.
+    clearance_fees : Decimal
+        Of that the clearance fees, a negative number.
+    insurance : Decimal
+        What the insurance fund bore: losses beyond all that backed a position, at the market.
 
     """
 
@@ -76,6 +85,8 @@ class ProfitAndLoss:
     fees: Decimal
     funding: Decimal
     liquidations: Decimal
+    clearance_fees: Decimal = Decimal(0)
+    insurance: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,9 +102,13 @@ class Ledger:
         Quote.
     n_orders, n_positions : int
         How many were made and opened.
+    refusals : dict of str to int
+        How many orders the venue refused, by Binance's error code.
     fills, positions, funding : DataFrame
         With columns `FILL_COLUMNS`, `POSITION_COLUMNS` and `FUNDING_COLUMNS`; times are int64 UTC
-        nanoseconds, money is in quote currency.
+        nanoseconds, money is in the account's currency.
+    contracts : dict of str to Contract
+        Per symbol how quantity and price make up the value; linear where absent.
 
     """
 
@@ -101,9 +116,11 @@ class Ledger:
     starting_balance: float
     n_orders: int
     n_positions: int
+    refusals: dict[str, int]
     fills: pd.DataFrame
     positions: pd.DataFrame
     funding: pd.DataFrame
+    contracts: dict[str, Contract] = field(default_factory=dict)
 
 
 def record_fills(engine: BacktestEngine) -> list[OrderFilled]:
@@ -143,6 +160,10 @@ def read_ledger(
     cache = engine.cache
     filled = [(event, cache.order(event.client_order_id)) for event in fill_events]
     fills = _fills(filled)
+    contracts = {
+        binance_symbol(instrument.id): contract_of(instrument)
+        for instrument in cache.instruments(venue=venue)
+    }
     funding = _funding(engine, venue)
     events = cache.account_for_venue(venue).events
     totals = [_total(event, currency) for event in events]
@@ -151,68 +172,22 @@ def read_ledger(
         starting_balance=float(totals[0]),
         n_orders=cache.orders_total_count(),
         n_positions=len(cache.positions(venue=venue)) + len(cache.position_snapshots()),
+        refusals=_refusals(cache.orders(venue=venue)),
         fills=fills,
-        positions=_positions(fills),
+        positions=_positions(fills, contracts),
         funding=funding,
+        contracts=contracts,
     )
 
 
-def equity_curve(ledger: Ledger, closes: Mapping[str, pd.DataFrame], start_ns: int) -> pd.DataFrame:
-    """
-    Return the equity at every bar's close, open positions valued at the last close.
-
-    Parameters
-    ----------
-    ledger : Ledger
-        The run's ledger.
-    closes : mapping of str to DataFrame
-        Per symbol the bars, with columns ts_close and close.
-    start_ns : int
-        The first row is the starting balance at this moment.
-
-    Returns
-    -------
-    DataFrame
-        Columns ts (int64 UTC nanoseconds) and equity (quote).
-
-    """
-    times = np.unique(np.concatenate([frame["ts_close"].to_numpy() for frame in closes.values()]))
-    equity = np.full(times.size, ledger.starting_balance)
-    for symbol, frame in closes.items():
-        fills = ledger.fills[ledger.fills["symbol"] == symbol]
-        signed = (fills["side"] * fills["quantity"]).to_numpy(dtype=float)
-        cash = -signed * fills["price"].to_numpy(dtype=float) - fills["fee"].to_numpy(dtype=float)
-        # What was closed when the run stopped belongs to its last moment.
-        moments = np.minimum(fills["ts"].to_numpy(), times[-1])
-        after = np.searchsorted(moments, times, side="right")
-        held = np.concatenate([[0.0], np.cumsum(signed)])[after]
-        paid = np.concatenate([[0.0], np.cumsum(cash)])[after]
-        row = np.searchsorted(frame["ts_close"].to_numpy(), times, side="right") - 1
-        close = np.where(row >= 0, frame["close"].to_numpy(dtype=float)[np.maximum(row, 0)], 0.0)
-        funding = ledger.funding[ledger.funding["symbol"] == symbol]
-        received = np.concatenate([[0.0], np.cumsum(funding["amount"].to_numpy(dtype=float))])
-        settled = np.searchsorted(funding["ts"].to_numpy(), times, side="right")
-        equity += paid + held * close + received[settled]
-    return pd.DataFrame(
-        {
-            "ts": np.concatenate([[start_ns], times]).astype(np.int64),
-            "equity": np.concatenate([[ledger.starting_balance], equity]),
-        }
-    )
-
-
-def max_drawdown(equity: pd.Series) -> float:
-    """
-    Return the largest fall from a high, as a positive fraction of that high.
-
-    Examples
-    --------
-    >>> max_drawdown(pd.Series([100.0, 120.0, 90.0, 110.0]))
-    0.25
-
-    """
-    highs = equity.cummax()
-    return float((1.0 - equity / highs).max())
+def _refusals(orders: list[Any]) -> dict[str, int]:
+    # An entry that was refused takes its children along; it is one order to the strategy.
+    reasons = [
+        str(order.last_event.reason).split(" ", 1)[0]
+        for order in orders
+        if isinstance(order.last_event, OrderRejected) and order.parent_order_id is None
+    ]
+    return {code: reasons.count(code) for code in sorted(set(reasons)) if code.startswith("-")}
 
 
 def _total(event: Any, currency: Currency) -> Decimal:  # noqa: ANN401 - an AccountState
@@ -231,8 +206,11 @@ def _split(
         else:
             traded += after - before
     fees, forced = Decimal(0), Decimal(0)
+    clearance, insurance = Decimal(0), Decimal(0)
     for event, order in filled:
         if LIQUIDATION in (order.tags or ()):
+            clearance -= event.commission.as_decimal()
+            insurance += Decimal(event.info["shortfall"])
             forced += Decimal(event.info["pnl"]) - event.commission.as_decimal()
         else:
             fees -= event.commission.as_decimal()
@@ -242,26 +220,30 @@ def _split(
         fees=fees,
         funding=funding,
         liquidations=forced,
+        clearance_fees=clearance,
+        insurance=insurance,
     )
 
 
 def _unrealised(engine: BacktestEngine, venue: Venue, currency: Currency) -> Decimal:
+    # The portfolio sums the positions of all strategies in an instrument.
     value = Decimal(0)
-    for position in engine.cache.positions_open(venue=venue):
-        pnl = engine.portfolio.unrealized_pnl(position.instrument_id)
+    for instrument_id in {p.instrument_id for p in engine.cache.positions_open(venue=venue)}:
+        pnl = engine.portfolio.unrealized_pnl(instrument_id)
         if pnl is not None and pnl.currency == currency:
             value += pnl.as_decimal()
     return value
 
 
 def _fills(filled: list[Any]) -> pd.DataFrame:
-    held: dict[str, Decimal] = {}
+    held: dict[tuple[str, str], Decimal] = {}
     rows = []
     for event, order in filled:
         symbol = binance_symbol(event.instrument_id)
+        owner = (symbol, str(event.strategy_id))
         side = 1 if event.is_buy else -1
-        before = held.get(symbol, Decimal(0))
-        held[symbol] = before + side * event.last_qty.as_decimal()
+        before = held.get(owner, Decimal(0))
+        held[owner] = before + side * event.last_qty.as_decimal()
         tags = order.tags or ["order"]
         rows.append(
             (
@@ -274,6 +256,7 @@ def _fills(filled: list[Any]) -> pd.DataFrame:
                 "close" if before * side < 0 else "open",
                 tags[0],
                 tags[1] if len(tags) > 1 else "",
+                owner[1],
             )
         )
     return pd.DataFrame(rows, columns=list(FILL_COLUMNS)).astype({"ts": np.int64, "side": np.int8})
@@ -295,17 +278,17 @@ def _funding(engine: BacktestEngine, venue: Venue) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(FUNDING_COLUMNS)).astype({"ts": np.int64})
 
 
-def _positions(fills: pd.DataFrame) -> pd.DataFrame:
+def _positions(fills: pd.DataFrame, contracts: dict[str, Contract]) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
-    for symbol, group in fills.groupby("symbol", sort=True):
-        rows.extend(_round_trips(str(symbol), group))
+    for (symbol, _), group in fills.groupby(["symbol", "strategy"], sort=True):
+        rows.extend(_round_trips(str(symbol), group, contracts.get(str(symbol), LINEAR)))
     rows.sort(key=lambda row: (row["ts_opened"], row["symbol"]))
     return pd.DataFrame(rows, columns=list(POSITION_COLUMNS)).astype(
         {"ts_opened": np.int64, "ts_closed": np.int64, "side": np.int8}
     )
 
 
-def _round_trips(symbol: str, fills: pd.DataFrame) -> list[dict[str, Any]]:
+def _round_trips(symbol: str, fills: pd.DataFrame, contract: Contract) -> list[dict[str, Any]]:
     # From flat to flat; a fill through zero ends one position and starts the next.
     trips: list[dict[str, Any]] = []
     held = 0.0
@@ -314,14 +297,14 @@ def _round_trips(symbol: str, fills: pd.DataFrame) -> list[dict[str, Any]]:
         fee_rate = fill.fee / fill.quantity
         if held * rest < 0:
             part = min(abs(rest), abs(held))
-            _close_part(trips[-1], fill, part, fee_rate)
+            _close_part(trips[-1], fill, part, fee_rate, contract)
             held += fill.side * part
             rest -= fill.side * part
             held = 0.0 if abs(held) < 1e-12 else held
         if abs(rest) > 1e-12:
             if held == 0.0:
                 trips.append(_new_trip(symbol, fill))
-            _open_part(trips[-1], fill, abs(rest), fee_rate)
+            _open_part(trips[-1], fill, abs(rest), fee_rate, contract)
             held += rest
     return trips
 
@@ -343,16 +326,31 @@ def _new_trip(symbol: str, fill: Any) -> dict[str, Any]:  # noqa: ANN401 - a row
     }
 
 
-def _open_part(trip: dict[str, Any], fill: Any, part: float, fee_rate: float) -> None:  # noqa: ANN401
-    size = trip["quantity"] + part
-    trip["entry_price"] += (fill.price - trip["entry_price"]) * part / size
-    trip["quantity"] = size
+def _open_part(
+    trip: dict[str, Any],
+    fill: Any,  # noqa: ANN401 - a row
+    part: float,
+    fee_rate: float,
+    contract: Contract,
+) -> None:
+    value = contract.value(part, fill.price)
+    if trip["quantity"] > 0.0:
+        value += contract.value(trip["quantity"], trip["entry_price"])
+    trip["quantity"] += part
+    trip["entry_price"] = contract.price_of(trip["quantity"], value)
     trip["fees"] += fee_rate * part
     trip["pnl"] -= fee_rate * part
 
 
-def _close_part(trip: dict[str, Any], fill: Any, part: float, fee_rate: float) -> None:  # noqa: ANN401
-    trip["pnl"] += trip["side"] * (fill.price - trip["entry_price"]) * part - fee_rate * part
+def _close_part(
+    trip: dict[str, Any],
+    fill: Any,  # noqa: ANN401 - a row
+    part: float,
+    fee_rate: float,
+    contract: Contract,
+) -> None:
+    trip["pnl"] += contract.pnl(trip["side"], part, trip["entry_price"], fill.price)
+    trip["pnl"] -= fee_rate * part
     trip["fees"] += fee_rate * part
     trip["exit_price"] = fill.price
     trip["exit_reason"] = fill.reason

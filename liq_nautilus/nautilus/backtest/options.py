@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import Final
 
+from liq_nautilus.core.signals import RULES
 from liq_nautilus.errors import SettingError
 from liq_nautilus.times import DAY_NS
 
@@ -37,6 +38,16 @@ class BacktestOptions:
         The interval of the bars, such as "5m"; None: the finest that covers the window.
     params : Path or None
         A file of `liq-nautilus calibrate`.
+    rules : str
+        By which signals are decided: a name of `liq_nautilus.core.signals.RULES`.
+    brackets : Path or None
+        A saved answer of Binance's `leverageBracket`, for the map and for liquidations.
+    fill_model, fee_model : dict or None
+        `path`, `config_path` and `config` of one of Nautilus's models, or of a subclass; without a
+        fill model market orders slip as `SlippageFillModel` says, and `{}` leaves them at the best
+        price.
+    latency_ms : float
+        How long an order is on its way to the venue (milliseconds, >= 0).
     actor, strategy, settlement : dict
         Fields of the config classes that differ from the default. Without fields of its own the
         strategy's averages span 4 and 16 hours, whatever the bar.
@@ -60,6 +71,11 @@ class BacktestOptions:
     end_ns: int | None = None
     bar: str | None = None
     params: Path | None = None
+    rules: str = "default"
+    brackets: Path | None = None
+    fill_model: dict[str, Any] | None = None
+    fee_model: dict[str, Any] | None = None
+    latency_ms: float = 0.0
     actor: dict[str, Any] = field(default_factory=dict)
     strategy: dict[str, Any] = field(default_factory=dict)
     settlement: dict[str, Any] = field(default_factory=dict)
@@ -78,7 +94,10 @@ class BacktestOptions:
             if not getattr(self, name) > 0:
                 msg = f"{name} must be above 0, was {getattr(self, name)}"
                 raise SettingError(msg)
-        for name in ("warm_up_days", "random_runs", "store_interval_secs"):
+        if self.rules not in RULES:
+            msg = f"rules must be one of {', '.join(RULES)}, was {self.rules!r}"
+            raise SettingError(msg)
+        for name in ("warm_up_days", "random_runs", "store_interval_secs", "latency_ms"):
             value = getattr(self, name)
             if value is not None and not value >= 0:
                 msg = f"{name} must be at least 0, was {value}"
@@ -98,6 +117,10 @@ class BacktestOptions:
 
 
 PASSED_ON: Final = (
+    "rules",
+    "fill_model",
+    "fee_model",
+    "latency_ms",
     "actor",
     "strategy",
     "settlement",
@@ -130,8 +153,8 @@ def options_from_document(document: object, **given: Any) -> BacktestOptions:  #
         msg = f"the configuration must be a JSON object, was {type(document).__name__}"
         raise SettingError(msg)
     values = {key: document[key] for key in PASSED_ON if key in document}
-    for key in ("actor", "strategy", "settlement"):
-        if not isinstance(values.get(key, {}), dict):
+    for key in ("actor", "strategy", "settlement", "fill_model", "fee_model"):
+        if not isinstance(values.get(key) or {}, dict):
             msg = f"{key} must be a JSON object of settings, was {values[key]!r}"
             raise SettingError(msg)
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import shutil
 from dataclasses import dataclass
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 from typing import Any
@@ -24,11 +25,12 @@ from liq_nautilus.nautilus.backtest.comparison import duty
 from liq_nautilus.nautilus.backtest.comparison import pnl_difference
 from liq_nautilus.nautilus.backtest.comparison import study_events
 from liq_nautilus.nautilus.backtest.comparison import trade_changes
+from liq_nautilus.nautilus.backtest.equity import equity_curve
+from liq_nautilus.nautilus.backtest.equity import max_drawdown
 from liq_nautilus.nautilus.backtest.ledger import Ledger
-from liq_nautilus.nautilus.backtest.ledger import equity_curve
-from liq_nautilus.nautilus.backtest.ledger import max_drawdown
 from liq_nautilus.nautilus.backtest.ledger import read_ledger
 from liq_nautilus.nautilus.backtest.ledger import record_fills
+from liq_nautilus.nautilus.backtest.missing import missing_inputs
 from liq_nautilus.nautilus.backtest.results import RunResult
 from liq_nautilus.nautilus.backtest.results import levels_frame
 from liq_nautilus.nautilus.backtest.results import read_run
@@ -37,10 +39,10 @@ from liq_nautilus.nautilus.backtest.results import write_summary
 from liq_nautilus.nautilus.backtest.results import write_table
 from liq_nautilus.nautilus.backtest.rival_signals import plain_drop_signals
 from liq_nautilus.nautilus.backtest.rival_signals import shifted_signals
-from liq_nautilus.nautilus.backtest.run_config import CURRENCY
 from liq_nautilus.nautilus.backtest.run_config import Scope
 from liq_nautilus.nautilus.backtest.run_config import resolve_scope
 from liq_nautilus.nautilus.backtest.run_config import run_config
+from liq_nautilus.nautilus.backtest.statistics import run_statistics
 from liq_nautilus.nautilus.backtest.streaming import build_engine
 from liq_nautilus.nautilus.catalog.inventory import Catalog
 from liq_nautilus.nautilus.catalog.layout import VENUE
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     from liq_nautilus.nautilus.backtest.options import BacktestOptions
 
 _SEED: Final = 20_251
+_FEWEST_RUNS: Final = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +103,8 @@ def run_once(config: BacktestRunConfig) -> RunOutcome:
     try:
         fills = record_fills(engine)
         engine.run(start=config.start, end=config.end, run_config_id=config.id)
-        ledger = read_ledger(engine, fills, Venue(VENUE), Currency.from_str(CURRENCY))
+        currency = Currency.from_str(str(config.venues[0].base_currency))
+        ledger = read_ledger(engine, fills, Venue(VENUE), currency)
         actors = [a for a in engine.trader.actors() if isinstance(a, LiquidationActor)]
         return RunOutcome(
             ledger=ledger,
@@ -162,7 +166,9 @@ def run_paired(
     bars = {symbol: _bars(scope, symbol) for symbol in scope.symbols}
     say("running with the signals at random moments, and a plain rule")
     rivals = _run_rivals(scope, tables, bars, baseline.ledger)
-    _write(scope, {"baseline": baseline, "signals": signals}, tables, bars, rivals)
+    plain = _without_slippage(scope, tables)
+    extra = {"rivals": rivals, "without_slippage": plain}
+    _write(scope, {"baseline": baseline, "signals": signals}, tables, bars, extra)
     return read_run(options.out)
 
 
@@ -208,6 +214,20 @@ def _bars(scope: Scope, symbol: str) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def _without_slippage(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> dict[str, float] | None:
+    # The same pair with market orders at the best price: what the assumed slippage costs.
+    if scope.options.fill_model == {} or any(table.empty for table in tables.values()):
+        return None
+    scope = replace(scope, options=replace(scope.options, fill_model={}))
+    baseline = run_once(run_config(scope, use_signals=False)).ledger.pnl.total
+    signals = _replay(scope, tables).pnl.total
+    return {
+        "baseline": float(baseline),
+        "signals": float(signals),
+        "difference": float(signals - baseline),
+    }
+
+
 def _run_rivals(
     scope: Scope,
     tables: Mapping[str, pd.DataFrame],
@@ -243,11 +263,14 @@ def _run_rivals(
 def _spread(differences: list[float]) -> dict[str, Any] | None:
     if not differences:
         return None
-    low, high = np.percentile(differences, [2.5, 97.5])
+    # From fewer the outer percentiles would be hardly more than the extremes.
+    interval: list[float | None] = [None, None]
+    if len(differences) >= _FEWEST_RUNS:
+        interval = [float(value) for value in np.percentile(differences, [2.5, 97.5])]
     return {
         "runs": len(differences),
         "mean_difference": float(np.mean(differences)),
-        "interval": [float(low), float(high)],
+        "interval": interval,
         "differences": differences,
     }
 
@@ -269,7 +292,7 @@ def _write(
     outcomes: Mapping[str, RunOutcome],
     tables: Mapping[str, pd.DataFrame],
     bars: Mapping[str, pd.DataFrame],
-    rivals: dict[str, Any],
+    extra: dict[str, Any],
 ) -> None:
     out = scope.options.out
     equity = {
@@ -293,7 +316,7 @@ def _write(
     write_table(out, "events", _stacked(events))
     daily = daily_difference(equity["baseline"], equity["signals"])
     write_table(out, "daily_difference", daily)
-    write_summary(out, _summary(scope, outcomes, tables, equity, daily) | {"rivals": rivals})
+    write_summary(out, _summary(scope, outcomes, tables, equity, daily) | extra)
 
 
 def _stacked(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -310,15 +333,7 @@ def _summary(
 ) -> dict[str, Any]:
     duties = {symbol: duty(t, scope.start_ns, scope.end_ns) for symbol, t in tables.items()}
     signals = outcomes["signals"]
-    runs = {
-        name: {
-            **_pnl(outcome.ledger),
-            "orders": outcome.ledger.n_orders,
-            "positions": outcome.ledger.n_positions,
-            "max_drawdown": max_drawdown(equity[name]["equity"]),
-        }
-        for name, outcome in outcomes.items()
-    }
+    runs = {name: _run(outcome.ledger, equity[name]) for name, outcome in outcomes.items()}
     return {
         "symbol": ",".join(scope.symbols),
         "symbols": list(scope.symbols),
@@ -337,7 +352,24 @@ def _summary(
         **runs,
         "difference": pnl_difference(daily),
         "trades": trade_changes(outcomes["baseline"].ledger.positions, signals.ledger.positions),
-        "starting_balance": scope.options.starting_balance,
+        "starting_balance": scope.starting_balance,
+        "currency": scope.currency,
+        "rules": scope.options.rules,
+        "missing": missing_inputs(scope),
+    }
+
+
+def _run(ledger: Ledger, curve: pd.DataFrame) -> dict[str, Any]:
+    fallen = max_drawdown(curve)
+    return {
+        **_pnl(ledger),
+        "clearance_fees": float(ledger.pnl.clearance_fees),
+        "insurance": float(ledger.pnl.insurance),
+        "orders": ledger.n_orders,
+        "refused": ledger.refusals,
+        "positions": ledger.n_positions,
+        "max_drawdown": fallen,
+        **run_statistics(curve, ledger.positions, fallen),
     }
 
 

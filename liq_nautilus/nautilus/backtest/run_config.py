@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Final
@@ -17,6 +18,8 @@ from nautilus_trader.config import ImportableStrategyConfig
 from nautilus_trader.config import LoggingConfig
 from nautilus_trader.model.data import Bar
 
+from liq_nautilus.core.contracts import is_coin_margined
+from liq_nautilus.core.signals import RULES
 from liq_nautilus.data.kinds import STORED_TYPES
 from liq_nautilus.data.kinds.bars import BARS
 from liq_nautilus.data.kinds.bars import MARK_BARS
@@ -26,6 +29,8 @@ from liq_nautilus.data.kinds.open_interest import OPEN_INTEREST
 from liq_nautilus.data.kinds.trades import TRADES
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SettingError
+from liq_nautilus.json_files import read_json
+from liq_nautilus.nautilus.backtest.venue.execution_models import execution_models
 from liq_nautilus.nautilus.catalog.inventory import Catalog
 from liq_nautilus.nautilus.catalog.inventory import finest_bar_interval
 from liq_nautilus.nautilus.catalog.inventory import finest_interval
@@ -33,10 +38,12 @@ from liq_nautilus.nautilus.catalog.inventory import only_symbol
 from liq_nautilus.nautilus.catalog.kinds import class_of
 from liq_nautilus.nautilus.catalog.layout import VENUE
 from liq_nautilus.nautilus.catalog.layout import bar_type_of
+from liq_nautilus.nautilus.catalog.reading import read
 from liq_nautilus.nautilus.config import LiquidationActorConfig
 from liq_nautilus.nautilus.config import LiquidationStrategyConfig
 from liq_nautilus.nautilus.config import SettlementConfig
 from liq_nautilus.nautilus.instruments import instrument_id
+from liq_nautilus.nautilus.instruments import settlement_currency
 from liq_nautilus.times import DAY_NS
 from liq_nautilus.times import HOUR_NS
 from liq_nautilus.times import INTERVALS
@@ -48,7 +55,6 @@ if TYPE_CHECKING:
     from liq_nautilus.data.kinds import StoredType
     from liq_nautilus.nautilus.backtest.options import BacktestOptions
 
-CURRENCY: Final = "USDT"
 _CLIENT: Final = "CATALOG"
 _HOURS: Final = {"fast_period": 4.0, "slow_period": 16.0, "range_period": 8.0, "patience": 4.0}
 _MONTH_NS: Final = 30 * DAY_NS
@@ -94,6 +100,10 @@ class Scope:
         Where the warm-up begins (UTC nanoseconds).
     sources : dict of str to tuple of Source
         Per symbol what is fed, in the feed's order.
+    currency : str
+        In which all symbols settle.
+    starting_balance : float
+        The wallet at the start, in that currency.
 
     """
 
@@ -102,6 +112,8 @@ class Scope:
     bar: str
     data_start_ns: int
     sources: Mapping[str, tuple[Source, ...]]
+    currency: str
+    starting_balance: float
 
     @property
     def start_ns(self) -> int:
@@ -123,11 +135,13 @@ def resolve_scope(options: BacktestOptions) -> Scope:
     DataGapError
         If a symbol, its bars or its open interest are not in the catalog for the window.
     SettingError
-        If the catalog holds several symbols and none was named.
+        If the catalog holds several symbols and none was named, or they settle in several
+        currencies.
 
     """
     catalog = Catalog(options.catalog)
     symbols = tuple(only_symbol(catalog, symbol) for symbol in options.symbols or [None])
+    currency = _currency(symbols)
     start_ns, end_ns = _window(options, catalog, symbols)
     options = options.for_window(start_ns, end_ns)
     bar = options.bar
@@ -143,7 +157,8 @@ def resolve_scope(options: BacktestOptions) -> Scope:
         _require_rows(catalog, BARS, symbol, (start_ns, end_ns), bar)
         _require_rows(catalog, OPEN_INTEREST, symbol, (data_start_ns, end_ns))
         sources[symbol] = _sources(catalog, symbol, (data_start_ns, end_ns))
-    return Scope(options, symbols, bar, data_start_ns, sources)
+    balance = _starting_balance(options, catalog, symbols[0], bar)
+    return Scope(options, symbols, bar, data_start_ns, sources, currency, balance)
 
 
 def run_config(
@@ -192,6 +207,26 @@ def run_config(
         raise_exception=True,
         dispose_on_completion=False,
     )
+
+
+def _currency(symbols: tuple[str, ...]) -> str:
+    currencies = sorted({settlement_currency(symbol) for symbol in symbols})
+    if len(currencies) > 1:
+        msg = (
+            f"the symbols of one run must settle in one currency, {', '.join(symbols)} settle in "
+            f"{', '.join(currencies)}; run them apart"
+        )
+        raise SettingError(msg)
+    return currencies[0]
+
+
+def _starting_balance(options: BacktestOptions, catalog: Catalog, symbol: str, bar: str) -> float:
+    # A wallet of coins is worth what was asked for in dollars at the first price.
+    if not is_coin_margined(symbol):
+        return options.starting_balance
+    window = (int(options.start_ns or 0), int(options.end_ns or 0))
+    first = float(read(catalog, BARS, symbol, *window, interval=bar)["open"][0])
+    return options.starting_balance / first
 
 
 def _window(
@@ -250,21 +285,25 @@ def _interval_of_several(
 
 def _venue(scope: Scope) -> BacktestVenueConfig:
     options = scope.options
-    _parse(SettlementConfig, options.settlement, "settlement")
+    settlement = dict(options.settlement)
+    if options.brackets is not None:
+        settlement.setdefault("brackets_path", str(options.brackets))
+    _parse(SettlementConfig, settlement, "settlement")
     return BacktestVenueConfig(
         name=VENUE,
         oms_type="NETTING",
         account_type="MARGIN",
-        base_currency=CURRENCY,
-        starting_balances=[f"{options.starting_balance:.8f} {CURRENCY}"],
+        base_currency=scope.currency,
+        starting_balances=[f"{scope.starting_balance:.8f} {scope.currency}"],
         default_leverage=options.leverage,
         modules=[
             ImportableActorConfig(
                 actor_path="liq_nautilus.nautilus:Settlement",
                 config_path="liq_nautilus.nautilus:SettlementConfig",
-                config=dict(options.settlement),
+                config=settlement,
             )
         ],
+        **execution_models(options),
     )
 
 
@@ -311,13 +350,26 @@ def _actor(scope: Scope, symbol: str, store_path: str) -> ImportableActorConfig:
     }
     if options.params is not None:
         config["parameters_path"] = str(options.params)
+    if options.brackets is not None:
+        config["brackets_path"] = str(options.brackets)
     config |= options.actor
+    if RULES[options.rules]:
+        config |= _ruled(config, RULES[options.rules])
     _parse(LiquidationActorConfig, config, "actor")
     return ImportableActorConfig(
         actor_path="liq_nautilus.nautilus:LiquidationActor",
         config_path="liq_nautilus.nautilus:LiquidationActorConfig",
         config=config,
     )
+
+
+def _ruled(config: Mapping[str, Any], rules: Mapping[str, float]) -> dict[str, Any]:
+    # The map's parameters with those of a set of rules, in place of a file of them.
+    given = config.get("parameters") or {}
+    path = config.get("parameters_path")
+    if path is not None:
+        given = read_json(Path(path), "parameters_path")["parameters"]
+    return {"parameters": {**given, **rules}, "parameters_path": None}
 
 
 def _replay(symbol: str, path: str) -> ImportableActorConfig:

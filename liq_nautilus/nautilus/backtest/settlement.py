@@ -8,6 +8,7 @@ where there are none, last prices.
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,19 +20,29 @@ from nautilus_trader.model.data import Bar
 from nautilus_trader.model.data import TradeTick
 from nautilus_trader.model.objects import Money
 
-from liq_nautilus.core.brackets import brackets_of
-from liq_nautilus.core.forced_close import OpenPosition
-from liq_nautilus.core.forced_close import backing
-from liq_nautilus.core.forced_close import forced_close
-from liq_nautilus.core.forced_close import trigger_price
+from liq_nautilus.core.bracket_source import BracketSource
+from liq_nautilus.core.forced_close import is_reached
 from liq_nautilus.json_files import read_json
 from liq_nautilus.nautilus.backtest.exchange import FUNDING
+from liq_nautilus.nautilus.backtest.exchange import BarPrices
 from liq_nautilus.nautilus.backtest.exchange import adjust_account
-from liq_nautilus.nautilus.backtest.exchange import close_by_force
 from liq_nautilus.nautilus.backtest.exchange import funding_adjustment
-from liq_nautilus.nautilus.instruments import binance_symbol
+from liq_nautilus.nautilus.backtest.exchange import match_bar
+from liq_nautilus.nautilus.backtest.venue.bar_path import BarWalk
+from liq_nautilus.nautilus.backtest.venue.bar_path import Venue
+from liq_nautilus.nautilus.backtest.venue.liquidator import Liquidator
+from liq_nautilus.nautilus.backtest.venue.margin_account import CROSS
+from liq_nautilus.nautilus.backtest.venue.margin_account import MarginAccount
+from liq_nautilus.nautilus.backtest.venue.market_prices import MarketPrices
+from liq_nautilus.nautilus.backtest.venue.market_prices import MarkPiece
+from liq_nautilus.nautilus.backtest.venue.order_checks import OrderChecks
+from liq_nautilus.nautilus.backtest.venue.order_gate import OrderGate
+from liq_nautilus.nautilus.internals import SETTLING
+from liq_nautilus.nautilus.internals import check_internals
 from liq_nautilus.times import HOUR_NS
+from liq_nautilus.times import MILLISECOND_NS
 from liq_nautilus.times import SECOND_NS
+from liq_nautilus.times import interval_ns
 
 if TYPE_CHECKING:
     from nautilus_trader.backtest.engine import SimulatedExchange
@@ -40,10 +51,8 @@ if TYPE_CHECKING:
     from nautilus_trader.model.data import MarkPriceUpdate
     from nautilus_trader.model.events import PositionEvent
     from nautilus_trader.model.identifiers import InstrumentId
-    from nautilus_trader.model.identifiers import PositionId
-    from nautilus_trader.model.position import Position
 
-    from liq_nautilus.core.brackets import BracketTable
+    from liq_nautilus.nautilus.backtest.venue.margin_account import Holding
     from liq_nautilus.nautilus.config import SettlementConfig
     from liq_nautilus.nautilus.types import MarkPriceBar
 
@@ -53,20 +62,28 @@ _PRIORITY: Final = 100
 
 class Settlement(SimulationModule):
     """
-    Settles funding and liquidates positions at the venue it is loaded into.
+    What the venue does to its account: matching along bars, funding, liquidation, refusals.
+
+    Loaded into a venue it takes over from NautilusTrader how bars move the market. The prices of a
+    bar are gone through in the order that is worse for what is open, and orders and liquidation
+    prices are met in their places (see `BarWalk`). Only the path after a position's last change
+    counts, only the finest bars do (coarser ones repeat them), and where trades come bars say
+    nothing new. An order sent between two prices waits for the next one (see `OrderGate`).
 
     Funding is settled once per instrument and settlement hour, for the positions open when the
-    update comes: an order sent on that very update is too late. The price is the last mark price,
-    or the last price where no mark price came. It moves the account's balance and the positions'
-    realised P&L alike, and stands in the account's events (``info["reason"] == "funding"``) and in
-    the positions' adjustments.
+    update comes: an order sent on that very update is too late. The price is the mark price, or the
+    last price where the mark price is too old or none came. It moves the account's balance and the
+    positions' realised P&L alike, and stands in the account's events
+    (``info["reason"] == "funding"``) and in the positions' adjustments.
 
-    Liquidation compares the mark price's path since the last bar (or the bar itself where no mark
-    price came) with each position's liquidation price. A bar that opens beyond it is judged before
-    the bar's orders are matched, the rest after them, since a stop nearer than the liquidation
-    price is reached first. A position that was opened within the bar is judged by its close. The
-    position is closed by an order tagged ``liquidation``, its commission being the clearance fee;
-    open orders of the instrument are cancelled first. A loss never exceeds what backs the position.
+    Liquidation compares the mark price with each position's liquidation price; last prices decide
+    where no mark prices come. A mark bar longer than the bars is not used for what happened inside
+    them. Open orders are cancelled, then the position is reduced bracket by bracket at the market
+    until its margin is met, else the insurance fund takes the rest over at the bankruptcy price
+    (see `Liquidator`). A loss never exceeds what backs the position.
+
+    Orders are refused as Binance refuses them: for want of margin, and above the position that the
+    leverage allows (see `OrderChecks`).
 
     Parameters
     ----------
@@ -82,110 +99,161 @@ class Settlement(SimulationModule):
 
     def __init__(self, config: SettlementConfig) -> None:
         super().__init__(config)
+        check_internals(SETTLING)
         self._settings = config
-        self._document = _read_brackets(config.brackets_path)
-        self._clear()
-
-    def _clear(self) -> None:
-        self._positions: dict[InstrumentId, dict[PositionId, Position]] = {}
-        self._paid: dict[PositionId, float] = {}
-        # Under isolated margin a trigger stays until the position or its margin changes.
-        self._triggers: dict[PositionId, float] = {}
+        self._brackets = BracketSource(_read_brackets(config.brackets_path))
+        self._max_age_ns = round(config.max_mark_age_secs * SECOND_NS)
+        self._prices: dict[InstrumentId, MarketPrices] = {}
         self._settled_hour: dict[InstrumentId, int] = {}
-        self._last: dict[InstrumentId, float] = {}
-        self._mark: dict[InstrumentId, float] = {}
-        # Open, high and low of the mark prices since the last bar.
-        self._mark_path: dict[InstrumentId, tuple[float, float, float]] = {}
-        self._has_bars: set[InstrumentId] = set()
-        self._tables: dict[InstrumentId, BracketTable] = {}
         self._n_settlements = 0
-        self._n_liquidations = 0
 
     def register_venue(self, exchange: SimulatedExchange) -> None:
-        """Follow what the venue's instruments and positions do."""
+        """Take over what the venue does, and follow its positions."""
         super().register_venue(exchange)
+        config = self._settings
+        account = MarginAccount(exchange, self._brackets, is_cross=config.margin == CROSS)
+        checks = None
+        if config.refuse_orders:
+            checks = OrderChecks(exchange, account, self._brackets, self._prices_of)
+        gate = OrderGate(exchange, checks, self._prices_of)
+        liquidator = None
+        if config.liquidation:
+            rate = config.clearance_fee_rate
+            liquidator = Liquidator(exchange, account, gate, self._prices_of, rate)
+        self._tables = account.tables
+        self._venue = Venue(exchange, account, gate, checks, liquidator)
+        self._walk = BarWalk(self._venue)
+        # A model of ours wants to know how fast prices move.
+        self._note_bar = getattr(exchange.fill_model, "note_bar", None)
+        gate.attach(self.msgbus, self.clock.timestamp_ns)
         for topic, handler in (
             ("events.position.*", self._on_position),
             (f"data.funding_rates.{exchange.id}.*", self._on_funding),
             (f"data.mark_prices.{exchange.id}.*", self._on_mark_price),
             ("data.MarkPriceBar*", self._on_mark_bar),
-            ("data.bars.*", self._on_bar_matched),
         ):
             self.msgbus.subscribe(topic=topic, handler=handler, priority=_PRIORITY)
 
     def pre_process(self, data: Data) -> None:
-        """Take the last price, and liquidate what a jump went past before orders are matched."""
+        """Move the market along a bar, or see what a trade does before orders are matched."""
         if isinstance(data, Bar):
-            instrument_id = data.bar_type.instrument_id
-            positions = self._positions.get(instrument_id)
-            if positions:
-                path = self._mark_path.get(instrument_id)
-                first = path[0] if path else data.open.as_double()
-                self._liquidate(instrument_id, positions, first, first, first, data.ts_init)
+            self._on_bar(data)
         elif isinstance(data, TradeTick):
-            self._last[data.instrument_id] = data.price.as_double()
-            if data.instrument_id not in self._mark:
-                self._judge_tick(data.instrument_id, data.price.as_double(), data.ts_init)
+            self._on_trade(data)
 
     def process(self, ts_now: int) -> None:
         """Do nothing: all happens when data comes."""
 
     def log_diagnostics(self, logger: Any) -> None:  # noqa: ANN401 - a Nautilus logger
         """Say what was settled."""
-        logger.info(f"{self._n_settlements} funding payments, {self._n_liquidations} liquidations")
+        liquidator = self._venue.liquidator
+        n_liquidations = 0 if liquidator is None else liquidator.n_liquidations
+        logger.info(f"{self._n_settlements} funding payments, {n_liquidations} liquidations")
+        for table in self._tables.values():
+            logger.info(f"brackets of {table.description}")
 
     def reset(self) -> None:
         """Forget everything."""
-        self._clear()
+        self._prices.clear()
+        self._settled_hour.clear()
+        self._n_settlements = 0
+        self._venue.account.clear()
+        self._venue.gate.clear()
+        if self._venue.checks is not None:
+            self._venue.checks.clear()
+        if self._venue.liquidator is not None:
+            self._venue.liquidator.clear()
 
-    # -- What is followed -------------------------------------------------------------------------
+    # -- Prices -----------------------------------------------------------------------------------
 
-    def _on_position(self, event: PositionEvent) -> None:
-        if event.instrument_id.venue != self.exchange.id:
+    def _prices_of(self, instrument_id: InstrumentId) -> MarketPrices:
+        prices = self._prices.get(instrument_id)
+        if prices is None:
+            instrument = self.exchange.instruments[instrument_id]
+            prices = self._prices[instrument_id] = MarketPrices(instrument, self._max_age_ns)
+        return prices
+
+    def _on_bar(self, bar: Bar) -> None:
+        bar_type = bar.bar_type
+        prices = self._prices_of(bar_type.instrument_id)
+        if bar_type != prices.bar_type and not prices.take_bar_type(bar_type):
             return
-        positions = self._positions.setdefault(event.instrument_id, {})
-        position = self.exchange.cache.position(event.position_id)
-        self._triggers.pop(event.position_id, None)
-        if position is None or position.is_closed:
-            positions.pop(event.position_id, None)
-            self._paid.pop(event.position_id, None)
-            return
-        positions[event.position_id] = position
+        if prices.is_tick_driven(bar.ts_event + MILLISECOND_NS - prices.interval_ns):
+            # A flat bar at the last price, so that the venue does not go back along this one.
+            last = prices.instrument.make_price(prices.last)
+            flat = BarPrices(last, last, last, last, bar.volume)
+            match_bar(self.exchange, bar_type.instrument_id, flat, bar.ts_init)
+            prices.take_mark_path()
+            prices.bar_ns = bar.ts_init
+        else:
+            self._walk.walk(bar, prices)
+        if self._note_bar is not None:
+            self._note_bar(bar)
+
+    def _on_trade(self, tick: TradeTick) -> None:
+        prices, price, ts = (
+            self._prices_of(tick.instrument_id),
+            tick.price.as_double(),
+            tick.ts_init,
+        )
+        prices.set_last(price, ts)
+        prices.tick_ns = ts
+        if not prices.has_mark(ts):
+            self._judge_now(tick.instrument_id, price, ts)
+        # The venue takes the trade in before it looks at what is sent now.
+        self._venue.gate.release(tick.instrument_id, price, ts, ts)
 
     def _on_mark_price(self, update: MarkPriceUpdate) -> None:
-        price = update.value.as_double()
-        self._extend_path(update.instrument_id, price, price, price, price)
-        self._judge_tick(update.instrument_id, price, update.ts_init)
+        price, ts = update.value.as_double(), update.ts_init
+        piece = MarkPiece(ts, ts, price, price, price, price)
+        self._on_mark(update.instrument_id, piece, ts)
 
     def _on_mark_bar(self, bar: MarkPriceBar) -> None:
-        self._extend_path(bar.instrument_id, bar.open, bar.high, bar.low, bar.close)
-
-    def _extend_path(
-        self, instrument_id: InstrumentId, first: float, high: float, low: float, last: float
-    ) -> None:
-        self._mark[instrument_id] = last
-        path = self._mark_path.get(instrument_id)
-        if path is not None:
-            first, high, low = path[0], max(path[1], high), min(path[2], low)
-        self._mark_path[instrument_id] = (first, high, low)
-
-    def _on_bar_matched(self, bar: Bar) -> None:
-        # Comes after the venue matched the bar's orders and before any strategy sees the bar.
-        instrument_id = bar.bar_type.instrument_id
-        self._has_bars.add(instrument_id)
-        self._last[instrument_id] = bar.close.as_double()
-        path = self._mark_path.pop(instrument_id, None)
-        positions = self._positions.get(instrument_id)
-        if not positions:
+        if bar.instrument_id.venue != self.exchange.id:
             return
-        if path is None:
-            path = (bar.open.as_double(), bar.high.as_double(), bar.low.as_double())
-        self._liquidate(instrument_id, positions, *path, bar.ts_init)
+        ts_open = bar.ts_event + MILLISECOND_NS - interval_ns(bar.interval)
+        piece = MarkPiece(ts_open, bar.ts_event, bar.open, bar.high, bar.low, bar.close)
+        self._on_mark(bar.instrument_id, piece, bar.ts_init)
 
-    def _judge_tick(self, instrument_id: InstrumentId, price: float, ts: int) -> None:
-        positions = self._positions.get(instrument_id)
-        if positions and instrument_id not in self._has_bars:
-            self._liquidate(instrument_id, positions, price, price, price, ts)
+    def _on_mark(self, instrument_id: InstrumentId, piece: MarkPiece, ts: int) -> None:
+        prices = self._prices_of(instrument_id)
+        is_short = piece.ts_close - piece.ts_open < max(prices.interval_ns, 1)
+        waits = prices.bar_type is not None and prices.tick_ns <= prices.bar_ns < piece.ts_close
+        prices.add_mark(piece, is_kept=is_short and waits)
+        if not waits and (is_short or prices.bar_type is None):
+            self._judge_piece(instrument_id, piece, ts)
+
+    # -- Positions --------------------------------------------------------------------------------
+
+    def _on_position(self, event: PositionEvent) -> None:
+        if event.instrument_id.venue == self.exchange.id:
+            self._venue.account.on_position(event)
+
+    def _judge_now(self, instrument_id: InstrumentId, mark: float, ts: int) -> None:
+        if self._venue.liquidator is not None:
+            for holding in list(self._venue.account.holdings(instrument_id).values()):
+                self._venue.liquidator.judge(holding, mark, self._prices_of(instrument_id).last, ts)
+
+    def _judge_piece(self, instrument_id: InstrumentId, piece: MarkPiece, ts: int) -> None:
+        # Of a piece that a position was opened or changed in only the end is known to come after.
+        liquidator = self._venue.liquidator
+        if liquidator is None:
+            return
+        for holding in list(self._venue.account.holdings(instrument_id).values()):
+            path = [piece.close]
+            if holding.changed_ns <= piece.ts_open:
+                path = [piece.open, piece.low if holding.side > 0 else piece.high]
+            if holding.changed_ns < piece.ts_close or piece.ts_open == piece.ts_close:
+                self._judge_path(holding, path, ts)
+
+    def _judge_path(self, holding: Holding, path: list[float], ts: int) -> None:
+        # The first price is jumped to, the next is walked to.
+        liquidator = self._venue.liquidator
+        if liquidator is None or liquidator.judge(holding, path[0], path[0], ts):
+            return
+        trigger = liquidator.trigger(holding, ts)
+        if is_reached(holding.side, path[-1], trigger):
+            liquidator.liquidate(holding, trigger, ts)
 
     # -- Funding ----------------------------------------------------------------------------------
 
@@ -196,8 +264,8 @@ class Settlement(SimulationModule):
         if hour is None or self._settled_hour.get(update.instrument_id, -1) >= hour:
             return
         self._settled_hour[update.instrument_id] = hour
-        for position in list(self._positions.get(update.instrument_id, {}).values()):
-            self._settle_funding(position, update)
+        for holding in list(self._venue.account.holdings(update.instrument_id).values()):
+            self._settle_funding(holding, update)
 
     def _settlement_hour(self, update: FundingRateUpdate) -> int | None:
         # The hour an update settles; None for a rate that is only announced in between.
@@ -209,15 +277,16 @@ class Settlement(SimulationModule):
             return None
         return int(hour)
 
-    def _settle_funding(self, position: Position, update: FundingRateUpdate) -> None:
-        instrument_id = update.instrument_id
-        price = self._mark.get(instrument_id, self._last.get(instrument_id))
-        if price is None:
+    def _settle_funding(self, holding: Holding, update: FundingRateUpdate) -> None:
+        instrument_id, position = update.instrument_id, holding.position
+        prices = self._prices_of(instrument_id)
+        price = prices.mark_at(update.ts_init)
+        if math.isnan(price):
             return
-        instrument = self.exchange.instruments[instrument_id]
+        instrument = prices.instrument
         notional = instrument.notional_value(position.quantity, instrument.make_price(price))
-        side = 1 if position.is_long else -1
-        amount = Money(-side * notional.as_decimal() * Decimal(update.rate), notional.currency)
+        due = -holding.side * notional.as_decimal() * Decimal(update.rate)
+        amount = Money(max(due, -self._payable(holding, price)), notional.currency)
         info = {
             "reason": FUNDING,
             "instrument_id": str(instrument_id),
@@ -229,92 +298,16 @@ class Settlement(SimulationModule):
         }
         adjust_account(self.exchange, amount, update.ts_init, info)
         position.apply_adjustment(funding_adjustment(position, amount, update))
-        self._paid[position.id] = self._paid.get(position.id, 0.0) - amount.as_double()
-        self._triggers.pop(position.id, None)
+        self._venue.account.pay_margin(holding, amount.as_double())
         self._n_settlements += 1
 
-    # -- Liquidation ------------------------------------------------------------------------------
-
-    def _liquidate(
-        self,
-        instrument_id: InstrumentId,
-        positions: dict[PositionId, Position],
-        first: float,
-        high: float,
-        low: float,
-        ts: int,
-    ) -> None:
-        instrument = self.exchange.instruments[instrument_id]
-        # The margin of inverse contracts is held in the base currency, which needs other formulas.
-        if not self._settings.liquidation or instrument.is_inverse:
-            return
-        for position in list(positions.values()):
-            extreme = low if position.is_long else high
-            start = first
-            if position.ts_opened == ts:
-                start = extreme = self._last.get(instrument_id, first)
-            if self._is_safe(position, extreme, ts):
-                continue
-            state = self._state(position, ts)
-            closing = forced_close(
-                state,
-                backing(state, self._others(position, ts), self._cross_balance(position)),
-                start,
-                extreme,
-                self._settings.clearance_fee_rate,
-                instrument.price_increment.as_double(),
-            )
-            if closing is not None:
-                self._n_liquidations += 1
-                name = f"LIQUIDATION-{self._n_liquidations}"
-                close_by_force(self.exchange, position, closing, ts, name)
-
-    def _is_safe(self, position: Position, extreme: float, ts: int) -> bool:
-        # Saves the whole reckoning on nearly every bar; under cross margin the balance decides too.
-        if self._settings.margin == "cross":
-            return False
-        trigger = self._triggers.get(position.id)
-        if trigger is None:
-            state = self._state(position, ts)
-            trigger = self._triggers[position.id] = trigger_price(state, state.margin)
-        return bool(extreme > trigger if position.is_long else extreme < trigger)
-
-    def _state(self, position: Position, ts: int) -> OpenPosition:
-        instrument_id = position.instrument_id
-        quantity, entry = position.quantity.as_double(), position.avg_px_open
-        leverage = float(self.exchange.get_account().leverage(instrument_id))
-        mark = self._mark.get(instrument_id, self._last.get(instrument_id, entry))
-        return OpenPosition(
-            side=1 if position.is_long else -1,
-            quantity=quantity,
-            entry_price=entry,
-            mark_price=mark,
-            margin=quantity * entry / leverage - self._paid.get(position.id, 0.0),
-            table=self._table(instrument_id, ts),
-        )
-
-    def _others(self, position: Position, ts: int) -> list[OpenPosition]:
-        if self._settings.margin == "isolated":
-            return []
-        return [
-            self._state(other, ts)
-            for positions in self._positions.values()
-            for other in positions.values()
-            if other.id != position.id
-        ]
-
-    def _cross_balance(self, position: Position) -> float | None:
-        if self._settings.margin == "isolated":
-            return None
-        balance = self.exchange.get_account().balance_total(position.settlement_currency)
-        return float(balance.as_double())
-
-    def _table(self, instrument_id: InstrumentId, ts: int) -> BracketTable:
-        table = self._tables.get(instrument_id)
-        if table is None:
-            symbol = binance_symbol(instrument_id)
-            table = self._tables[instrument_id] = brackets_of(symbol, ts, self._document)
-        return table
+    def _payable(self, holding: Holding, price: float) -> Decimal:
+        # Funding is paid out of an isolated margin, as far as that goes.
+        if self._venue.account.is_cross or self._venue.liquidator is None:
+            return Decimal("Infinity")
+        entry = float(holding.position.avg_px_open)
+        pnl = holding.contract.pnl(holding.side, holding.quantity, entry, price)
+        return Decimal(max(holding.margin + pnl, 0.0))
 
 
 def _read_brackets(path: str | None) -> object | None:

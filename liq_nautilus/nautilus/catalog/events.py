@@ -73,7 +73,7 @@ def read_events(
         If bars or open interest are missing.
 
     """
-    chosen = options or event_options()
+    chosen = (options or event_options())._replace(symbol=symbol)
     interval = bar or finest_bar_interval(catalog, symbol, start_ns, end_ns)
     events: list[Event] = []
     streams: list[Iterator[Event]] = []

@@ -161,10 +161,34 @@ def test_amounts_of_the_2026_table_are_the_known_ones():
     np.testing.assert_allclose(amounts, expected, rtol=1e-12, atol=1e-6)
 
 
-def test_symbol_without_a_table_gets_a_mid_sized_one():
+def test_symbol_without_a_table_gets_a_conservative_one():
     table = BracketTable.built_in("NEWCOINUSDT")
     assert table.symbol == "NEWCOINUSDT"
-    assert table.brackets == BracketTable.built_in("ADAUSDT").brackets
+    assert table.description == "NEWCOINUSDT: no table known, a conservative default"
+    sizes = np.logspace(0, 9, 400)
+    for symbol in BUILT_IN:
+        if symbol.endswith("USDT"):
+            known = BracketTable.built_in(symbol)
+            assert (table.maintenance_margin(sizes) >= known.maintenance_margin(sizes)).all()
+            for leverage in (1, 2, 4, 5, 10, 20, 25, 50, 75, 100):
+                assert table.largest_notional(leverage) <= known.largest_notional(leverage)
+
+
+@pytest.mark.parametrize(("symbol", "twin"), [("BTCUSDC", "BTCUSDT"), ("SOLBUSD", "SOLUSDT")])
+def test_a_symbol_in_another_stablecoin_has_the_table_of_its_coin(symbol: str, twin: str):
+    table = BracketTable.built_in(symbol, 1_767_225_600 * 10**9)
+    assert table.brackets == BracketTable.built_in(twin, 1_767_225_600 * 10**9).brackets
+    assert table.symbol == symbol
+
+
+def test_coin_margined_brackets_are_in_coins():
+    # Binance's own example: 12.5 % and 11.605 BTC at 300 BTC, 0.4 % of 0.4 BTC at 100 contracts.
+    table = BracketTable.built_in("BTCUSD_PERP")
+    rate, amount = table.maintenance(np.array([300.0]))
+    assert (rate[0], amount[0]) == (0.125, pytest.approx(11.605))
+    assert table.maintenance_margin(np.array([100 * 100 / 25_000]))[0] == pytest.approx(0.0016)
+    other = BracketTable.built_in("ETHUSD_PERP")
+    assert other.maintenance_margin(np.array([1e6]))[0] == 0.025 * 1e6
 
 
 @pytest.mark.parametrize("symbol", sorted(BUILT_IN))

@@ -5,6 +5,7 @@ import pytest
 
 from liq_nautilus.core.parameters import TrackerParameters
 from liq_nautilus.core.records import Clusters
+from liq_nautilus.core.signals import RULES
 from liq_nautilus.core.signals import LiquidationBalance
 from liq_nautilus.core.signals import SignalInputs
 from liq_nautilus.core.signals import decide_signal
@@ -240,3 +241,32 @@ def test_rank_of_realised_liquidations_and_state():
         ranks = balance.rank_realised(np.array([1e4, 1e7]), T + 41 * BIN)
         np.testing.assert_allclose(ranks, [0.5, 1.0])
         assert balance.hour(T + 41 * BIN)[0].tolist() == [5.0, 0.0]
+
+
+def test_the_simple_rules_avoid_any_cluster_and_name_its_bucket():
+    simple = TrackerParameters.from_dict(RULES["simple"])
+    rows = ((64_300.0, 64_500.0, 64_433.0, 1.0, 1, 0.0),)
+    inputs = {
+        "ts": T,
+        "price": 65_500.0,
+        "clusters": clusters(rows),
+        "confidence": 0.9,
+        "volatility": math.nan,
+        "realised": np.zeros(2),
+        "predicted": np.zeros(2),
+        "realised_rank": np.zeros(2),
+        "bucket_size": 100.0,
+    }
+    signal = decide_signal(SignalInputs(**inputs), simple)
+    assert (signal.action, signal.reason) == ("AVOID", "Liquidation cluster at $64,400")
+    assert (signal.cluster_price, signal.confidence) == (64_433.0, 0.9)
+    known = decide_signal(SignalInputs(**(inputs | {"volatility": 0.01})), simple)
+    assert known.confidence == pytest.approx(touch_probability(math.log(65_500 / 64_500), 0.01))
+    # Within 2 %, whatever the volatility; the default asks for both.
+    far = clusters(((63_000.0, 64_100.0, 63_900.0, 1.0, 1, 0.99),))
+    assert decide_signal(SignalInputs(**(inputs | {"clusters": far})), simple).action == "CLEAR"
+    assert decide_signal(SignalInputs(**inputs), PARAMETERS).action == "CLEAR"
+    more = inputs | {"realised": np.array([2.0, 0.0]), "predicted": np.array([1.0, 0.0])}
+    signal = decide_signal(SignalInputs(**more), simple)
+    assert (signal.action, signal.confidence) == ("REVERSAL_OPPORTUNITY", 0.85)
+    assert decide_signal(SignalInputs(**(inputs | {"confidence": 0.49})), simple).action == "WAIT"

@@ -102,6 +102,26 @@ def test_announced_rates_between_settlements_are_not_settled():
     assert ledger.funding.empty
 
 
+@pytest.mark.parametrize(
+    ("after_ns", "tolerance_secs", "n_settled"),
+    [
+        (0, 0.0, 1),
+        (1, 0.0, 0),
+        (60_000_000_000, 60.0, 1),
+        (60_000_000_001, 60.0, 0),
+        (5_000_000_000, 5.0, 1),
+        (5_000_000_001, 5.0, 0),
+    ],
+)
+def test_an_update_settles_up_to_the_tolerance_and_no_longer(
+    after_ns: int, tolerance_secs: float, n_settled: int
+):
+    data = [*flat_bars(PRICE, 12), funding(START + 8 * HOUR + after_ns)]
+    settings = SettlementConfig(settlement_tolerance_secs=tolerance_secs)
+    ledger, _ = play(Play(data, {0: [(BTC, 1.0)]}, settlement=settings))
+    assert len(ledger.funding) == n_settled
+
+
 def test_several_instruments_settle_each_at_its_own_price():
     data = [*flat_bars(PRICE, 12), *flat_bars(100.0, 12, "SOLUSDT")]
     data += [funding(START + 8 * HOUR), funding(START + 4 * HOUR, "0.001", "SOLUSDT", 240)]
@@ -114,7 +134,7 @@ def test_several_instruments_settle_each_at_its_own_price():
 
 
 def test_funding_is_at_the_mark_price_where_there_is_one():
-    ts = START + 7 * HOUR + 30 * MINUTE
+    ts = START + 7 * HOUR + 58 * MINUTE
     update = MarkPriceUpdate(instrument_id(BTC), Price.from_str("110000.00"), ts, ts)
     data = [*flat_bars(PRICE, 12), update, funding(START + 8 * HOUR)]
     ledger, _ = play(Play(data, {0: [(BTC, 1.0)]}))

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pytest
+from nautilus_trader.indicators import AverageTrueRange
+from nautilus_trader.indicators import ExponentialMovingAverage
+from nautilus_trader.indicators import MovingAverageType
 from support.trading_engine import HOUR
 from support.trading_engine import MINUTE
 from support.trading_engine import SECOND
@@ -151,7 +155,8 @@ def test_a_reversal_enters_against_the_cascade_for_a_limited_time(tmp_path: Path
     taken = ledger.positions[ledger.positions["entry_reason"] == "reversal"]
     assert len(taken) == 1
     assert taken["side"].tolist() == [1]
-    assert taken["ts_opened"].iloc[0] == ts
+    # On the hour, between two bars: filled at the open of the next, known when that one is over.
+    assert taken["ts_opened"].iloc[0] == ts + STEP - 1_000_000
     assert taken["exit_reason"].tolist() == ["close"]
     assert ts + HOUR <= taken["ts_closed"].iloc[0] <= ts + HOUR + STEP
 
@@ -165,7 +170,8 @@ def test_a_reversal_closes_what_it_argues_against(tmp_path: Path):
     actor = replay(tmp_path, [*clear, *turn])
     ledger, _ = run_strategy(wave(), extra_actors=(actor,), use_signals=True, **FAST)
     first, second = ledger.positions.iloc[0], ledger.positions.iloc[1]
-    assert first["ts_closed"] == second["ts_opened"] == ts
+    # Inside a bar: closed and turned round at its close.
+    assert first["ts_closed"] == second["ts_opened"] == trade["ts_opened"] + STEP
     assert second["entry_reason"] == "reversal"
     assert second["side"] == -first["side"]
 
@@ -293,3 +299,68 @@ def test_wrong_settings_are_told(settings: dict, message: str):
 def test_settlement_settings_are_checked():
     with pytest.raises(SettingError, match="clearance_fee_rate must be at most 1"):
         SettlementConfig(clearance_fee_rate=1.5)
+
+
+def indicators_until(bars: list, ts: int, fast: int, slow: int, period: int) -> tuple:
+    averages = (ExponentialMovingAverage(fast), ExponentialMovingAverage(slow))
+    width = AverageTrueRange(period, MovingAverageType.EXPONENTIAL)
+    for bar in bars:
+        if bar.ts_event <= ts:
+            for indicator in (*averages, width):
+                indicator.handle_bar(bar)
+    return (*averages, width)
+
+
+@pytest.mark.parametrize(
+    ("stop", "target", "risk", "leverage"), [(1.5, 3.0, 0.01, 2.0), (0.7, 1.9, 0.004, 9.0)]
+)
+def test_an_entry_has_exactly_the_promised_stop_target_size_and_tags(
+    stop: float, target: float, risk: float, leverage: float
+):
+    bars = wave()
+    _, strategy = run_strategy(
+        bars,
+        use_signals=False,
+        **FAST,
+        stop_multiple=stop,
+        take_profit_multiple=target,
+        risk_fraction=risk,
+        max_leverage=leverage,
+    )
+    orders = sorted(
+        strategy.cache.orders(), key=lambda order: (order.ts_init, order.client_order_id)
+    )
+    entry, *children = (order for order in orders if order.tags != ["close"])
+    ts = entry.ts_init
+    fast, slow, width = indicators_until(bars, ts, 4, 12, 12)
+    price = next(bar.close.as_double() for bar in bars if bar.ts_event == ts)
+    side = 1 if fast.value > slow.value else -1
+    assert entry.is_buy == (side > 0)
+    distance = stop * width.value * 4**0.5
+    size = min(risk * 100_000.0 / distance, leverage * 100_000.0 / price)
+    assert entry.quantity.as_double() == pytest.approx(math.floor(size * 1_000.0) / 1_000.0)
+    by_tag = {order.tags[0]: order for order in children[:2]}
+    # Rounded to the tick of 0.1.
+    found = by_tag["stop"].trigger_price.as_double()
+    assert found == pytest.approx(price - side * distance, abs=0.051)
+    found = by_tag["take-profit"].price.as_double()
+    assert found == pytest.approx(price + side * target * width.value * 2.0, abs=0.051)
+    assert not by_tag["take-profit"].is_post_only
+    assert entry.tags == ["trend", str(ts)]
+
+
+def test_positions_end_for_the_reason_they_say():
+    ledger, _ = run_strategy(wave(), use_signals=False, **FAST)
+    by_id = {"stop": 0, "take-profit": 0, "close": 0}
+    for trip in ledger.positions.itertuples():
+        last = ledger.fills[ledger.fills["ts"] == trip.ts_closed]["reason"].tolist()
+        assert trip.exit_reason in last
+        by_id[trip.exit_reason] += 1
+    assert sum(by_id.values()) >= 3
+    wide = {"stop_multiple": 60.0, "take_profit_multiple": 60.0}
+    late, _ = run_strategy(wave(), use_signals=False, **FAST, **wide)
+    assert set(late.positions["exit_reason"]) == {"close"}
+    tight, _ = run_strategy(wave(), use_signals=False, **FAST, stop_multiple=0.05)
+    assert set(tight.positions["exit_reason"]) >= {"stop"}
+    near, _ = run_strategy(wave(), use_signals=False, **FAST, take_profit_multiple=0.05)
+    assert set(near.positions["exit_reason"]) >= {"take-profit"}

@@ -1,0 +1,1 @@
+"""The parts of a simulated venue: the path of prices, margins, refusals, liquidation, slippage."""

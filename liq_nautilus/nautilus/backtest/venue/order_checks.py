@@ -1,0 +1,259 @@
+"""Which orders the venue refuses: too little margin, or a position above the leverage's limit."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from nautilus_trader.model.enums import OrderType
+
+from liq_nautilus.nautilus.backtest.venue.margin_account import ABOVE_MAX_POSITION
+from liq_nautilus.nautilus.backtest.venue.margin_account import MARGIN_INSUFFICIENT
+from liq_nautilus.nautilus.backtest.venue.margin_account import Refusal
+from liq_nautilus.nautilus.backtest.venue.margin_account import contract_of
+from liq_nautilus.nautilus.instruments import binance_symbol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nautilus_trader.backtest.engine import SimulatedExchange
+    from nautilus_trader.model.identifiers import ClientOrderId
+    from nautilus_trader.model.identifiers import InstrumentId
+    from nautilus_trader.model.orders import Order
+
+    from liq_nautilus.core.bracket_source import BracketSource
+    from liq_nautilus.nautilus.backtest.venue.margin_account import Holding
+    from liq_nautilus.nautilus.backtest.venue.margin_account import MarginAccount
+    from liq_nautilus.nautilus.backtest.venue.market_prices import MarketPrices
+
+# Of what money is compared with: sums of doubles.
+_ROUNDING = 1e-9
+
+
+class OrderChecks:
+    """
+    Judges orders as they reach the venue.
+
+    The cost of an order is the initial margin of what it opens, its open loss against the mark
+    price and the taker fee; it must be covered by what the wallet holds beyond the margins of
+    positions and resting limit orders
+    (https://www.binance.com/en/support/faq/87fa7ee33b574f7084d42bd2ce2e463b). Orders that only
+    reduce cost nothing; stops are judged when they trigger.
+
+    Parameters
+    ----------
+    exchange : SimulatedExchange
+        The venue.
+    account : MarginAccount
+        Its positions.
+    brackets : BracketSource
+        Which brackets apply.
+    prices : callable
+        Returns the prices of an instrument.
+
+    """
+
+    def __init__(
+        self,
+        exchange: SimulatedExchange,
+        account: MarginAccount,
+        brackets: BracketSource,
+        prices: Callable[[InstrumentId], MarketPrices],
+    ) -> None:
+        self._exchange = exchange
+        self._account = account
+        self._brackets = brackets
+        self._prices = prices
+        # What was let through: orders that still wait are judged when their turn comes.
+        self._sent: set[ClientOrderId] = set()
+
+    def clear(self) -> None:
+        """Forget what was let through."""
+        self._sent.clear()
+
+    def note_sent(self, order: Order) -> None:
+        """Count an order among what the venue has to deal with."""
+        self._sent.add(order.client_order_id)
+
+    def refusal(self, order: Order, price: float, ts: int) -> Refusal | None:
+        """
+        Return why an order is refused, or None.
+
+        Parameters
+        ----------
+        order : Order
+            The order.
+        price : float
+            At which it would be filled (quote); NaN before any price, then nothing is judged.
+        ts : int
+            When (UTC nanoseconds).
+
+        """
+        if order.is_reduce_only or math.isnan(price):
+            return None
+        plan = self._plan(order)
+        before = plan.margin
+        plan.apply(_signed(order), price)
+        # Sums of doubles: the same margin computed twice may differ in its last digit.
+        if plan.margin <= before * (1.0 + _ROUNDING):
+            return None
+        return self._above_limit(order, plan, price, ts) or self._above_wallet(
+            order, plan, price, ts
+        )
+
+    def _above_limit(self, order: Order, plan: _Plan, price: float, ts: int) -> Refusal | None:
+        symbol = binance_symbol(order.instrument_id)
+        leverage = plan.leverage
+        limit = self._brackets.at(symbol, ts).largest_notional(leverage)
+        value = plan.contract.value(abs(plan.quantity), price)
+        if value <= limit:
+            return None
+        text = (
+            f"the position must be at most {limit:,.8g} at a leverage of {leverage:g}x, would be "
+            f"{value:,.8g} {order.instrument_id}; lower the leverage or the size"
+        )
+        return Refusal(ABOVE_MAX_POSITION, text)
+
+    def _above_wallet(self, order: Order, plan: _Plan, price: float, ts: int) -> Refusal | None:
+        mark = self._prices(order.instrument_id).mark_at(ts)
+        side = 1 if order.is_buy else -1
+        loss = max(-plan.contract.pnl(side, order.quantity.as_double(), price, mark), 0.0)
+        cost = self._reserved(order, ts) + plan.margin + plan.fees + loss
+        wallet = self._wallet(order, ts) + plan.realised
+        if cost <= wallet + _ROUNDING * abs(wallet):
+            return None
+        text = (
+            f"margins and costs must be covered by the wallet's {wallet:,.8g}, would be "
+            f"{cost:,.8g}; order less or raise the leverage"
+        )
+        return Refusal(MARGIN_INSUFFICIENT, text)
+
+    def _plan(self, order: Order) -> _Plan:
+        # The strategy's position as it will be once what it already ordered is done.
+        instrument_id = order.instrument_id
+        plan = _Plan(self._exchange, self._account, instrument_id)
+        for holding in self._account.holdings(instrument_id).values():
+            if holding.position.strategy_id == order.strategy_id:
+                plan.start(holding)
+        last = self._prices(instrument_id).last
+        for other in self._others(order, instrument_id=instrument_id):
+            is_same = other.strategy_id == order.strategy_id
+            if is_same and _is_coming(other) and (_is_market(other) or other.side == order.side):
+                price = last if _is_market(other) else other.price.as_double()
+                plan.apply(_signed(other), price, only_reduces=other.is_reduce_only)
+        # What was ordered before is judged already.
+        plan.fees = 0.0
+        return plan
+
+    def _reserved(self, order: Order, ts: int) -> float:
+        # The margins of all other positions and resting orders.
+        total = 0.0
+        own = (order.instrument_id, order.strategy_id)
+        for holding in self._account.all_holdings():
+            position = holding.position
+            if (position.instrument_id, position.strategy_id) != own:
+                total += self._initial_margin(holding, ts)
+        for other in self._others(order):
+            is_own = (other.instrument_id, other.strategy_id) == own
+            if not is_own and not other.is_reduce_only and not _is_conditional(other):
+                contract = contract_of(self._exchange.instruments[other.instrument_id])
+                price = (
+                    self._prices(other.instrument_id).last
+                    if _is_market(other)
+                    else other.price.as_double()
+                )
+                value = contract.value(other.leaves_qty.as_double(), price)
+                total += value / self._account.leverage(other.instrument_id)
+        return total
+
+    def _initial_margin(self, holding: Holding, ts: int) -> float:
+        if not self._account.is_cross:
+            return holding.margin
+        instrument_id = holding.position.instrument_id
+        mark = self._prices(instrument_id).mark_at(ts)
+        value = holding.contract.value(holding.quantity, mark)
+        return value / self._account.leverage(instrument_id)
+
+    def _wallet(self, order: Order, ts: int) -> float:
+        # Under cross margin profits and losses that are still open count too.
+        instrument = self._exchange.instruments[order.instrument_id]
+        wallet = self._account.balance(instrument)
+        if not self._account.is_cross:
+            return wallet
+        currency = instrument.get_settlement_currency()
+        return wallet + sum(
+            self._account.state(
+                holding, self._prices(holding.position.instrument_id), ts
+            ).unrealised
+            for holding in self._account.all_holdings()
+            if holding.position.settlement_currency == currency
+        )
+
+    def _others(self, order: Order, instrument_id: InstrumentId | None = None) -> list[Order]:
+        cache, venue = self._exchange.cache, self._exchange.id
+        found = [
+            *(
+                other
+                for other in cache.orders_inflight(venue=venue, instrument_id=instrument_id)
+                if other.client_order_id in self._sent
+            ),
+            *cache.orders_open(venue=venue, instrument_id=instrument_id),
+        ]
+        linked = {order.client_order_id, *(order.linked_order_ids or ())}
+        return [other for other in found if other.client_order_id not in linked]
+
+
+class _Plan:
+    # A position as orders will change it.
+
+    def __init__(
+        self, exchange: SimulatedExchange, account: MarginAccount, instrument_id: InstrumentId
+    ) -> None:
+        instrument = exchange.instruments[instrument_id]
+        self.contract = contract_of(instrument)
+        self.leverage = account.leverage(instrument_id)
+        self._fee_rate = float(instrument.taker_fee)
+        self._entry = math.nan
+        self.quantity = 0.0
+        self.margin = self.realised = self.fees = 0.0
+
+    def start(self, holding: Holding) -> None:
+        self.quantity = holding.side * holding.quantity
+        self.margin = holding.margin
+        self._entry = float(holding.position.avg_px_open)
+
+    def apply(self, signed: float, price: float, *, only_reduces: bool = False) -> None:
+        self.fees += self._fee_rate * self.contract.value(abs(signed), price)
+        if self.quantity * signed < 0.0:
+            signed = self._reduce(signed, price)
+        if signed and not only_reduces:
+            self.margin += self.contract.value(abs(signed), price) / self.leverage
+            self._entry = price if self.quantity == 0.0 else self._entry
+            self.quantity += signed
+
+    def _reduce(self, signed: float, price: float) -> float:
+        # Returns what is left of the order once the position is closed.
+        side = 1 if self.quantity > 0 else -1
+        part = min(abs(signed), abs(self.quantity))
+        self.realised += self.contract.pnl(side, part, self._entry, price)
+        self.margin *= 1.0 - part / abs(self.quantity)
+        self.quantity -= side * part
+        return signed + side * part
+
+
+def _signed(order: Order) -> float:
+    quantity: float = order.leaves_qty.as_double()
+    return quantity if order.is_buy else -quantity
+
+
+def _is_market(order: Order) -> bool:
+    return bool(order.order_type == OrderType.MARKET)
+
+
+def _is_conditional(order: Order) -> bool:
+    return bool(order.order_type not in (OrderType.MARKET, OrderType.LIMIT))
+
+
+def _is_coming(order: Order) -> bool:
+    # Children of an order that is not filled yet, and stops, may never come.
+    return order.parent_order_id is None and not _is_conditional(order)

@@ -1,0 +1,99 @@
+"""The map of inverse contracts, disagreement over the whole map, buckets of a bounded number."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from liq_nautilus.core.brackets import BracketTable
+from liq_nautilus.core.parameters import TrackerParameters
+from liq_nautilus.core.tracker import LiquidationTracker
+
+MINUTE = 60 * 10**9
+START = 1_767_225_600 * 10**9
+E = 100_000.0
+
+
+def fed(tracker: LiquidationTracker, prices: list[float], open_interest: float) -> None:
+    for i, (start, end) in enumerate(itertools.pairwise(prices)):
+        ts = START + 5 * i * MINUTE
+        bar = (start, max(start, end), min(start, end), end, ts, ts + 5 * MINUTE - 10**6)
+        tracker.on_bar(*bar, volume=100.0)
+        tracker.on_open_interest(open_interest, float("nan"), ts + 5 * MINUTE)
+
+
+def test_levels_of_coin_margined_contracts_are_in_dollars():
+    # 4 million contracts of 100 USD are 400 million long and as many short.
+    coin = LiquidationTracker(brackets=BracketTable.built_in("BTCUSD_PERP"))
+    fed(coin, [E] * 20, 4e6)
+    linear = LiquidationTracker(brackets=BracketTable.built_in("BTCUSDT", START))
+    fed(linear, [E] * 20, 4_000.0)
+    for side in (1, -1):
+        sums = [
+            float(levels.exposure[levels.side == side].sum())
+            for levels in (tracker.levels("binance_standard") for tracker in (coin, linear))
+        ]
+        assert sums[0] <= 4e8
+        assert sums[0] == pytest.approx(sums[1], rel=0.15)
+    # The same number of contracts at another price is no trade.
+    before = coin.levels("binance_standard").exposure.sum()
+    for i in range(20):
+        price = E * (1.0 + 0.0005 * i)
+        ts = START + (1_000 + 5 * i) * MINUTE
+        coin.on_bar(price, price, price, price, ts, ts + 5 * MINUTE - 10**6, volume=0.0)
+        coin.on_open_interest(4e6, float("nan"), ts + 5 * MINUTE)
+    assert coin.levels("binance_standard").exposure.sum() == pytest.approx(before, rel=0.1)
+    again = LiquidationTracker.from_state(coin.state())
+    assert again.levels().notional.tolist() == coin.levels().notional.tolist()
+
+
+@pytest.mark.parametrize(("leverage", "disagrees"), [(3, True), (5, True), (10, True), (50, False)])
+def test_models_disagree_over_the_whole_map(leverage: int, disagrees: bool):
+    parameters = {
+        "leverages": [leverage],
+        "leverage_weights_long": [1.0],
+        "leverage_weights_short": [1.0],
+        "turnover_rate": 0.0,
+        "turnover_per_hour": 0.0,
+        "prior_spread": 1e-4,
+    }
+    tracker = LiquidationTracker(TrackerParameters.from_dict(parameters))
+    fed(tracker, [E] * 301, 1_000.0)
+    ts = START + 1_501 * MINUTE
+    sides = np.array([1, -1], dtype=np.int8)
+    tracker.on_trades(np.array([E, E]), np.array([2.0, 2.0]), sides, ts)
+    tracker.on_open_interest(1_001.0, float("nan"), ts + MINUTE)
+    means = []
+    for model in tracker.model_names[:3]:
+        levels = tracker.levels(model)
+        is_long = levels.side == 1
+        weighted = levels.price[is_long] @ levels.notional[is_long]
+        means.append(weighted / levels.notional[is_long].sum())
+    assert ((max(means) - min(means)) / E > 0.05) == disagrees
+    assert (tracker.levels().confidence[0] < 0.7) == disagrees
+
+
+@pytest.mark.parametrize("wrong", [1e-9, 1e-3, 1e9])
+@pytest.mark.parametrize("symbol", ["SOLUSDT", "BTCUSDT"])
+def test_a_wrong_first_price_leaves_few_levels(wrong: float, symbol: str):
+    tracker = LiquidationTracker(brackets=BracketTable.built_in(symbol, START))
+    tracker.on_open_interest(1e5, 1e5 * wrong, START - MINUTE)
+    assert all(len(levels.price) < 100_000 for levels in tracker.levels_of())
+    fed(tracker, [200.0] * 5, 1e5)
+    found = tracker.levels_of()
+    assert all(len(levels.price) < 5_000 for levels in found)
+    assert tracker.bucket_size == (0.1 if symbol == "SOLUSDT" else 100.0)
+
+
+def test_the_bucket_goes_along_with_the_price():
+    tracker = LiquidationTracker(brackets=BracketTable.built_in("SOLUSDT"))
+    fed(tracker, list(np.geomspace(1.0, 1_000.0, 400)), 1e5)
+    assert tracker.bucket_size == 1.0
+    given = LiquidationTracker(
+        TrackerParameters.from_dict({"bucket_size": 1e-6}),
+        brackets=BracketTable.built_in("SOLUSDT"),
+    )
+    fed(given, [1_000.0] * 3, 1e5)
+    assert given.bucket_size == pytest.approx(0.02)

@@ -1,0 +1,150 @@
+"""Slippage, latency and fees by configuration, and the named sets of rules."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+from support.trading_engine import Play
+from support.trading_engine import bar_time
+from support.trading_engine import hourly_bars
+from support.trading_engine import play
+
+from liq_nautilus.errors import SettingError
+from liq_nautilus.nautilus.backtest.options import BacktestOptions
+from liq_nautilus.nautilus.backtest.options import options_from_document
+from liq_nautilus.nautilus.backtest.run_config import _ruled
+from liq_nautilus.nautilus.backtest.venue.execution_models import execution_models
+from liq_nautilus.nautilus.backtest.venue.fill_model import SlippageFillModel
+from liq_nautilus.nautilus.backtest.venue.fill_model import SlippageFillModelConfig
+from liq_nautilus.nautilus.instruments import built_in_instrument
+
+E = 100_000.0
+FLAT = (E, E, E, E)
+BTC = "BTCUSDT"
+HERE = Path("catalog")
+
+
+def options(**given: object) -> BacktestOptions:
+    return options_from_document({}, catalog=HERE, out=Path("out"), **given)
+
+
+def slipped(rows: list, acts: dict[int, list], **config: float) -> list[float]:
+    model = SlippageFillModel(SlippageFillModelConfig(**config))
+    script = {bar_time(number): sent for number, sent in acts.items()}
+    ledger, _ = play(Play(hourly_bars(rows), acts=script, venue={"fill_model": model}))
+    return ledger.fills["price"].tolist()
+
+
+def test_market_orders_pay_a_share_of_the_recent_range():
+    wide = (E, 101_000.0, 99_000.0, E)
+    acts = {1: [("market", BTC, 0.1)], 2: [("market", BTC, -0.1)]}
+    # A tick, and a twentieth of 2,000 with one more for the order's tenth of the volume.
+    paid = 0.1 + 0.05 * 2_000.0 * (1.0 + 0.1)
+    prices = slipped([wide, wide, wide, wide], acts)
+    assert prices == pytest.approx([E + paid, E - paid], abs=0.11)
+    assert slipped([FLAT] * 4, acts) == pytest.approx([E + 0.1, E - 0.1])
+
+
+def test_the_range_follows_within_a_few_bars_and_limits_pay_their_price():
+    model = SlippageFillModel(SlippageFillModelConfig(half_life_bars=1.0))
+    instrument = built_in_instrument(BTC)
+    for bar in hourly_bars([FLAT, (E, 101_000.0, E, E)]):
+        model.note_bar(bar)
+    assert model.slippage(instrument, 0.0) == pytest.approx(0.1 + 0.05 * 500.0)
+    acts = {0: [("limit", BTC, 0.1, 99_000.0), ("stop", BTC, -0.1, 98_000.0)]}
+    rows = [(E, 100_500.0, 99_500.0, E), (E, E, 98_500.0, 99_000.0), FLAT]
+    assert slipped(rows, acts) == [99_000.0]
+
+
+def test_a_stop_slips_beyond_its_trigger():
+    rows = [(E, 101_000.0, 99_000.0, E)] * 2 + [(E, E, 95_000.0, 96_000.0)]
+    acts = {1: [("market", BTC, 0.1), ("stop", BTC, -0.1, 97_000.0)]}
+    prices = slipped(rows, acts)
+    assert prices[1] == pytest.approx(97_000.0 - 0.1 - 0.05 * 2_000.0 * 1.1, abs=0.11)
+
+
+def test_pythons_own_generator_is_not_seeded_anew():
+    random.seed(5)
+    wanted = SlippageFillModel(SlippageFillModelConfig(random_seed=5)) and random.random()
+    random.seed(5)
+    assert random.random() == wanted
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"range_share": -0.1}, r"range_share must be at least 0, was -0\.1"),
+        ({"half_life_bars": 0.0}, "half_life_bars must be above 0, was 0"),
+    ],
+)
+def test_wrong_slippage_is_told(settings: dict, message: str):
+    with pytest.raises(SettingError, match=message):
+        SlippageFillModelConfig(**settings)
+
+
+def test_models_come_from_the_options():
+    usual = execution_models(options())
+    assert set(usual) == {"fill_model"}
+    assert usual["fill_model"].fill_model_path.endswith(":SlippageFillModel")
+    assert execution_models(options(fill_model={})) == {}
+    fill = {
+        "path": "nautilus_trader.backtest.models:FillModel",
+        "config_path": "nautilus_trader.backtest.config:FillModelConfig",
+        "config": {"prob_slippage": 0.5, "random_seed": 3},
+    }
+    fee = {
+        "path": "nautilus_trader.backtest.models:FixedFeeModel",
+        "config_path": "nautilus_trader.backtest.config:FixedFeeModelConfig",
+        "config": {"commission": "1 USDT"},
+    }
+    found = execution_models(options(fill_model=fill, fee_model=fee, latency_ms=50.0))
+    assert found["fill_model"].config == fill["config"]
+    assert found["fee_model"].fee_model_path == fee["path"]
+    assert found["latency_model"].config == {"base_latency_nanos": 50_000_000}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"fill_model": {"path": "a:B"}}, "fill_model must name its config_path"),
+        ({"fee_model": {"config": {}}}, "fee_model must name its path and config_path"),
+        ({"fill_model": {"path": "a:B", "config_path": "a:C"}}, "must have a random_seed"),
+    ],
+)
+def test_a_model_must_be_whole(given: dict, message: str):
+    with pytest.raises(SettingError, match=message):
+        execution_models(options(**given))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"rules": "hard"}, "rules must be one of default, simple, was 'hard'"),
+        ({"latency_ms": -1.0}, "latency_ms must be at least 0"),
+    ],
+)
+def test_wrong_options_are_told(given: dict, message: str):
+    with pytest.raises(SettingError, match=message):
+        options(**given)
+    with pytest.raises(SettingError, match="fill_model must be a JSON object"):
+        options_from_document({"fill_model": 3}, catalog=HERE, out=Path("out"))
+
+
+def test_rules_take_the_place_of_a_files_parameters(tmp_path: Path):
+    path = tmp_path / "params.json"
+    path.write_text(json.dumps({"parameters": {"turnover_rate": 0.3, "avoid_distance": 0.5}}))
+    config = _ruled({"parameters_path": str(path)}, {"avoid_distance": 0.02})
+    assert config == {
+        "parameters": {"turnover_rate": 0.3, "avoid_distance": 0.02},
+        "parameters_path": None,
+    }
+    given = _ruled({"parameters": {"turnover_rate": 0.1}}, {"wait_confidence": 0.5})
+    assert given["parameters"] == {"turnover_rate": 0.1, "wait_confidence": 0.5}
+
+
+def test_before_any_bar_only_a_tick_is_paid():
+    model = SlippageFillModel(SlippageFillModelConfig())
+    assert model.slippage(built_in_instrument(BTC), 1.0) == pytest.approx(0.1)
