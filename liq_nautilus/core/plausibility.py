@@ -199,9 +199,9 @@ class Plausibility:
         if not known.size:
             return
         self._has_volume |= bool(known.any())
-        before = self._traded
-        self._traded += float(known.sum())
-        self._traded_before = self._traded - float(known[-1]) if known.size > 1 else before
+        # One after the other, so that it does not matter how many bars come at once.
+        totals = np.cumsum(np.append(self._traded, known))
+        self._traded_before, self._traded = totals[-2:].tolist()
 
     def _is_priced(self, contracts: float, notional: float, price: float) -> bool:
         if math.isnan(notional) or math.isnan(price):
