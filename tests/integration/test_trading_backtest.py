@@ -220,7 +220,11 @@ def test_long_windows_have_other_defaults(tmp_path: Path):
         ({"strategy": {"fast_period": "x"}}, SettingError, "strategy's settings must be those"),
         ({"strategy": {"risk_fraction": 2.0}}, SettingError, "risk_fraction must be at most 1"),
         ({"settlement": {"margin": "both"}}, SettingError, "settlement's settings"),
-        ({"params": Path("/none.json")}, SettingError, "parameters file must be readable"),
+        (
+            {"params": Path("/none.json")},
+            SettingError,
+            "parameters_path must be a readable JSON file",
+        ),
         ({"start_ns": None, "end_ns": START - DAY}, DataGapError, "end came before the first bar"),
     ],
 )

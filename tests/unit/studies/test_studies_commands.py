@@ -208,9 +208,10 @@ def test_mark_prices_and_large_trades_are_replayed_where_there_are_some(windows,
     assert window.has_mark
     assert window.has_trades
     trades = [event for event in window.events if event.kind == "trades"]
-    # Two are large enough, in different minutes, each known when it happened.
+    # Two are large enough, in different minutes, each known when its minute ends.
     assert [event.payload[1].tolist() for event in trades] == [[5.0], [4.0]]
-    assert [event.ts_known for event in trades] == [start * 10**6, (start + 80_000) * 10**6]
+    ends = [(start + minutes * 60_000) * 10**6 - 1 for minutes in (1, 2)]
+    assert [event.ts_known for event in trades] == ends
     assert sum(event.kind == "mark" for event in window.events) == len(window.bars)
 
 
