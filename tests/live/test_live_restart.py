@@ -86,3 +86,15 @@ def test_a_damaged_state_is_set_aside_and_the_node_begins_anew(
     assert (tmp_path / "BTCUSDT.state.damaged-1").exists()
     assert read_state(tmp_path / "BTCUSDT.state") is not None
     assert watcher.of(LiquidationSignal)
+
+
+def test_a_venue_that_is_away_at_the_start_is_waited_for(exchange: FakeExchange):
+    exchange.refuse(503)
+
+    async def scenario(watcher: Watcher) -> None:
+        await eventually(lambda: len(exchange.requests) >= 2, "a second attempt")
+        assert not watcher.signals
+        exchange.refuse(200)
+        await ten_signals(watcher)
+
+    drive(options_for(exchange, trade=False, log_level="OFF"), scenario)

@@ -38,6 +38,8 @@ from liq_nautilus.nautilus.live.data_client import CLIENT_ID
 from liq_nautilus.nautilus.live.data_client import LiquidationDataClient
 from liq_nautilus.nautilus.live.data_client import LiquidationDataClientFactory
 from liq_nautilus.nautilus.live.feeds.gate import SequenceGate
+from liq_nautilus.nautilus.live.feeds.requests import Backoff
+from liq_nautilus.nautilus.live.feeds.requests import RequestError
 from liq_nautilus.nautilus.live.guard import protect
 from liq_nautilus.nautilus.live.guard import protect_engine
 from liq_nautilus.nautilus.live.paper import PaperExecutionClientConfig
@@ -45,6 +47,7 @@ from liq_nautilus.nautilus.live.paper import paper_factory
 from liq_nautilus.nautilus.live.paper import settle_at_once
 from liq_nautilus.nautilus.live.recording.recorder import Recorder
 from liq_nautilus.nautilus.live.recording.recorder import RecorderConfig
+from liq_nautilus.nautilus.live.sources.records import MessageError
 from liq_nautilus.nautilus.live.state_file import SavedState
 from liq_nautilus.nautilus.live.state_file import write_state
 from liq_nautilus.nautilus.live.strategy import LiveLiquidationStrategy
@@ -202,7 +205,15 @@ class LiveNode:
 
     async def _fetch(self, symbol: str, start_ns: int, end_ns: int) -> Past:
         fetcher, bars = self.client.fetcher, self.bar_types[symbol]
-        return await fetch_past(fetcher, bars, start_ns, end_ns, self._delay_ns(symbol))
+        backoff = Backoff()
+        while True:
+            try:
+                return await fetch_past(fetcher, bars, start_ns, end_ns, self._delay_ns(symbol))
+            except (RequestError, MessageError) as e:
+                delay = backoff.next_secs()
+                log = self.node.kernel.logger
+                log.warning(f"The past of {symbol} is not known yet, {e}; again in {delay:g} s")
+                await asyncio.sleep(delay)
 
     def _delay_ns(self, symbol: str) -> int:
         delay_secs: float = self.actors[symbol].config.open_interest_delay_secs
