@@ -17,7 +17,7 @@ def written(tmp_path, document):
 
 
 def test_parameters_are_read_and_what_is_absent_has_its_default(tmp_path):
-    for version in ({"version": 1}, {}):
+    for version in ({"version": 2}, {}):
         path = written(tmp_path, version | {"parameters": {"grid_bps": 7.0}})
         assert read_parameters(path) == TrackerParameters(grid_bps=7.0)
 
@@ -27,14 +27,14 @@ def test_parameters_are_read_and_what_is_absent_has_its_default(tmp_path):
     [
         ([], "must hold a JSON object"),
         ({}, "must hold the map's `parameters` as a JSON object, held NoneType"),
-        ({"version": 0, "parameters": {}}, "must be a parameters file of version 1, was 0"),
-        ({"version": 2, "parameters": {}}, "of version 1, was 2; make it anew with"),
-        ({"version": 1}, "must hold the map's `parameters` as a JSON object, held NoneType"),
-        ({"version": 1, "parameters": [1]}, "as a JSON object, held list"),
-        ({"version": 1, "parameters": {"size": 1}}, "one is wrong: parameters must be among"),
-        ({"version": 1, "parameters": {"grid_bps": -1}}, "grid_bps must be above 0, was -1"),
+        ({"version": 0, "parameters": {}}, "must be a parameters file of version 2, was 0"),
+        ({"version": 3, "parameters": {}}, "of version 2, was 3; make it anew with"),
+        ({"version": 2}, "must hold the map's `parameters` as a JSON object, held NoneType"),
+        ({"version": 2, "parameters": [1]}, "as a JSON object, held list"),
+        ({"version": 2, "parameters": {"size": 1}}, "one is wrong: parameters must be among"),
+        ({"version": 2, "parameters": {"grid_bps": -1}}, "grid_bps must be above 0, was -1"),
         (
-            {"version": 1, "parameters": {"grid_bps": "wide"}},
+            {"version": 2, "parameters": {"grid_bps": "wide"}},
             "one is wrong: .*wide|must be numbers",
         ),
     ],

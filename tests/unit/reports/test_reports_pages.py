@@ -35,7 +35,7 @@ def test_page_loads_nothing_from_elsewhere(page):
 
 
 def test_page_holds_its_figures_and_places_for_them(page):
-    document = json.loads(re.search(r'id="data">(.*?)</script>', page).group(1))
+    document = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL).group(1))
     assert list(document["figures"]) == ["heatmap", "equity", "map", "comparison"]
     for name in document["figures"]:
         assert f'id="{name}"' in page
@@ -61,7 +61,7 @@ def test_every_symbol_of_a_run_is_on_the_page(made_up_run, tmp_path):
     write_report(made_up_run, tmp_path / "report.html", others=[other])
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<title>BTCUSDT, SOLUSDT liquidation report</title>" in page
-    document = json.loads(re.search(r'id="data">(.*?)</script>', page).group(1))
+    document = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL).group(1))
     assert list(document["figures"]) == [
         "heatmap", "equity", "map", "comparison",
         "heatmap-SOLUSDT", "map-SOLUSDT", "comparison-SOLUSDT",
