@@ -26,7 +26,7 @@ def window():
 
 @pytest.fixture(scope="module")
 def readings(window):
-    return replay(window, PARAMETERS, ("funding_adjusted",))
+    return replay(window, PARAMETERS, ("funding_adjusted", "ensemble"))
 
 
 def test_reading_is_what_the_tracker_says_at_the_interval_start(window, readings):
