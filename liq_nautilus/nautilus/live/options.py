@@ -91,7 +91,7 @@ class LiveOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     open_interest_secs : float
         How often open interest is asked for.
     bybit : bool
-        Whether Bybit's complete feed of liquidations is listened to.
+        Meant for Bybit's complete feed of liquidations; the node does not subscribe to it yet.
     actor, strategy, settlement : dict
         Settings that replace the usual ones.
     endpoints : Endpoints
