@@ -160,6 +160,17 @@ class BracketTable:
             raise ValueError(msg) from e
         return cls(symbol, valid_from, tuple(brackets))
 
+    def state(self) -> dict[str, Any]:
+        """Return the table as plain values, for `from_state`."""
+        rows = [[getattr(one, name) for name in Bracket.__slots__] for one in self.brackets]
+        return {"symbol": self.symbol, "valid_from": self.valid_from, "rows": rows}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> BracketTable:
+        """Return the table that `state` was taken of."""
+        rows = tuple(Bracket(*row) for row in state["rows"])
+        return cls(state["symbol"], state["valid_from"], rows)
+
     @property
     def description(self) -> str:
         """Say which table it is, for people."""

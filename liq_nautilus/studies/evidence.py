@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from liq_nautilus.core.answers import MODEL_NAMES
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.science.baselines import Context
 from liq_nautilus.core.science.baselines import baseline_designs
 from liq_nautilus.core.science.paths import path_features
-from liq_nautilus.core.tracker import MODEL_NAMES
 from liq_nautilus.studies.inputs.windows import bar_by_bar
 from liq_nautilus.studies.inputs.windows import last_known
 from liq_nautilus.studies.inputs.windows import past_liquidations

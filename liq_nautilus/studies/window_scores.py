@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from liq_nautilus.core.answers import MODEL_NAMES
 from liq_nautilus.core.science.bootstrap import PairedScores
 from liq_nautilus.core.science.scoring import explained_deviance
 from liq_nautilus.core.science.scoring import partial_spearman
 from liq_nautilus.core.science.scoring import spearman
-from liq_nautilus.core.tracker import MODEL_NAMES
 from liq_nautilus.studies.evidence import ORIGINAL_MAP
 from liq_nautilus.studies.evidence import TRADE_MODEL
 from liq_nautilus.studies.fitting import regression_inputs
