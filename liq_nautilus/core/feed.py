@@ -45,6 +45,11 @@ OPEN_INTEREST_DELAY_SECS = 60.0
 # Sums over an interval are published by those who collect them, some time after it has ended; a
 # poll a minute is assumed here too. Single orders come as a stream, at once.
 LIQUIDATION_DELAY_SECS = 60.0
+# How far back a map is begun from nothing. Positions turn over within days: begun 7, 14 or 30 days
+# before, the map of a month of BTCUSDT differed in less than 0.1 % of its exposure. What is slowest
+# is the scale of the dollars, which follows realised liquidations with a half-life of 3 days: of
+# what came before 14 days, less than 4 % of its weight is left.
+WARM_UP_DAYS = 14.0
 # Marks and bars: what comes before trades.
 _LAST_BAR_RANK = 1
 

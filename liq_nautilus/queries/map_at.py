@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from liq_nautilus.core.brackets import brackets_of
+from liq_nautilus.core.feed import WARM_UP_DAYS
 from liq_nautilus.core.feed import Feed
 from liq_nautilus.core.feed import time_event
 from liq_nautilus.core.tracker import LiquidationTracker
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from liq_nautilus.core.records import Levels
 
 _MADE_OF_TRADES: Final = frozenset({"py_liquidation_map", "ensemble"})
-# Positions turn over within days: what was opened a month before is hardly there any more.
-WARM_UP_DAYS: Final = 30.0
 
 
 def tracker_at(

@@ -52,8 +52,9 @@ BASELINES: Final = ("distance_kernel", "snapshot_comb")
 # Not fitted: an even spread; and the average of the training markets' true positions by distance,
 # which nobody could know.
 EVEN, TRUE_PROFILE = "even_spread", "true_distance_profile"
-# At the sides of the price nothing older than this is left of what was assumed at the start.
-_WARM_UP_DAYS: Final = 8
+# The first day whose map is read. A simulated market begins with positions nobody was told of; of
+# those hardly anything is left by then (see `core.feed.WARM_UP_DAYS`).
+_FIRST_DAY_READ: Final = 8
 _CANDIDATES: Final = {"turnover_rate": (0.25, 0.5, 1.0, 2.0)}
 
 
@@ -222,7 +223,7 @@ def read_days(
     feed = Feed(tracker)
     for event in window.events:
         feed.push(event)
-    for day in range(_WARM_UP_DAYS, market.days + 1):
+    for day in range(_FIRST_DAY_READ, market.days + 1):
         # What is stamped with the next day's first moment is not known yet.
         ts = market.start_ns + day * DAY_NS
         feed.release(ts - 1)
@@ -348,7 +349,7 @@ def _fit_shapes(
 def _true_profile(markets: Sequence[SimulatedMarket], side: int) -> FloatArray:
     found = []
     for market in markets:
-        for day in range(_WARM_UP_DAYS, market.days + 1):
+        for day in range(_FIRST_DAY_READ, market.days + 1):
             ts = market.start_ns + day * DAY_NS
             price = float(market.trace.mark_price[day * market.world.steps_per_day - 1])
             size = shown_bucket_size(market.symbol, price)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import Final
 
+from liq_nautilus.core.feed import WARM_UP_DAYS
 from liq_nautilus.core.signals import RULES
 from liq_nautilus.errors import SettingError
 from liq_nautilus.times import DAY_NS
@@ -81,7 +82,7 @@ class BacktestOptions:
     settlement: dict[str, Any] = field(default_factory=dict)
     starting_balance: float = 100_000.0
     leverage: float = 10.0
-    warm_up_days: float = 14.0
+    warm_up_days: float = WARM_UP_DAYS
     random_runs: int | None = None
     store_interval_secs: float | None = None
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from liq_nautilus.core.feed import WARM_UP_DAYS
 from liq_nautilus.errors import SettingError
 from liq_nautilus.nautilus.live.sources import binance
 from liq_nautilus.nautilus.live.sources import bybit
@@ -107,7 +108,7 @@ class LiveOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     balance: float = 100_000.0
     leverage: int = 10
     catalog: str | None = None
-    warm_up_days: float = 3.0
+    warm_up_days: float = WARM_UP_DAYS
     state: str | None = None
     recording: RecordingOptions | None = None
     open_interest_secs: float = 10.0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from liq_nautilus.core.brackets import BracketTable
+from liq_nautilus.core.feed import WARM_UP_DAYS
 from liq_nautilus.core.science.paths import Bars
 from liq_nautilus.data.kinds.liquidations import LIQUIDATION_ORDERS
 from liq_nautilus.data.kinds.liquidations import LIQUIDATION_SUMS
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.science.paths import TimeArray
     from liq_nautilus.studies.inputs.windows import Labels
-
-# With the usual turnover nothing older than this is left in the part of the map near the price.
-WARM_UP_NS = 7 * DAY_NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +128,7 @@ def _load(request: Request, catalog: Catalog, labels: Labels) -> Window:
         read_events(
             catalog,
             symbol,
-            start - WARM_UP_NS,
+            start - round(WARM_UP_DAYS * DAY_NS),
             end,
             bar=interval,
             options=event_options()._replace(large_trade_notional=request.large_trade_notional),

@@ -5,7 +5,6 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import halfnorm
 
-from liq_nautilus.core import kernels
 from liq_nautilus.core.openings import Market
 from liq_nautilus.core.openings import expected_swept_length
 from liq_nautilus.core.openings import swept_length
@@ -56,25 +55,6 @@ def test_expected_length_is_the_mean_over_excursions(adverse, deviation):
             for a, b in zip([0.0, *corners[:-1]], corners, strict=True)
         )
         assert length == pytest.approx(expected, rel=1e-4, abs=1e-7)
-
-
-@pytest.mark.parametrize("position", [70.3, 70.0])
-@pytest.mark.parametrize("side", [0, 1])
-def test_buckets_hold_the_growth_of_the_expected_length(side, position):
-    width, n, deviation, even = 0.002, 140, 0.008, 5.0
-    ratio = RATIO if side == 0 else 1.0 / RATIO
-    distances, rates = np.abs(np.log(ratio)), np.array([3.0, 2.0, 1.0])
-    out = np.zeros(n)
-    border = kernels.add_openings(side, position, width, distances, rates, even, deviation, out)
-    at_once = expected_swept_length(0.0, ratio, deviation) @ rates
-    assert border == pytest.approx(at_once)
-    for edge in (40, 60, 69) if side == 0 else (72, 90, 120):
-        away = abs(position - edge) * width
-        held = out[edge:].sum() if side == 0 else out[:edge].sum()
-        expected = expected_swept_length(away, ratio, deviation) @ rates - at_once + even * away
-        assert held == pytest.approx(expected, rel=1e-9)
-    beyond = out[71:] if side == 0 else out[:70]
-    assert not beyond.any()
 
 
 def test_more_is_opened_in_more_time_and_by_quicker_tiers():

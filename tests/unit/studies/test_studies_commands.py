@@ -15,7 +15,9 @@ from liq_nautilus.cli.main import app
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError
+from liq_nautilus.nautilus.backtest.options import BacktestOptions
 from liq_nautilus.nautilus.ingest.ingest import ingest
+from liq_nautilus.nautilus.live.options import LiveOptions
 from liq_nautilus.studies import calibrating
 from liq_nautilus.studies.inputs.loading import Request
 from liq_nautilus.studies.inputs.loading import load_windows
@@ -23,6 +25,8 @@ from liq_nautilus.studies.map_readings import replay
 from liq_nautilus.studies.parameter_files import read_fit
 from liq_nautilus.studies.parameter_files import shipped_fit
 from liq_nautilus.times import DAY_NS
+from liq_nautilus.times import HOUR_NS
+from liq_nautilus.times import MINUTE_NS
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +76,19 @@ def test_data_before_a_window_is_warm_up(catalog, windows):
     assert window.start == start
     assert window.bars.ts_open[0] == windows[0].start
     assert replay(window, calibrating.PRIOR).tiers[0].sum() > 0.0
+
+
+def test_every_map_begins_fourteen_days_before(tmp_path):
+    whole = made_up_window(17, 3)
+    write_files(tmp_path / "files", whole)
+    ingest(tmp_path / "files", tmp_path / "catalog")
+    start = whole.start + 16 * DAY_NS
+    (window,) = load_windows(Request(tmp_path / "catalog", "BTCUSDT", start, start + DAY_NS))
+    assert window.bars.ts_open[0] == start - 14 * DAY_NS
+    first = window.open_interest[0][0] - (start - 14 * DAY_NS)
+    assert 0 <= first <= HOUR_NS + MINUTE_NS
+    assert BacktestOptions(tmp_path, tmp_path).warm_up_days == 14.0
+    assert LiveOptions(symbols=["BTCUSDT"]).warm_up_days == 14.0
 
 
 def test_accuracy_prints_one_json_document(catalog, tmp_path):

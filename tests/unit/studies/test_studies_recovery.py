@@ -76,7 +76,7 @@ def test_a_window_holds_what_a_venue_publishes(market, window):
 
 def test_a_map_that_knows_the_mix_beats_what_knows_only_distance(monkeypatch):
     # One day of warm-up: the full study runs among the slow tests.
-    monkeypatch.setattr(recovery, "_WARM_UP_DAYS", 2)
+    monkeypatch.setattr(recovery, "_FIRST_DAY_READ", 2)
     shapes = recovery.Shapes(np.full(10, 0.1), np.ones(5), np.array([0.8, 0.9, 0.96, 0.98, 0.99]),
                              np.ones(300))  # fmt: skip
     upper = recovery.Shapes(shapes.kernel, shapes.comb, 2.0 - shapes.ratio, shapes.profile)
