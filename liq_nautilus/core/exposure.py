@@ -251,6 +251,29 @@ class Exposure:
             ]
         )
 
+    def notional_to(self, shares: FloatArray, log_prices: FloatArray) -> FloatArray:
+        """
+        Return each side's notional, weighted, from one price to others.
+
+        Parameters
+        ----------
+        shares : ndarray of shape (2, n_tiers)
+            What each tier counts.
+        log_prices : ndarray of shape (2, n + 1)
+            Where longs and shorts begin, then where each sum ends, farther and farther: down for
+            longs, up for shorts (log price).
+
+        Returns
+        -------
+        ndarray of shape (2, n)
+            Quote currency.
+
+        """
+        out = np.empty((2, log_prices.shape[1] - 1))
+        edges = log_prices / self._width - self.origin
+        kernels.notional_to(self.positions, shares, edges, self.window, out)
+        return out
+
     def state(self) -> dict[str, Any]:
         """Return everything that changes, as arrays and plain numbers."""
         return {

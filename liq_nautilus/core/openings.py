@@ -145,13 +145,13 @@ def swept_length(start: float, best: float, worst: float, ratio: FloatArray) -> 
     return length
 
 
-def expected_swept_length(adverse: float, ratio: FloatArray, deviation: float) -> FloatArray:
+def expected_swept_length(adverse: FloatArray, ratio: FloatArray, deviation: float) -> FloatArray:
     """
     Return `swept_length` with the favourable extreme replaced by what volatility lets expect.
 
     Parameters
     ----------
-    adverse : float
+    adverse : ndarray of shape (n,)
         How far the price goes against the side (log price, >= 0).
     ratio : ndarray of shape (n_tiers,)
         As in `swept_length`.
@@ -160,10 +160,10 @@ def expected_swept_length(adverse: float, ratio: FloatArray, deviation: float) -
 
     Returns
     -------
-    ndarray of shape (n_tiers,)
+    ndarray of shape (n, n_tiers)
         Log price, >= 0.
 
     """
-    out = np.empty(ratio.size)
+    out = np.empty((adverse.size, ratio.size))
     kernels.expected_swept_length(adverse, np.abs(np.log(ratio)), deviation, out)
     return out

@@ -331,14 +331,9 @@ class LiquidationTracker(MapAnswers):
         # What the map expects of the hour, to be compared with what comes true.
         if not self._followed.needs_curve(ts) or not self._map.has_price:
             return
-        market = self._market
-        curve = [
-            self._published.swept(
-                market, self._map.price * math.exp(-d), self._map.price * math.exp(d), "ensemble"
-            )
-            for d in DISTANCES.tolist()
-        ]
-        unscaled = np.stack(curve, axis=1) / self._followed.values[:, None]
+        moves = np.stack([DISTANCES, DISTANCES])
+        curve = self._published.swept_at(self._market, moves, "ensemble")
+        unscaled = curve / self._followed.values[:, None]
         self._followed.begin_hour(ts, self._map.price, unscaled)
 
     def _take_waiting(self, price: float) -> None:

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.records import SideArray
 
-_SIDES = (LONG, SHORT)
 # The leverage of what has none of its own: the even spread of cross-margined positions.
 _NO_LEVERAGE = 1.0
 
@@ -215,27 +214,52 @@ class PublishedMap:
             Notional of longs and of shorts (quote).
 
         """
-        held = self._over_models(market, low, high, name, is_exposure=False)
-        return self._summed(name, held, self.expected_openings(market, low, high))
+        return self.swept_at(market, _adverse(market.price, low, high)[:, None], name)[:, 0]
+
+    def swept_at(self, market: Market, adverse: FloatArray, name: str) -> FloatArray:
+        """
+        Return what is expected to be liquidated on moves against each side.
+
+        Parameters
+        ----------
+        market : Market
+            What is known.
+        adverse : ndarray of shape (2, n)
+            How far the price goes against longs and against shorts (log price, >= 0, ascending).
+        name : str
+            Of a model or the ensemble.
+
+        Returns
+        -------
+        ndarray of shape (2, n)
+            Notional of longs and of shorts (quote).
+
+        """
+        held = self._over_models(market, adverse, name, is_exposure=False)
+        return self._summed(name, held, self._expected(market, adverse))
 
     def on_path(self, market: Market, path: Path, name: str) -> FloatArray:
         """Return what is expected to be liquidated on a path, shape (2,); see `swept`."""
-        held = self._over_models(market, path.low, path.high, name, is_exposure=False)
-        return self._summed(name, held, self.path_openings(market, path))
+        adverse = _adverse(market.price, path.low, path.high)[:, None]
+        held = self._over_models(market, adverse, name, is_exposure=False)
+        by_tier, even = self.path_openings(market, path)
+        return self._summed(name, held, Openings(by_tier[:, None], even[:, None]))[:, 0]
 
     def exposure(self, market: Market, low: float, high: float, name: str) -> FloatArray:
         """Return the open interest whose formula price lies in a swept range, shape (2,)."""
-        return self._over_models(market, low, high, name, is_exposure=True)
+        adverse = _adverse(market.price, low, high)[:, None]
+        return self._over_models(market, adverse, name, is_exposure=True)[:, 0]
 
     def expected_openings(self, market: Market, low: float, high: float) -> Openings:
         """Return what is opened and swept on the way to `low`, and to `high`."""
-        p = self._parameters
-        hours = p.excursion_hours
+        by_tier, even = self._expected(market, _adverse(market.price, low, high)[:, None])
+        return Openings(by_tier[:, 0], even[:, 0])
+
+    def _expected(self, market: Market, adverse: FloatArray) -> Openings:
+        # On moves of shape (2, n): by tier (2, n, n_tiers), even (2, n).
+        hours = self._parameters.excursion_hours
         opened, deviation = market.opened(hours, self._multiple), market.deviation(hours)
-        adverse = _adverse(market.price, low, high)
-        lengths = [
-            expected_swept_length(float(adverse[i]), self._ratio[i], deviation) for i in range(2)
-        ]
+        lengths = [expected_swept_length(adverse[i], self._ratio[i], deviation) for i in range(2)]
         even = np.nan_to_num(market.open_interest) * adverse
         return Openings(opened * np.stack(lengths), even)
 
@@ -265,22 +289,25 @@ class PublishedMap:
         return bool(models) and (name == self._ensemble.model_name or models[0][0].trades)
 
     def _summed(self, name: str, held: FloatArray, openings: Openings) -> FloatArray:
+        # Of moves, shape (2, n).
+        scale = self.scale[:, None]
         if not self._has_openings(name):
-            return self.scale * held
-        opened = (self._opened_share * openings.by_tier).sum(axis=1)
-        total: FloatArray = self.scale * (held + opened + self._even_share * openings.even)
+            return scale * held
+        opened = (self._opened_share[:, None] * openings.by_tier).sum(axis=2)
+        total: FloatArray = scale * (held + opened + self._even_share[:, None] * openings.even)
         return total
 
     def _over_models(
-        self, market: Market, low: float, high: float, name: str, *, is_exposure: bool
+        self, market: Market, adverse: FloatArray, name: str, *, is_exposure: bool
     ) -> FloatArray:
-        total = np.zeros(2)
-        ranges = ((min(low, market.price), market.price), (market.price, max(high, market.price)))
+        # On moves against each side, shape (2, n): what lies there already.
+        log_price = math.log(market.price)
+        ends = np.stack([log_price - adverse[0], log_price + adverse[1]])
+        edges = np.column_stack([np.full(2, log_price), ends])
+        total = np.zeros(adverse.shape)
         for model, scale in self._models(name):
             shares = model.weights if is_exposure else model.liquidated
-            for index, (side, swept) in enumerate(zip(_SIDES, ranges, strict=True)):
-                by_tier = model.notional_by_tier(side, *swept)
-                total[index] += scale * float(by_tier @ shares[index])
+            total += scale * model.notional_to(shares, edges)
         return total
 
     def _openings_on(

@@ -219,3 +219,39 @@ def quantity_between(
             total += mass[j] * share * price_at_origin * math.exp((j + 0.5) * window.width)
     notional: float = row.scale * total
     return notional
+
+
+@compiled
+def notional_to(
+    positions: Positions, shares: FloatArray, edges: FloatArray, window: Window, out: FloatArray
+) -> None:
+    """
+    Sum the notional, weighted, of each side from one liquidation price to others.
+
+    Parameters
+    ----------
+    positions : Positions
+        The open positions.
+    shares : ndarray of shape (2, n_tiers)
+        What each tier counts.
+    edges : ndarray of shape (2, n + 1)
+        In buckets from the window's origin: where longs and shorts begin, then where each sum ends,
+        farther and farther (down for longs, up for shorts).
+    window : Window
+        Where the buckets lie.
+    out : ndarray of shape (2, n)
+        Takes the sums (quote).
+
+    """
+    mass, rows = positions
+    out[:] = 0.0
+    for side in range(2):
+        for tier in range(mass.shape[1]):
+            if shares[side, tier] == 0.0:
+                continue
+            total = 0.0
+            for k in range(out.shape[1]):
+                near, far = edges[side, k], edges[side, k + 1]
+                low, high = (far, near) if side == 0 else (near, far)
+                total += quantity_between(mass[side, tier], rows[side, tier], low, high, window)
+                out[side, k] += shares[side, tier] * total

@@ -30,20 +30,20 @@ def _excess(threshold: float, deviation: float) -> float:
 
 @compiled
 def expected_swept_length(
-    adverse: float, distances: FloatArray, deviation: float, out: FloatArray
+    adverse: FloatArray, distances: FloatArray, deviation: float, out: FloatArray
 ) -> None:
     """
     Write the expected length of path on which entries lie that the path liquidates.
 
     Parameters
     ----------
-    adverse : float
+    adverse : ndarray of shape (n,)
         How far the price goes against the side (log price, >= 0).
     distances : ndarray of shape (n_tiers,)
         Between entry and liquidation (log price, > 0).
     deviation : float
         The standard deviation of the log price over the horizon (> 0).
-    out : ndarray of shape (n_tiers,)
+    out : ndarray of shape (n, n_tiers)
         Takes the lengths (log price).
 
     Notes
@@ -54,9 +54,10 @@ def expected_swept_length(
     a Brownian path is.
 
     """
-    for k in range(distances.shape[0]):
-        rest = distances[k] - adverse
-        out[k] = _excess(max(rest, 0.0), deviation) + _excess(rest, deviation)
+    for i in range(adverse.shape[0]):
+        for k in range(distances.shape[0]):
+            rest = distances[k] - adverse[i]
+            out[i, k] = _excess(max(rest, 0.0), deviation) + _excess(rest, deviation)
 
 
 @compiled

@@ -210,6 +210,10 @@ class ExposureModel(AbstractLiquidationModel):
         """Return each tier's notional at weight 1; see `Exposure.notional_by_tier`."""
         return self.exposure.notional_by_tier(0 if side == LONG else 1, price_low, price_high)
 
+    def notional_to(self, shares: FloatArray, log_prices: FloatArray) -> FloatArray:
+        """Return each side's notional from one price to others; see `Exposure.notional_to`."""
+        return self.exposure.notional_to(shares, log_prices)
+
     def state(self) -> dict[str, Any]:
         """Return everything that changes."""
         return self.exposure.state()

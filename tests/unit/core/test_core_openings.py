@@ -40,7 +40,7 @@ def test_shorts_are_longs_mirrored():
 @pytest.mark.parametrize("adverse", [0.0, 0.004, 0.02, 0.15])
 @pytest.mark.parametrize("deviation", [0.001, 0.01, 0.05])
 def test_expected_length_is_the_mean_over_excursions(adverse, deviation):
-    found = expected_swept_length(adverse, RATIO, deviation)
+    found = expected_swept_length(np.array([adverse]), RATIO, deviation)[0]
     worst = 100.0 * math.exp(-adverse)
     for tier, length in enumerate(found):
         distance = -math.log(RATIO[tier])

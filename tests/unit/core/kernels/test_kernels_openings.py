@@ -28,9 +28,10 @@ def mean_swept(adverse, distance, deviation):
 @pytest.mark.parametrize("deviation", [0.001, 0.008, 0.05])
 @pytest.mark.parametrize("adverse", [0.0, 0.004, 0.03046, 0.15])
 def test_expected_length_is_the_mean_over_excursions(kernel, adverse, deviation):
-    out = np.full(3, np.nan)
-    kernel("expected_swept_length")(adverse, DISTANCES, deviation, out)
-    expected = [mean_swept(adverse, distance, deviation) for distance in DISTANCES]
+    moves = np.array([adverse, 2.0 * adverse])
+    out = np.full((2, 3), np.nan)
+    kernel("expected_swept_length")(moves, DISTANCES, deviation, out)
+    expected = [[mean_swept(move, distance, deviation) for distance in DISTANCES] for move in moves]
     np.testing.assert_allclose(out, expected, rtol=1e-6, atol=1e-9)
 
 

@@ -150,3 +150,22 @@ def test_quantity_between_counts_parts_of_buckets(kernel, low, high):
         for j in range(4)
     )
     assert found == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.25, -1.5])
+def test_notional_to_is_the_weighted_sum_of_what_lies_between(kernel, offset):
+    it = book(np.random.default_rng(5).uniform(0.1, 1.0, (2, 2, 8)), n_tiers=2, scale=0.7)
+    it.rows.offset = offset
+    at = Window(0.01, 40, 0.0)
+    shares = np.array([[0.5, 2.0], [0.0, 0.75]])
+    edges = np.array([[3.5, 3.5, 2.25, -4.0], [4.25, 5.0, 7.5, 20.0]])
+    out = np.full((2, 3), np.nan)
+    kernel("notional_to")(it.positions, shares, edges, at, out)
+    for side, k in np.ndindex(2, 3):
+        low, high = sorted((edges[side, 0], edges[side, k + 1]))
+        expected = sum(
+            shares[side, tier]
+            * kernels.quantity_between(it.mass[side, tier], it.rows[side, tier], low, high, at)
+            for tier in range(2)
+        )
+        assert out[side, k] == pytest.approx(expected)
