@@ -45,6 +45,11 @@ class HeldRows:
         self.is_changed = False
         self._ts = _times(table)
 
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The first and the last `ts_init` (UTC nanoseconds)."""
+        return int(self._ts[0]), int(self._ts[-1])
+
     def merge(self, piece: pa.Table, keys: tuple[str, ...], unique: str | None) -> Codes:
         """
         Merge rows and return what becomes of each.

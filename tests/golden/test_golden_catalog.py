@@ -23,7 +23,6 @@ from support.data_files import write_file
 from liq_nautilus.data import plain
 from liq_nautilus.data import source as source_files
 from liq_nautilus.nautilus.catalog.layout import bar_type_of
-from liq_nautilus.nautilus.catalog.layout import partition_file_name
 from liq_nautilus.nautilus.catalog.layout import partitions_of
 from liq_nautilus.nautilus.ingest.ingest import ingest
 from liq_nautilus.nautilus.instruments import built_in_instrument
@@ -36,12 +35,15 @@ def write_documented(catalog: Path, data: list, *, daily: bool) -> None:
     store = ParquetDataCatalog(catalog)
     store.write_data([BTC])
     partitions = partitions_of(np.asarray([item.ts_init for item in data]), daily=daily)
-    unit = "D" if daily else "M"
-    for partition in np.unique(partitions):
+    unit, present = "D" if daily else "M", np.unique(partitions)
+    for partition in present:
         bounds = np.asarray([partition, partition + 1]).astype(f"datetime64[{unit}]")
         start, after = bounds.astype("datetime64[ns]").astype(np.int64).tolist()
         chosen = [item for item, p in zip(data, partitions, strict=True) if p == partition]
-        store.write_data(chosen, start=start, end=after - 1)
+        # The files meet where one is followed by another.
+        is_first, is_last = partition == present[0], partition == present[-1]
+        span = (None if is_first else start, None if is_last else after - 1)
+        store.write_data(chosen, *span)
 
 
 def frame_of(path: Path, time: str) -> pd.DataFrame:
@@ -161,5 +163,5 @@ def test_file_names_are_nautilus_intervals(tmp_path):
     ingest(write_file(tmp_path, kind, kind.lines(10)), tmp_path / "ours")
     store = ParquetDataCatalog(tmp_path / "ours")
     ((start, end),) = store.get_intervals(Bar, bar_type_of(SYMBOL, "1m"))
-    assert partition_file_name(660, daily=False).startswith("2025-01-01T00")
-    assert (start, end) == (1_735_689_600_000_000_000, 1_738_368_000_000_000_000 - 1)
+    first = 1_735_689_600_000_000_000 + 59_999_000_000
+    assert (start, end) == (first, first + 9 * 60_000_000_000)

@@ -24,12 +24,13 @@ from liq_nautilus.data.columns import numbers
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError
-from liq_nautilus.nautilus.catalog.trade_source import trade_source
 from liq_nautilus.nautilus.catalog.layout import Span
 from liq_nautilus.nautilus.catalog.layout import folder_of
-from liq_nautilus.nautilus.catalog.layout import named_span
 from liq_nautilus.nautilus.catalog.layout import symbol_and_interval
 from liq_nautilus.nautilus.catalog.layout import symbol_of
+from liq_nautilus.nautilus.catalog.stored_files import StoredFile
+from liq_nautilus.nautilus.catalog.stored_files import overlaps
+from liq_nautilus.nautilus.catalog.trade_source import trade_source
 from liq_nautilus.times import INTERVALS
 from liq_nautilus.times import interval_ns
 from liq_nautilus.times import opened_at
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 
 # An interval covers a window well enough when the best covers hardly more of it.
 _COVERAGE_SLACK: Final = 0.95
-_NOTHING: Final = Span(0, -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,143 +81,6 @@ class Folder(NamedTuple):
     symbol: str
     interval: str
     path: Path
-
-
-class Group(NamedTuple):
-    """A row group of a file: its number, its rows, and the span of their `ts_init`."""
-
-    number: int
-    n_rows: int
-    span: Span
-
-
-class StoredFile:
-    """
-    One Parquet file; its footer is read when it is first asked for, and once.
-
-    Parameters
-    ----------
-    path : Path
-        Where it is.
-
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    @cached_property
-    def name_span(self) -> Span:
-        """What its name promises; what its footer says where the name promises nothing."""
-        return named_span(self.path) or self.span
-
-    @cached_property
-    def footer(self) -> pq.FileMetaData:
-        """Its footer."""
-        with _sound(self.path):
-            return pq.read_metadata(self.path)
-
-    @cached_property
-    def groups(self) -> tuple[Group, ...]:
-        """Its row groups."""
-        return tuple(self._group(number) for number in range(self.footer.num_row_groups))
-
-    @property
-    def n_rows(self) -> int:
-        """How many rows it has."""
-        return int(self.footer.num_rows)
-
-    @property
-    def span(self) -> Span:
-        """The span of its rows."""
-        spans = [group.span for group in self.groups]
-        if not spans:
-            return _NOTHING
-        return Span(min(span.first_ns for span in spans), max(span.last_ns for span in spans))
-
-    def read(
-        self, columns: list[str] | None = None, start_ns: int | None = None, end_ns: int | None = None
-    ) -> pa.Table:
-        """
-        Return the rows of the row groups that may hold any of a window, metadata included.
-
-        Parameters
-        ----------
-        columns : list of str, optional
-            Which; all by default.
-        start_ns, end_ns : int, optional
-            The window in UTC nanoseconds, end exclusive.
-
-        Raises
-        ------
-        StoreError
-            If the file is damaged.
-
-        """
-        numbers = [group.number for group in self.groups if _overlaps(group.span, start_ns, end_ns)]
-        with _sound(self.path):
-            file = pq.ParquetFile(self.path, metadata=self.footer)
-            return file.read_row_groups(numbers, columns=columns)
-
-    def intervals(self) -> Iterator[tuple[str, int, Span]]:
-        """Yield each interval that its column `interval` states, with its rows and their span."""
-        mixed = []
-        for group in self.groups:
-            statistics = self._statistics(group.number, "interval")
-            if statistics is None or statistics.min != statistics.max:
-                mixed.append(group.number)
-            else:
-                yield str(statistics.min), group.n_rows, group.span
-        if not mixed:
-            return
-        with _sound(self.path):
-            file = pq.ParquetFile(self.path, metadata=self.footer)
-            table = file.read_row_groups(mixed, columns=["ts_init", "interval"])
-        times, (codes, known) = numbers(table["ts_init"]), coded_texts(table["interval"])
-        for code, interval in enumerate(known):
-            own = times[codes == code]
-            yield interval, len(own), _span_of(own)
-
-    def count(self, start_ns: int | None, end_ns: int | None, interval: str = "") -> int:
-        """Return the rows in a window, of one interval where the file has a column of them."""
-        n_rows, partial = 0, []
-        for group in self.groups:
-            if not interval and _lies_in(group.span, start_ns, end_ns):
-                n_rows += group.n_rows
-            elif _overlaps(group.span, start_ns, end_ns):
-                partial.append(group.number)
-        if not partial:
-            return n_rows
-        columns = ["ts_init", "interval"] if interval else ["ts_init"]
-        with _sound(self.path):
-            file = pq.ParquetFile(self.path, metadata=self.footer)
-            table = file.read_row_groups(partial, columns=columns)
-        return n_rows + int(np.count_nonzero(rows_inside(table, start_ns, end_ns, interval)))
-
-    def _group(self, number: int) -> Group:
-        n_rows = self.footer.row_group(number).num_rows
-        statistics = self._statistics(number, "ts_init")
-        if statistics is not None:
-            return Group(number, n_rows, Span(int(statistics.min), int(statistics.max)))
-        with _sound(self.path):
-            file = pq.ParquetFile(self.path, metadata=self.footer)
-            times = numbers(file.read_row_groups([number], columns=["ts_init"])["ts_init"])
-        return Group(number, n_rows, _span_of(times))
-
-    def _statistics(self, number: int, column: str) -> pq.Statistics | None:
-        at = self._columns.get(column)
-        if at is None:
-            msg = (
-                f"{self.path} must have a column {column}, it has {', '.join(self._columns)}; "
-                "ingest into another --catalog"
-            )
-            raise StoreError(msg)
-        statistics = self.footer.row_group(number).column(at).statistics
-        return statistics if statistics is not None and statistics.has_min_max else None
-
-    @cached_property
-    def _columns(self) -> dict[str, int]:
-        schema = self.footer.schema
-        return {schema.column(i).path.partition(".")[0]: i for i in range(len(schema))}
 
 
 class Catalog:
@@ -271,7 +134,7 @@ class Catalog:
             if folder.stored is stored and folder.symbol == symbol
             if in_column or folder.interval == interval
             for file in self._files_in(folder.path)
-            if _overlaps(file.name_span, start_ns, end_ns)
+            if overlaps(file.name_span, start_ns, end_ns)
         ]
 
     def intervals(
@@ -290,7 +153,7 @@ class Catalog:
                 interval
                 for file in self.files(stored, symbol, "", start_ns, end_ns)
                 for interval, _, span in file.intervals()
-                if _overlaps(span, start_ns, end_ns)
+                if overlaps(span, start_ns, end_ns)
             }
         return sorted(found, key=INTERVALS.index)
 
@@ -338,34 +201,6 @@ class Catalog:
             name = f"{kind}-{interval}" if interval else kind
             found.append(Series(folder.symbol, name, sum(counts), first, last))
         return found
-
-
-def rows_inside(
-    table: pa.Table, start_ns: int | None, end_ns: int | None, interval: str = ""
-) -> npt.NDArray[np.bool_]:
-    """
-    Return which rows of a table lie in a window, and are of an interval if one is given.
-
-    Parameters
-    ----------
-    table : pa.Table
-        With `ts_init`, and `interval` where one is given.
-    start_ns, end_ns : int, optional
-        The window in UTC nanoseconds, end exclusive.
-    interval : str, optional
-        Such as "5m".
-
-    """
-    times = numbers(table["ts_init"]).astype(np.int64)
-    inside = np.ones(len(times), dtype=np.bool_)
-    if start_ns is not None:
-        inside &= times >= start_ns
-    if end_ns is not None:
-        inside &= times < end_ns
-    if interval:
-        codes, known = coded_texts(table["interval"])
-        inside &= codes == (known.index(interval) if interval in known else -1)
-    return inside
 
 
 def only_symbol(catalog: Catalog, symbol: str | None = None) -> str:
@@ -486,29 +321,3 @@ def _first_close(start_ns: int, interval: str) -> int:
         return start_ns + length
     month = int(np.datetime64(start_ns - 1, "ns").astype("datetime64[M]").astype(np.int64)) + 1
     return int(np.datetime64(month + 1, "M").astype("datetime64[ns]").astype(np.int64))
-
-
-def _overlaps(span: Span, start_ns: int | None, end_ns: int | None) -> bool:
-    is_over = start_ns is not None and span.last_ns < start_ns
-    is_ahead = end_ns is not None and span.first_ns >= end_ns
-    return not (is_over or is_ahead)
-
-
-def _lies_in(span: Span, start_ns: int | None, end_ns: int | None) -> bool:
-    is_early = start_ns is not None and span.first_ns < start_ns
-    is_late = end_ns is not None and span.last_ns >= end_ns
-    return not (is_early or is_late)
-
-
-def _span_of(times: npt.NDArray[np.uint64]) -> Span:
-    return Span(int(times.min()), int(times.max())) if len(times) else _NOTHING
-
-
-@contextmanager
-def _sound(path: Path) -> Iterator[None]:
-    # Says of a Parquet file that cannot be read that it is damaged.
-    try:
-        yield
-    except (OSError, pa.ArrowException) as e:
-        msg = f"{path} must be a sound Parquet file, {e}; delete it and ingest again"
-        raise StoreError(msg) from e

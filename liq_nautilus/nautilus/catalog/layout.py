@@ -196,25 +196,13 @@ def partitions_of(ts: npt.NDArray[np.int64], *, daily: bool) -> npt.NDArray[np.i
     return ts.astype("datetime64[ns]").astype("datetime64[M]").astype(np.int64)
 
 
-def partition_file_name(partition: int, *, daily: bool) -> str:
-    """
-    Return the file name of a partition: its first and its last nanosecond.
-
-    Examples
-    --------
-    >>> partition_file_name(0, daily=True)
-    '1970-01-01T00-00-00-000000000Z_1970-01-01T23-59-59-999999999Z.parquet'
-
-    """
-    unit = "datetime64[D]" if daily else "datetime64[M]"
-    bounds = np.asarray([partition, partition + 1]).astype(unit).astype("datetime64[ns]")
-    first, after = (int(ts) for ts in bounds.astype(np.int64))
-    return file_name(Span(first, after - 1))
-
-
 @contextmanager
 def writing_lock(
-    catalog: Path, *, timeout: float = 600.0, on_wait: Callable[[], None] | None = None
+    catalog: Path,
+    *,
+    timeout: float = 600.0,
+    on_wait: Callable[[], None] | None = None,
+    on_interrupted: Callable[[], None] | None = None,
 ) -> Iterator[Path]:
     """
     Hold the catalog for writing and yield an empty staging folder inside it.
@@ -229,6 +217,8 @@ def writing_lock(
         How many seconds to wait for another process that writes.
     on_wait : callable, optional
         Called once when there is something to wait for.
+    on_interrupted : callable, optional
+        Called when the run before this one did not come to its end.
 
     Raises
     ------
@@ -253,6 +243,8 @@ def writing_lock(
         raise StoreError(msg) from e
     try:
         staging = catalog / STAGING_NAME
+        if on_interrupted is not None and staging.exists():
+            on_interrupted()
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir()
         yield staging

@@ -15,7 +15,7 @@ import numpy as np
 from liq_nautilus.data.frames import Frame
 from liq_nautilus.data.columns import numbers
 from liq_nautilus.errors import DataGapError
-from liq_nautilus.nautilus.catalog.inventory import rows_inside
+from liq_nautilus.nautilus.catalog.stored_files import rows_inside
 from liq_nautilus.times import interval_ns
 from liq_nautilus.times import opened_at
 

@@ -23,7 +23,9 @@ from liq_nautilus.nautilus.catalog.definitions import read_definitions
 from liq_nautilus.nautilus.catalog.definitions import write_definition
 from liq_nautilus.nautilus.catalog.exchange_info import check_is_perpetual
 from liq_nautilus.nautilus.catalog.exchange_info import exchange_info_entries
+from liq_nautilus.nautilus.catalog.inventory import Catalog
 from liq_nautilus.nautilus.catalog.layout import writing_lock
+from liq_nautilus.nautilus.catalog.naming import name_as_held
 from liq_nautilus.nautilus.catalog.targets import targets_of
 from liq_nautilus.nautilus.catalog.trade_source import check_trade_source
 from liq_nautilus.nautilus.ingest.account import IngestSummary
@@ -128,7 +130,9 @@ def ingest(
     entries = _read_exchange_info(exchange_info)
     encodings = user_encodings()
     with (
-        writing_lock(catalog, on_wait=on_wait) as staging,
+        writing_lock(
+            catalog, on_wait=on_wait, on_interrupted=lambda: name_as_held(Catalog(catalog))
+        ) as staging,
         _failures_of(catalog),
         connect(staging) as connection,
     ):

@@ -1,7 +1,8 @@
-"""Writes one series of a catalog: rows stream in, partitions are staged, a commit moves them in."""
+"""Writes one series of a catalog: rows stream in, files are staged, a commit moves them in."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from dataclasses import field
 from typing import TYPE_CHECKING
@@ -23,9 +24,14 @@ from liq_nautilus.data.merging import is_strictly_sorted
 from liq_nautilus.data.merging import sortable
 from liq_nautilus.errors import StoreError
 from liq_nautilus.nautilus.catalog.layout import ROWS_PER_GROUP
-from liq_nautilus.nautilus.catalog.layout import partition_file_name
-from liq_nautilus.nautilus.catalog.layout import partitions_of
+from liq_nautilus.nautilus.catalog.layout import Span
+from liq_nautilus.nautilus.catalog.layout import file_name
 from liq_nautilus.nautilus.catalog.layout import series_directory
+from liq_nautilus.nautilus.catalog.naming import Held
+from liq_nautilus.nautilus.catalog.naming import promised
+from liq_nautilus.nautilus.catalog.naming import rename
+from liq_nautilus.nautilus.catalog.stored_files import StoredFile
+from liq_nautilus.nautilus.ingest.slots import Slots
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,15 +50,16 @@ _ROWS_PER_WRITE: Final = 20 * ROWS_PER_GROUP
 class _Partition:
     # One file of the series. `is_prior` tells which of its rows were there before this run, packed
     # to bits; None stands for "all of them" as long as the run has not changed the file.
-    path: Path
-    exists: bool
+    path: Path | None
     is_prior: npt.NDArray[np.uint8] | None = None
     staged: Path | None = None
     staged_is_prior: npt.NDArray[np.uint8] | None = None
+    staged_rows: Held | None = None
+    rows: Held | None = None
 
     @property
     def current(self) -> Path | None:
-        return self.staged or (self.path if self.exists else None)
+        return self.staged or self.path
 
     def prior_rows(self, n_rows: int) -> npt.NDArray[np.bool_]:
         packed = self.staged_is_prior if self.staged is not None else self.is_prior
@@ -60,10 +67,29 @@ class _Partition:
             return np.ones(n_rows, dtype=bool)
         return np.unpackbits(packed, count=n_rows).astype(bool)
 
-    def stage(self, path: Path, is_prior: npt.NDArray[np.bool_]) -> None:
+    def stage(self, path: Path, is_prior: npt.NDArray[np.bool_], span: Span) -> None:
         if self.staged is not None:
             self.staged.unlink()
         self.staged, self.staged_is_prior = path, np.packbits(is_prior)
+        self.staged_rows = Held(span, len(is_prior))
+
+    def commit(self, directory: Path) -> bool:
+        # The rows only, under the name of those before: at no moment there are two files.
+        if self.staged is None or self.staged_rows is None:
+            return False
+        directory.mkdir(parents=True, exist_ok=True)
+        self.path = self.path or directory / file_name(self.staged_rows.span)
+        self.staged.replace(self.path)
+        self.rows, self.is_prior = self.staged_rows, self.staged_is_prior
+        self.staged, self.staged_is_prior = None, None
+        return True
+
+    def held(self) -> Held | None:
+        # What the file holds, from its footer unless this run wrote it.
+        if self.rows is None and self.path is not None:
+            file = StoredFile(self.path)
+            self.rows = Held(file.span, file.n_rows)
+        return self.rows
 
 
 @dataclass(slots=True)
@@ -72,6 +98,7 @@ class _Stream:
     partition: int
     path: Path
     writer: pq.ParquetWriter
+    first_ns: int
     last: tuple[int, int]
     n_rows: int = 0
     waiting: list[pa.Table] = field(default_factory=list)
@@ -94,7 +121,7 @@ class SeriesStore:
     Raises
     ------
     StoreError
-        If the folder holds files that were not written this way.
+        If the folder holds files that are none of a catalog's.
 
     """
 
@@ -102,11 +129,11 @@ class SeriesStore:
         self._target = target
         self._directory = series_directory(catalog, target.stored, target.symbol, target.interval)
         self._staging = staging / self._directory.parent.name / self._directory.name
+        self._slots = Slots(self._directory, daily=target.stored.is_daily)
         self._partitions: dict[int, _Partition] = {}
         self._stream: _Stream | None = None
         self._held: tuple[int, HeldRows] | None = None
         self._n_staged = 0
-        self._check_directory()
 
     def add(self, table: pa.Table) -> Codes:
         """
@@ -125,7 +152,7 @@ class SeriesStore:
         """
         codes = np.zeros(table.num_rows, dtype=np.uint8)
         ts = numbers(table.column("ts_init")).astype(np.int64)
-        partitions = partitions_of(ts, daily=self._target.stored.is_daily)
+        partitions = self._slots.of(ts)
         if np.any(np.diff(partitions) < 0):
             order = np.argsort(partitions, kind="stable")
             codes[order] = self._add_ordered(table.take(array_of(order)), partitions[order])
@@ -136,13 +163,9 @@ class SeriesStore:
         """Move everything staged into the catalog, file by file, each atomically."""
         self._close_stream()
         self._put_down()
-        for _, partition in sorted(self._partitions.items()):
-            if partition.staged is None:
-                continue
-            self._directory.mkdir(parents=True, exist_ok=True)
-            partition.staged.replace(partition.path)
-            partition.exists, partition.is_prior = True, partition.staged_is_prior
-            partition.staged, partition.staged_is_prior = None, None
+        partitions = sorted(self._partitions.items())
+        changed = [number for number, one in partitions if one.commit(self._directory)]
+        self._name(changed)
 
     def rollback(self) -> None:
         """Forget everything since the last commit."""
@@ -156,23 +179,20 @@ class SeriesStore:
                 partition.staged.unlink()
                 partition.staged, partition.staged_is_prior = None, None
 
-    def _check_directory(self) -> None:
-        for path in self._directory.glob("*.parquet"):
-            if path.name != self._name_as_written(path.name):
-                msg = (
-                    f"every file of {self._directory} must be one of liq-nautilus, {path.name} was "
-                    "not; ingest into another --catalog"
-                )
-                raise StoreError(msg)
-
-    def _name_as_written(self, name: str) -> str:
-        # The name of the partition in which the first time of a file name lies.
-        try:
-            ts = np.asarray([name[:10]], dtype="datetime64[ns]").astype(np.int64)
-        except ValueError:
-            return ""
-        daily = self._target.stored.is_daily
-        return partition_file_name(int(partitions_of(ts, daily=daily)[0]), daily=daily)
+    def _name(self, changed: list[int]) -> None:
+        # Names depend on the files on both sides.
+        written = [number for number, one in self._partitions.items() if one.path is not None]
+        known = sorted({*self._slots.numbers, *written})
+        places = {bisect_left(known, number) + step for number in changed for step in (-1, 0, 1)}
+        for place in sorted(places & set(range(len(known)))):
+            before, own, after = (
+                self._partition(known[i]).held() if 0 <= i < len(known) else None
+                for i in (place - 1, place, place + 1)
+            )
+            partition = self._partition(known[place])
+            if partition.path is not None and own is not None:
+                span = promised(before, own, after, daily=self._target.stored.is_daily)
+                partition.path = rename(partition.path, span)
 
     def _add_ordered(self, table: pa.Table, partitions: npt.NDArray[np.int64]) -> Codes:
         if not len(partitions):
@@ -198,9 +218,7 @@ class SeriesStore:
 
     def _partition(self, number: int) -> _Partition:
         if number not in self._partitions:
-            name = partition_file_name(number, daily=self._target.stored.is_daily)
-            path = self._directory / name
-            self._partitions[number] = _Partition(path, path.exists())
+            self._partitions[number] = _Partition(self._slots.path(number))
         return self._partitions[number]
 
     def _stream_rows(self, number: int, partition: _Partition, table: pa.Table) -> bool:
@@ -218,7 +236,7 @@ class SeriesStore:
         first, last = bounds
         if stream is None or not is_open:
             self._close_stream()
-            stream = self._stream = self._open_stream(number)
+            stream = self._stream = self._open_stream(number, first[0])
         elif not self._comes_after(first, stream.last):
             return False
         stream.last = last
@@ -244,9 +262,9 @@ class SeriesStore:
             return first[0] > last[0]
         return first[0] >= last[0] and first[1] > last[1]
 
-    def _open_stream(self, number: int) -> _Stream:
+    def _open_stream(self, number: int, first_ns: int) -> _Stream:
         path = self._next_staged_path()
-        return _Stream(number, path, self._target.open_file(path), last=(0, 0))
+        return _Stream(number, path, self._target.open_file(path), first_ns, last=(0, 0))
 
     def _next_staged_path(self) -> Path:
         self._staging.mkdir(parents=True, exist_ok=True)
@@ -273,7 +291,8 @@ class SeriesStore:
         self._write_waiting(stream, at_least=0)
         stream.writer.close()
         partition = self._partition(stream.partition)
-        partition.stage(stream.path, np.zeros(stream.n_rows, dtype=bool))
+        span = Span(stream.first_ns, stream.last[0])
+        partition.stage(stream.path, np.zeros(stream.n_rows, dtype=bool), span)
 
     def _hold(self, number: int, partition: _Partition) -> HeldRows:
         # The rows of a partition, kept in memory until another is needed.
@@ -299,7 +318,7 @@ class SeriesStore:
             for start in range(0, made.num_rows, _ROWS_PER_WRITE):
                 part = made.slice(start, _ROWS_PER_WRITE).combine_chunks()
                 writer.write_table(part, row_group_size=ROWS_PER_GROUP)
-        self._partition(number).stage(path, rows.is_prior)
+        self._partition(number).stage(path, rows.is_prior, Span(*rows.bounds))
 
     def _read(self, path: Path) -> pa.Table:
         try:

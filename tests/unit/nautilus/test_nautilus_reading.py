@@ -29,11 +29,11 @@ from liq_nautilus.nautilus.catalog.ingest_notes import FileRecord
 from liq_nautilus.nautilus.catalog.ingest_notes import SeriesNotes
 from liq_nautilus.nautilus.catalog.ingest_notes import read_records
 from liq_nautilus.nautilus.catalog.inventory import Catalog
-from liq_nautilus.nautilus.catalog.inventory import StoredFile
 from liq_nautilus.nautilus.catalog.inventory import finest_bar_interval
 from liq_nautilus.nautilus.catalog.inventory import only_symbol
 from liq_nautilus.nautilus.catalog.quality import CatalogQuality
 from liq_nautilus.nautilus.catalog.reading import read
+from liq_nautilus.nautilus.catalog.stored_files import StoredFile
 from liq_nautilus.nautilus.catalog.targets import targets_of
 from liq_nautilus.nautilus.ingest.encodings import Encodings
 from liq_nautilus.nautilus.ingest.ingest import ingest
