@@ -61,11 +61,6 @@ class ModelBooks:
         """The open interest seen last (base quantity); 0 before any."""
         return self._exposures[0].open_interest
 
-    @property
-    def origin(self) -> int:
-        """The window's first bucket, counted from a log price of 0."""
-        return self._exposures[0].origin
-
     def set_price(self, price: float) -> None:
         """Move the current price (quote per base unit, > 0) of all."""
         for exposure in self._exposures:

@@ -122,10 +122,6 @@ class Ensemble(AbstractLiquidationModel):
         msg = f"model must be one of {', '.join(self.all_names)}, was {name}"
         raise ValueError(msg)
 
-    def all_confidences(self) -> list[float]:
-        """Return the confidence of each model and of the ensemble, in the order of `all_names`."""
-        return [*(model.confidence_score() for model in self.models), self.confidence_score()]
-
     def shares(self) -> tuple[float, ...]:
         """Return the weights, renormalised over the models that have a map (else all 0)."""
         return self.weighing().shares

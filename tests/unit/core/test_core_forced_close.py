@@ -121,6 +121,19 @@ def test_beyond_the_bankruptcy_price_the_insurance_fund_takes_all(side: int, mar
     assert lost == pytest.approx(coin.margin, rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("contract", "table", "side", "market"), [(Contract(), BTC, 1, 0.5), (INVERSE, COIN, -1, 1e9)]
+)
+def test_what_no_price_ruins_is_closed_at_the_market(contract, table, side: int, market: float):
+    # A long backed by more than it is worth; of inverse contracts a short.
+    held = position(side, 10.0, 1.0, table=table, contract=contract)
+    backed = Backing(3.0 * held.margin, 3.0 * held.margin)
+    steps = liquidation_steps(held, backed, market, RULES)
+    assert sum(step.quantity for step in steps) == pytest.approx(10.0)
+    assert not any(step.is_takeover for step in steps)
+    assert {step.fill_price for step in steps} == {market}
+
+
 def test_cross_margin_counts_the_others():
     held, other = position(1, 1.0, 10.0), position(-1, 2.0, 10.0, entry_price=90_000.0)
     other = OpenPosition(-1, 2.0, 90_000.0, 95_000.0, 0.0, BTC)

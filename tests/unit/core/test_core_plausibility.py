@@ -100,6 +100,12 @@ def test_value_over_quantity_must_be_a_price_that_was_paid(factor, wanted):
     assert judge.n_unknown["open_interest"] == (not wanted)
 
 
+def test_of_many_contradicting_stories_the_least_supported_is_given_up():
+    true, wrong = [1_000.0] * 3, [1e6, 1e6, 1e9, 1e12, 1e15, 1e18]
+    kept = believed([*true, *wrong, *true])
+    assert kept == [True] * 3 + [False] * 6 + [True] * 3
+
+
 def test_a_value_that_is_not_stated_says_nothing_against_a_snapshot():
     assert Plausibility().open_interest(10.0, math.nan, 0, 50.0)
     assert Plausibility().open_interest(10.0, 500.0, 0, math.nan)

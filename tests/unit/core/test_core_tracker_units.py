@@ -49,6 +49,19 @@ def test_levels_of_coin_margined_contracts_are_in_dollars():
     assert again.levels().notional.tolist() == coin.levels().notional.tolist()
 
 
+@pytest.mark.parametrize(("contracts", "is_large"), [(2_000.0, True), (999.0, False)])
+def test_trades_of_coin_margined_contracts_count_by_their_dollars(contracts, is_large):
+    # 1,000 contracts of 100 USD are the smallest large trade, at whatever price.
+    for price in (E, 0.2 * E):
+        tracker = LiquidationTracker(brackets=BracketTable.built_in("BTCUSD_PERP"))
+        prices = np.array([price, price])
+        sides = np.array([1, -1], dtype=np.int8)
+        tracker.on_trades(prices, np.array([contracts, contracts]), sides, START)
+        tracker.on_bar(price, price, price, price, START, START + MINUTE, volume=1.0)
+        held = tracker.levels("py_liquidation_map").exposure.sum()
+        assert held == pytest.approx(2.0 * 100.0 * contracts if is_large else 0.0, rel=0.25)
+
+
 @pytest.mark.parametrize(("leverage", "disagrees"), [(3, True), (5, True), (10, True), (50, False)])
 def test_models_disagree_over_the_whole_map(leverage: int, disagrees: bool):
     parameters = {

@@ -45,6 +45,16 @@ def test_sweep_removes_what_the_path_crossed(kernel, low, high, long_left, short
     it.assert_kept()
 
 
+def test_sweep_of_empty_buckets_removes_nothing(kernel):
+    it = book([[0, 0, 3, 4, 0, 0], [0, 0, 3, 4, 0, 0]])
+    it.rows.first, it.rows.last = 0, 6
+    kernel("sweep")(it.positions, 4.5, 1.5)
+    np.testing.assert_allclose(it.held[:, 0], [[0, 0, 3, 4, 0, 0]] * 2)
+    assert not it.rows.swept.any()
+    assert not it.rows.consumed.any()
+    assert (it.rows.first[1, 0], it.rows.last[0, 0]) == (1, 5)
+
+
 def test_sweep_moves_the_edges_with_funding(kernel):
     it = book([[0, 0, 3, 4, 0, 0], [0, 0, 3, 4, 0, 0]])
     it.rows.offset = 1.0
@@ -108,6 +118,14 @@ def test_close_everything_leaves_empty_bounds(kernel, ratio):
     it.assert_kept()
     follow(kernel, it, 0.0, 0.0, ratio=ratio)
     it.assert_kept()
+
+
+def test_following_the_same_open_interest_changes_nothing(kernel):
+    it = book([[0, 1, 2, 0], [0, 0, 4, 1]])
+    before, rows = it.mass.copy(), it.rows.copy()
+    follow(kernel, it, 5.0, 5.0)
+    np.testing.assert_array_equal(it.mass, before)
+    assert (it.rows == rows).all()
 
 
 @pytest.mark.parametrize(
