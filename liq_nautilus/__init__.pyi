@@ -7,8 +7,13 @@ from .core.models.liquidation_map import LiquidationMap as LiquidationMap
 from .core.parameters import TrackerParameters as TrackerParameters
 from .core.tracker import LiquidationTracker as LiquidationTracker
 from .nautilus.catalog.inventory import Catalog as Catalog
-from .queries.map_at import levels as levels
+from .queries.asking import compare as compare
+from .queries.asking import heatmap as heatmap
+from .queries.asking import history as history
+from .queries.asking import levels as levels
+from .queries.asking import signals as signals
 from .queries.scenario import scenario as scenario
+from .queries.windows import Window as Window
 from .reports.figures import HeatmapGrid as HeatmapGrid
 from .reports.figures import comparison_figure as comparison_figure
 from .reports.figures import equity_figure as equity_figure

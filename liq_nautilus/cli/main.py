@@ -14,20 +14,23 @@ from liq_nautilus.cli import calibrate
 from liq_nautilus.cli import demo
 from liq_nautilus.cli import download
 from liq_nautilus.cli import ingest
-from liq_nautilus.cli import levels
 from liq_nautilus.cli import live
 from liq_nautilus.cli import quality
-from liq_nautilus.cli import scenario
 from liq_nautilus.cli.common import load_environment_file
 from liq_nautilus.cli.common import with_local_paths
 from liq_nautilus.cli.faults import fault_of_the_world
+from liq_nautilus.cli.questions import compare
+from liq_nautilus.cli.questions import heatmap
+from liq_nautilus.cli.questions import history
+from liq_nautilus.cli.questions import levels
+from liq_nautilus.cli.questions import scenario
+from liq_nautilus.cli.questions import signals
 from liq_nautilus.errors import LiqNautilusError
 
 app = typer.Typer(
     name="liq-nautilus",
     help="Where leveraged Binance futures positions get liquidated: maps, signals, backtests.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -41,6 +44,10 @@ for command in (
     demo.demo,
     levels.levels,
     scenario.scenario,
+    heatmap.heatmap,
+    history.history,
+    compare.compare,
+    signals.signals,
     live.live,
     quality.quality,
     download.download,

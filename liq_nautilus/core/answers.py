@@ -96,6 +96,10 @@ class MapAnswers:
         """The fraction of open interest turned over per hour lately (at 25x); a default before."""
         return self._map.turnover_per_hour
 
+    def volatility(self, hours: float) -> float:
+        """Return the standard deviation of the log return over some hours; NaN before any bar."""
+        return self._map.volatility_over(hours)
+
     def levels(
         self,
         model: str = "ensemble",

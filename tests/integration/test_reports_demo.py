@@ -9,9 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from liq_nautilus import levels
-from liq_nautilus.cli.levels import levels_document
 from liq_nautilus.cli.main import app
-from liq_nautilus.core.records import Levels
 from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SettingError
@@ -84,26 +82,26 @@ def test_replay_ends_where_the_actor_ended(demo_folder, catalog):
 def test_levels_lie_on_their_side_of_the_price(catalog, model):
     found = levels(catalog, model=model)
     assert found.model == model
-    assert found.price.size > 20
-    assert np.all((found.price < found.reference_price) == (found.side > 0))
+    assert found.columns["price"].size > 20
+    assert np.all((found.columns["price"] < found.current_price) == (found.columns["side"] > 0))
 
 
 def test_levels_know_nothing_of_what_comes_after(demo_folder, catalog, tmp_path):
     ingest(demo_folder / "files", tmp_path / "cut", end_ns=NOON_NS)
-    known = levels(tmp_path / "cut", at_ns=NOON_NS - 1)
-    whole = levels(catalog, at_ns=NOON_NS - 1)
-    assert np.array_equal(known.price, whole.price)
-    assert np.array_equal(known.notional, whole.notional)
+    known = levels(tmp_path / "cut", at=NOON_NS - 1).columns
+    whole = levels(catalog, at=NOON_NS - 1).columns
+    assert np.array_equal(known["price"], whole["price"])
+    assert np.array_equal(known["volume"], whole["volume"])
 
 
 def test_levels_of_one_leverage_are_a_part_of_all(catalog):
-    some = levels(catalog, leverage=50.0)
-    assert set(some.leverage) == {50.0}
-    assert some.notional.sum() < levels(catalog).notional.sum()
+    some = levels(catalog, leverage=50.0).columns
+    assert set(some["leverage"]) == {50.0}
+    assert some["volume"].sum() < levels(catalog).columns["volume"].sum()
 
 
 def test_levels_long_after_the_data_are_not_valid(catalog):
-    found = levels(catalog, at_ns=NOON_NS + 10 * 86_400 * 10**9)
+    found = levels(catalog, at=NOON_NS + 10 * 86_400 * 10**9)
     assert not found.is_valid
 
 
@@ -133,15 +131,6 @@ def test_levels_command_prints_what_the_contract_says(catalog):
         assert row["volume_low"] <= row["volume"] <= row["volume_high"]
 
 
-def test_levels_command_prints_the_largest_levels_for_a_person(catalog):
-    done = invoke("levels", "--catalog", catalog, "--model", "funding_adjusted")
-    assert done.exit_code == 0, done.output
-    lines = done.stdout.splitlines()
-    assert lines[0].startswith("BTCUSDT 2026-01-0")
-    assert "the largest 24 of" in lines[-1]
-    assert len(lines) == 26
-
-
 def test_levels_command_takes_parameters_from_a_file(catalog, tmp_path):
     path = tmp_path / "parameters.json"
     path.write_text(json.dumps({"parameters": {"bucket_size": 500.0}}), "utf-8")
@@ -152,46 +141,13 @@ def test_levels_command_takes_parameters_from_a_file(catalog, tmp_path):
     assert np.unique(prices // 500.0).size >= prices.size - 1
 
 
-def test_no_levels_are_not_valid(catalog):
-    some = levels(catalog, model="py_liquidation_map", leverage=33.0)
-    assert some.price.size == 0
-    document = levels_document(some, "BTCUSDT")
-    assert (document["is_valid"], document["confidence"]) == (False, 0.0)
-
-
-def test_a_short_table_is_printed_whole(capsys):
-    from liq_nautilus.cli import levels as command
-
-    one = np.array([99.0])
-    record = Levels(
-        model="ensemble",
-        ts_event=0,
-        reference_price=100.0,
-        price=one,
-        notional=one,
-        notional_low=one,
-        notional_high=one,
-        exposure=one,
-        side=np.array([1], dtype=np.int8),
-        leverage=one,
-        confidence=np.array([0.1]),
-        is_valid=False,
-        params_hash="x",
-        venues=("BINANCE",),
-    )
-    command._tell(levels_document(record, "X"))
-    text = capsys.readouterr().out
-    assert "NOT VALID" in text
-    assert "largest" not in text
-
-
 @pytest.mark.parametrize(
     ("arguments", "error", "match"),
     [
         (["--model", "oracle"], SettingError, "--model must be one of binance_standard"),
         (["--leverage", "51"], SettingError, "--leverage must be one of 3, 5"),
         (["--at", "yesterday"], SettingError, "--at must be an ISO 8601 time"),
-        (["--at", "2020-01-01"], DataGapError, "must hold bars of BTCUSDT"),
+        (["--at", "2020-01-01"], DataGapError, "must hold open interest (metrics) of BTCUSDT"),
         (["--symbol", "SOLUSDT"], DataGapError, "SOLUSDT"),
         (["--params", "nowhere.json"], SettingError, "--params must be a readable JSON file"),
     ],
@@ -204,7 +160,7 @@ def test_levels_command_states_what_is_wrong(catalog, arguments, error, match):
 
 
 def test_levels_of_a_symbol_without_data_are_refused(catalog):
-    with pytest.raises(DataGapError, match="holds none; ingest some first"):
+    with pytest.raises(DataGapError, match="must hold data of DOGEUSDT"):
         tracker_at(Catalog(catalog), "DOGEUSDT")
 
 

@@ -570,7 +570,7 @@ def test_memory_does_not_grow_with_history():
 
 def test_volatility_of_a_random_walk_is_found_from_ranges():
     tracker = make(volatility_half_life_hours=200.0)
-    assert math.isnan(tracker._map.volatility_over(1.0))
+    assert math.isnan(tracker.volatility(1.0))
     rng = np.random.default_rng(2)
     steps = rng.normal(0.0, 0.01 / math.sqrt(400), (600, 400))
     paths = np.concatenate([np.zeros((600, 1)), np.cumsum(steps, axis=1)], axis=1)
@@ -578,6 +578,6 @@ def test_volatility_of_a_random_walk_is_found_from_ranges():
         times = START + i * HOUR, START + (i + 1) * HOUR
         tracker.on_bar(path[0], path.max(), path.min(), path[-1], *times)
     # 400 steps see a little less than the whole range.
-    assert tracker._map.volatility_over(1.0) == pytest.approx(0.01, rel=0.1)
-    twice = 2.0 * tracker._map.volatility_over(1.0)
-    assert tracker._map.volatility_over(4.0) == pytest.approx(twice)
+    assert tracker.volatility(1.0) == pytest.approx(0.01, rel=0.1)
+    twice = 2.0 * tracker.volatility(1.0)
+    assert tracker.volatility(4.0) == pytest.approx(twice)

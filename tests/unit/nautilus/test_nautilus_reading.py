@@ -25,6 +25,7 @@ from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SchemaError
 from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError
+from liq_nautilus.nautilus.catalog.events import read_events
 from liq_nautilus.nautilus.catalog.ingest_notes import FileRecord
 from liq_nautilus.nautilus.catalog.ingest_notes import SeriesNotes
 from liq_nautilus.nautilus.catalog.ingest_notes import read_records
@@ -39,7 +40,6 @@ from liq_nautilus.nautilus.ingest.encodings import Encodings
 from liq_nautilus.nautilus.ingest.ingest import ingest
 from liq_nautilus.nautilus.instruments import instrument_id
 from liq_nautilus.nautilus.types import MarkPriceBar
-from liq_nautilus.queries.map_at import levels
 
 START = START_MS * 1_000_000
 MINUTE = 60_000_000_000
@@ -237,8 +237,8 @@ def test_each_footer_and_each_file_is_read_once_for_a_question(tmp_path, monkeyp
     monkeypatch.setattr(
         Path, "glob", lambda self, pattern: scans.append(self) or glob(self, pattern)
     )
-    found = levels(catalog, at_ns=START + 59 * MINUTE)
-    assert found.price.size
+    window = (START - 60 * MINUTE, START + 59 * MINUTE)
+    assert list(read_events(Catalog(catalog), "BTCUSDT", *window))
     for looked_at in (footers, reads, scans):
         assert looked_at
         assert len(looked_at) == len(set(looked_at))

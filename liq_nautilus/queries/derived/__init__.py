@@ -1,0 +1,1 @@
+"""What was computed from a catalog and is kept beside it."""
