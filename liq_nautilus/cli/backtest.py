@@ -126,18 +126,24 @@ def _tell(summary: dict[str, Any], out: Path) -> None:
     duty = ", ".join(f"{action} {share:.1%}" for action, share in summary["duty"].items())
     typer.echo(f"{summary['symbol']} {summary['start']} .. {summary['end']}, bars {summary['bar']}")
     typer.echo(f"signals: {duty}")
+    # A thousandth of a coin is money.
+    decimals = 2 if summary["currency"].startswith("USD") else 6
+
+    def money(value: float) -> str:
+        return f"{value:,.{decimals}f}"
+
     for name in ("baseline", "signals"):
         run = summary[name]
         typer.echo(
-            f"{name:<9} P&L {run['pnl']:>12,.2f} = price {run['price_pnl']:,.2f}, "
-            f"fees {run['fees']:,.2f}, funding {run['funding']:,.2f}, "
-            f"liquidations {run['liquidations']:,.2f}; {run['positions']} positions, "
-            f"largest fall {run['max_drawdown']:.2%}"
+            f"{name:<9} P&L {money(run['pnl']):>12} {summary['currency']} = "
+            f"price {money(run['price_pnl'])}, fees {money(run['fees'])}, "
+            f"funding {money(run['funding'])}, liquidations {money(run['liquidations'])}; "
+            f"{run['positions']} positions, largest fall {run['max_drawdown']:.2%}"
         )
     difference = summary["difference"]
     low, high = difference["interval"]
-    interval = "unknown" if low is None else f"{low:,.2f} .. {high:,.2f}"
-    typer.echo(f"difference {difference['pnl']:,.2f}, 95 % interval {interval}")
+    interval = "unknown" if low is None else f"{money(low)} .. {money(high)}"
+    typer.echo(f"difference {money(difference['pnl'])}, 95 % interval {interval}")
     for symbol, lacks in summary["missing"].items():
         for kind, text in lacks.items():
             say(f"{symbol} lacks {kind}: {text}")

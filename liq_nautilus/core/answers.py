@@ -71,8 +71,8 @@ class MapAnswers:
         self._ensemble = self._map.ensemble
         self._followed = RealisedScale(p.scale_half_life_hours, p.scale_prior_hours, p.scale_bound)
         self._map.scale = self._followed.values
-        self._published = PublishedMap(self._ensemble, p, self._followed.values)
-        self._reader = LevelReader(p, self._ensemble, self._published, self._map.units)
+        self._published = PublishedMap(self._ensemble, p, self._followed.values, self._map.units)
+        self._reader = LevelReader(p, self._ensemble, self._published)
         self._recent = RecentVolatility(p.excursion_half_life_hours)
         self.ts = 0
 
@@ -314,7 +314,8 @@ class MapAnswers:
             msg = "model must be a single one, the ensemble has no tiers of its own"
             raise ValueError(msg)
         _check_range(price_low, price_high)
-        return chosen.notional_by_tier(side, price_low, price_high)
+        unit_price = self._map.units.unit_price
+        return chosen.notional_by_tier(side, price_low, price_high, unit_price)
 
     def state(self) -> dict[str, Any]:
         """Return everything that changes: arrays, plain numbers, nested dictionaries."""

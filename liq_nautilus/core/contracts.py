@@ -63,9 +63,8 @@ class ContractUnits:
     Turns contracts into the base quantity the map is kept in, and back into dollars.
 
     A COIN-M position is a number of dollars, whatever the price does. The map keeps base units, so
-    contracts are turned into coins at one price, the first, and what the map then holds at another
-    price is brought back to dollars by the same one: nothing seems to be opened or closed because
-    the price moved.
+    contracts are turned into coins at one price, the first, and a coin of the map is worth that
+    price wherever it lies: nothing seems to be opened or closed because the price moved.
 
     Parameters
     ----------
@@ -99,9 +98,20 @@ class ContractUnits:
             return quantity
         return quantity * (self._value / self.first_price)
 
-    def dollars(self, notional: FloatArray, price: FloatArray) -> FloatArray:
-        """Return what the map holds at prices (quantity times price) in dollars."""
+    @property
+    def unit_price(self) -> float:
+        """What a base unit of the map is worth wherever it lies (quote); 0: the price there."""
         if self._value is None or self.first_price is None:
+            return 0.0
+        return self.first_price
+
+    def worth(self, price: float) -> float:
+        """Return what a base unit of the map is worth at a price (quote)."""
+        return self.unit_price or price
+
+    def in_dollars(self, notional: FloatArray, price: FloatArray) -> FloatArray:
+        """Return what the map holds (quantity times price, shape (..., n)) in the quote."""
+        if not self.unit_price:
             return notional
-        dollars: FloatArray = notional * (self.first_price / price)
+        dollars: FloatArray = notional * (self.unit_price / price)
         return dollars

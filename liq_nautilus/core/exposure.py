@@ -225,7 +225,9 @@ class Exposure:
         kernels.density(self.positions, weights, first - self.origin, out)
         return out
 
-    def notional_by_tier(self, side: int, price_low: float, price_high: float) -> FloatArray:
+    def notional_by_tier(
+        self, side: int, price_low: float, price_high: float, unit_price: float = 0.0
+    ) -> FloatArray:
         """
         Return each tier's notional at weight 1 between two prices.
 
@@ -235,6 +237,8 @@ class Exposure:
             0 long, 1 short.
         price_low, price_high : float
             Quote per base unit, > 0.
+        unit_price : float, optional
+            What a base unit is worth wherever it lies (quote); 0: the price there.
 
         Returns
         -------
@@ -246,12 +250,16 @@ class Exposure:
         mass, rows = self.positions
         return np.array(
             [
-                kernels.quantity_between(mass[side, tier], rows[side, tier], low, high, self.window)
+                kernels.quantity_between(
+                    mass[side, tier], rows[side, tier], low, high, self.window, unit_price
+                )
                 for tier in range(rows.shape[1])
             ]
         )
 
-    def notional_to(self, shares: FloatArray, log_prices: FloatArray) -> FloatArray:
+    def notional_to(
+        self, shares: FloatArray, log_prices: FloatArray, unit_price: float = 0.0
+    ) -> FloatArray:
         """
         Return each side's notional, weighted, from one price to others.
 
@@ -262,6 +270,8 @@ class Exposure:
         log_prices : ndarray of shape (2, n + 1)
             Where longs and shorts begin, then where each sum ends, farther and farther: down for
             longs, up for shorts (log price).
+        unit_price : float, optional
+            As in `notional_by_tier`.
 
         Returns
         -------
@@ -271,7 +281,7 @@ class Exposure:
         """
         out = np.empty((2, log_prices.shape[1] - 1))
         edges = log_prices / self._width - self.origin
-        kernels.notional_to(self.positions, shares, edges, self.window, out)
+        kernels.notional_to(self.positions, shares, edges, self.window, unit_price, out)
         return out
 
     def state(self) -> dict[str, Any]:

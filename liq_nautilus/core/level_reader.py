@@ -16,7 +16,6 @@ from liq_nautilus.core.view import LevelColumns
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from liq_nautilus.core.contracts import ContractUnits
     from liq_nautilus.core.grid import Grid
     from liq_nautilus.core.models.ensemble import Ensemble
     from liq_nautilus.core.openings import Market
@@ -56,8 +55,6 @@ class LevelReader:
         The models.
     published : PublishedMap
         Their map.
-    units : ContractUnits
-        Brings what the map holds back to dollars.
 
     """
 
@@ -66,13 +63,11 @@ class LevelReader:
         parameters: TrackerParameters,
         ensemble: Ensemble,
         published: PublishedMap,
-        units: ContractUnits,
     ) -> None:
         self._parameters = parameters
         self._ensemble = ensemble
         self._published = published
         self._hash = parameters.params_hash
-        self._units = units
 
     def levels_of(
         self, names: Sequence[str], moment: Moment, price_range: float | None
@@ -113,16 +108,15 @@ class LevelReader:
 
     def _record(self, name: str, moment: Moment, found: LevelColumns) -> Levels:
         confidence = self._ensemble.named(name).confidence_score()
-        dollars = self._units.dollars
         return Levels(
             model=name,
             ts_event=moment.ts,
             reference_price=moment.market.price,
             price=found.price,
-            notional=dollars(found.notional, found.price),
-            notional_low=dollars(found.low, found.price),
-            notional_high=dollars(found.high, found.price),
-            exposure=dollars(found.exposure, found.price),
+            notional=found.notional,
+            notional_low=found.low,
+            notional_high=found.high,
+            exposure=found.exposure,
             side=found.side,
             leverage=found.leverage,
             confidence=np.full(found.price.size, confidence),

@@ -100,7 +100,7 @@ class PositionMap:
     def open_interest(self) -> float:
         """The open interest seen last (quote, at the current price); NaN before any."""
         held = self._books.open_interest
-        return held * self.price if held > 0.0 else math.nan
+        return held * self.units.worth(self.price) if held > 0.0 else math.nan
 
     @property
     def bucket_size(self) -> float:
@@ -164,7 +164,8 @@ class PositionMap:
         while now.n_bars < n:
             # What is swept of large trades changes what they count.
             stop = now.n_bars + 1 if self._trade_map.opened > 0.0 else n
-            prediction = Prediction(self._swept_scales(), notional, until)
+            unit_price = self.units.unit_price
+            prediction = Prediction(self._swept_scales(), notional, until, unit_price)
             part = Bars(bars.values[:stop], bars.times)
             now = self._books.advance(part, now, trailing, prediction)
             self.price = now.price
@@ -191,7 +192,8 @@ class PositionMap:
         if self.units.is_coin_margined and prices.size:
             self.units.note_price(float(prices[-1]))
             quantities = self.units.base_units(quantities)
-        large = prices * quantities >= self._parameters.large_trade_notional
+        worth = self.units.unit_price or prices
+        large = worth * quantities >= self._parameters.large_trade_notional
         if not large.any():
             return
         if not self.has_price:

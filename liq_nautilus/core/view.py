@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from liq_nautilus.core.contracts import ContractUnits
     from liq_nautilus.core.grid import Grid
     from liq_nautilus.core.models.base import ExposureModel
     from liq_nautilus.core.models.ensemble import Ensemble
@@ -111,13 +112,20 @@ class PublishedMap:
         What is assumed.
     scale : ndarray of shape (2,)
         What notional is multiplied with, longs then shorts; followed as it changes.
+    units : ContractUnits
+        What the map's base units are worth.
 
     """
 
     def __init__(
-        self, ensemble: Ensemble, parameters: TrackerParameters, scale: FloatArray
+        self,
+        ensemble: Ensemble,
+        parameters: TrackerParameters,
+        scale: FloatArray,
+        units: ContractUnits,
     ) -> None:
         self._ensemble = ensemble
+        self._units = units
         self._parameters = p = parameters
         self.scale = scale
         first = ensemble.models[0]
@@ -137,6 +145,8 @@ class PublishedMap:
     def native(self, market: Market, grid: Grid) -> Native:
         """Return the ensemble's notional per native bucket."""
         notional, _ = self._ensemble.books.notional(grid, self._ensemble.weighing().scales)
+        if self._units.is_coin_margined:
+            notional = self._units.in_dollars(notional, grid.price)
         added = self._openings_on(market, grid)
         return Native((notional + added.notional) * self.scale[:, None], added.border * self.scale)
 
@@ -166,7 +176,7 @@ class PublishedMap:
         for model, scale in zip(self._ensemble.models, self._ensemble.scales(), strict=True):
             is_named = model.model_name in names and model.has_map
             if is_named or (whole in names and scale > 0.0):
-                parts = _native_parts(model, grid)
+                parts = self._native_parts(model, grid)
                 of_all += scale * parts
                 if is_named:
                     own = added if model.trades else nothing
@@ -307,7 +317,7 @@ class PublishedMap:
         total = np.zeros(adverse.shape)
         for model, scale in self._models(name):
             shares = model.weights if is_exposure else model.liquidated
-            total += scale * model.notional_to(shares, edges)
+            total += scale * model.notional_to(shares, edges, self._units.unit_price)
         return total
 
     def _openings_on(
@@ -332,6 +342,19 @@ class PublishedMap:
                 out[side],
             )
         return Native(out, border)
+
+    def _native_parts(
+        self, model: ExposureModel, grid: Grid, tiers: npt.NDArray[np.bool_] | None = None
+    ) -> FloatArray:
+        # Base quantity, the same times leverage and what is liquidated of it, (3, 2, n); of some
+        # tiers. At the price of each bucket it is worth what it is.
+        parts = np.empty((3, 2, grid.n))
+        weights = (model.weights, model.weights * model.leverages, model.liquidated)
+        for part, one in zip(parts, weights, strict=True):
+            part[:] = model.density(grid.first, grid.n, one if tiers is None else one * tiers)
+        if self._units.is_coin_margined:
+            return self._units.in_dollars(parts, grid.price)
+        return parts
 
     def _shown(
         self, parts: FloatArray, added: Native, grid: Grid, price: FloatArray, bucket_size: float
@@ -367,7 +390,7 @@ class PublishedMap:
         for model, scale in self._models(name):
             is_own = model.leverages == leverage
             if is_own.any():
-                parts += scale * _native_parts(model, grid, is_own)
+                parts += scale * self._native_parts(model, grid, is_own)
         if not self._has_openings(name):
             return parts, Native(np.zeros((2, grid.n)), np.zeros(2))
         own = np.flatnonzero(self._leverages == leverage)
@@ -379,17 +402,6 @@ class PublishedMap:
 def _adverse(price: float, low: float, high: float) -> FloatArray:
     # The log moves against longs and against shorts.
     return np.array([max(math.log(price / low), 0.0), max(math.log(high / price), 0.0)])
-
-
-def _native_parts(
-    model: ExposureModel, grid: Grid, tiers: npt.NDArray[np.bool_] | None = None
-) -> FloatArray:
-    # Base quantity, the same times leverage and what is liquidated of it, (3, 2, n); of some tiers.
-    parts = np.empty((3, 2, grid.n))
-    weights = (model.weights, model.weights * model.leverages, model.liquidated)
-    for part, one in zip(parts, weights, strict=True):
-        part[:] = model.density(grid.first, grid.n, one if tiers is None else one * tiers)
-    return parts
 
 
 def _with_bands_of(merged: LevelColumns, rows: LevelColumns, bucket_size: float) -> LevelColumns:

@@ -84,6 +84,28 @@ def compact_usd(value: float, *, signed: bool = False) -> str:
     return f"{sign}${text}"
 
 
+def account_amount(value: float, currency: str) -> str:
+    """
+    Return a gain or a loss of an account, with its sign: in dollars, or in the coin it is kept in.
+
+    Parameters
+    ----------
+    value : float
+        The amount. NaN gives n/a.
+    currency : str
+        The account's.
+
+    Examples
+    --------
+    >>> account_amount(-1_234.5, "USDC"), account_amount(0.0123456, "BTC")
+    ('-$1.23K', '+0.01235 BTC')
+
+    """
+    if currency.startswith(("USD", "BUSD")):
+        return compact_usd(value, signed=True)
+    return f"{value:+.4g} {currency}" if math.isfinite(value) else NOTHING
+
+
 def _three_digits(value: float) -> str:
     # 1.23, 12.3, 123: as many decimals as make three digits.
     decimals = 2 if value < 9.995 else 1 if value < 99.95 else 0

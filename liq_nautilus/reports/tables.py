@@ -9,7 +9,7 @@ from typing import Any
 from typing import Final
 
 from liq_nautilus.reports.style import ACTION_COLOURS
-from liq_nautilus.reports.style import compact_usd
+from liq_nautilus.reports.style import account_amount
 from liq_nautilus.reports.style import percent_text
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 # Key of the summary, the row's name, and how its numbers read.
 _STATISTICS: Final = (
-    ("pnl", "Net P&L", "usd"),
-    ("price_pnl", "from price", "usd"),
-    ("fees", "fees", "usd"),
-    ("funding", "funding", "usd"),
-    ("liquidations", "own liquidations", "usd"),
+    ("pnl", "Net P&L", "money"),
+    ("price_pnl", "from price", "money"),
+    ("fees", "fees", "money"),
+    ("funding", "funding", "money"),
+    ("liquidations", "own liquidations", "money"),
     ("max_drawdown", "Largest drawdown", "percent"),
     ("positions", "Positions", "count"),
     ("orders", "Orders", "count"),
@@ -58,9 +58,14 @@ def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) else math.nan
 
 
-def _formatted(value: float, kind: str, *, signed: bool = False) -> str:
-    if kind == "usd":
-        return compact_usd(value, signed=signed)
+def _money(summary: Mapping[str, Any], value: float) -> str:
+    # An amount of the account, which is kept in dollars or in a coin.
+    return account_amount(value, summary.get("currency", "USDT"))
+
+
+def _formatted(summary: Mapping[str, Any], value: float, kind: str, *, signed: bool = False) -> str:
+    if kind == "money":
+        return _money(summary, value)
     if kind == "percent":
         return percent_text(value, 2)
     return f"{value:+,.0f}" if signed else f"{value:,.0f}"
@@ -78,8 +83,8 @@ def _interval(summary: Mapping[str, Any]) -> tuple[float, float] | None:
     return _number(interval[0]), _number(interval[1])
 
 
-def _span(interval: tuple[float, float]) -> str:
-    return f"{compact_usd(interval[0], signed=True)} to {compact_usd(interval[1], signed=True)}"
+def _span(summary: Mapping[str, Any], interval: tuple[float, float]) -> str:
+    return f"{_money(summary, interval[0])} to {_money(summary, interval[1])}"
 
 
 def reading(summary: Mapping[str, Any]) -> str:
@@ -101,9 +106,9 @@ def reading(summary: Mapping[str, Any]) -> str:
     with_signals = _number(summary["signals"].get("pnl"))
     without = _number(summary["baseline"].get("pnl"))
     first = (
-        f"With the signals the strategy ended at {compact_usd(with_signals, signed=True)}, without "
-        f"them at {compact_usd(without, signed=True)}: a difference of "
-        f"{compact_usd(difference, signed=True)}."
+        f"With the signals the strategy ended at {_money(summary, with_signals)}, without "
+        f"them at {_money(summary, without)}: a difference of "
+        f"{_money(summary, difference)}."
     )
     parts = [first, _verdict(summary), _random_sentence(summary), _duty_sentence(summary)]
     return " ".join(part for part in parts if part)
@@ -119,7 +124,7 @@ def _verdict(summary: Mapping[str, Any]) -> str:
     low, high = interval
     if low == high == 0:
         return "The signals changed no trade on this window: it says nothing about them."
-    span = f"its 95\u00a0% interval runs from {_span(interval)}"
+    span = f"its 95\u00a0% interval runs from {_span(summary, interval)}"
     if low <= 0 <= high:
         return f"That is not distinguishable from zero: {span}."
     direction = "better" if low > 0 else "worse"
@@ -134,11 +139,17 @@ def _random_sentence(summary: Mapping[str, Any]) -> str:
     if not random or not random.get("interval"):
         return ""
     low, high = (_number(value) for value in random["interval"])
+    if math.isnan(low):
+        mean = _money(summary, _number(random.get("mean_difference")))
+        return (
+            f"The same signals at random moments made a difference of {mean} on average, in "
+            f"{random['runs']} runs: too few to tell a range."
+        )
     difference = _number(summary.get("difference", {}).get("pnl"))
     place = "inside that range" if low <= difference <= high else "outside that range"
     return (
         f"The same signals at random moments ({random['runs']} runs) made a difference of "
-        f"{_span((low, high))}: the map's lies {place}."
+        f"{_span(summary, (low, high))}: the map's lies {place}."
     )
 
 
@@ -156,12 +167,12 @@ def cards(summary: Mapping[str, Any]) -> str:
     """Return the row of headline numbers as HTML."""
     difference = _number(summary.get("difference", {}).get("pnl"))
     interval = _interval(summary)
-    span = f"95\u00a0%: {_span(interval)}" if interval else "no interval: too few days"
+    span = f"95\u00a0%: {_span(summary, interval)}" if interval else "no interval: too few days"
     updates = summary.get("updates", {})
     items = [
-        _pnl_card("Net P&L with signals", summary["signals"]),
-        _pnl_card("Net P&L without", summary["baseline"]),
-        ("Difference", compact_usd(difference, signed=True), span, _tone(difference)),
+        _pnl_card("Net P&L with signals", summary, "signals"),
+        _pnl_card("Net P&L without", summary, "baseline"),
+        ("Difference", _money(summary, difference), span, _tone(difference)),
         (
             "AVOID in force",
             percent_text(_number(summary.get("duty", {}).get("AVOID"))),
@@ -184,10 +195,11 @@ def cards(summary: Mapping[str, Any]) -> str:
     return f'<div class="cards">\n{cells}\n</div>'
 
 
-def _pnl_card(name: str, run: Mapping[str, Any]) -> tuple[str, str, str, str]:
+def _pnl_card(name: str, summary: Mapping[str, Any], key: str) -> tuple[str, str, str, str]:
+    run = summary[key]
     pnl = _number(run.get("pnl"))
     fallen = f"largest drawdown {percent_text(_number(run.get('max_drawdown')), 2)}"
-    return name, compact_usd(pnl, signed=True), fallen, _tone(pnl)
+    return name, _money(summary, pnl), fallen, _tone(pnl)
 
 
 def html_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -212,12 +224,12 @@ def statistics_table(summary: Mapping[str, Any]) -> str:
     for key, name, kind in _STATISTICS:
         without = _number(summary["baseline"].get(key))
         with_signals = _number(summary["signals"].get(key))
-        signed = kind == "usd"
+        signed = kind == "money"
         apart = _difference_cell(key, with_signals - without, kind, summary)
         rows.append(
             f"<tr><td>{escape(name)}</td>"
-            f"<td>{_formatted(with_signals, kind, signed=signed)}</td>"
-            f"<td>{_formatted(without, kind, signed=signed)}</td><td>{apart}</td></tr>"
+            f"<td>{_formatted(summary, with_signals, kind, signed=signed)}</td>"
+            f"<td>{_formatted(summary, without, kind, signed=signed)}</td><td>{apart}</td></tr>"
         )
     return (
         '<div class="scroll"><table><thead><tr><th></th><th>with signals</th>'
@@ -230,11 +242,11 @@ def statistics_table(summary: Mapping[str, Any]) -> str:
 def _difference_cell(key: str, value: float, kind: str, summary: Mapping[str, Any]) -> str:
     if kind == "percent":
         return f"{100 * value:+.2f} pp" if math.isfinite(value) else percent_text(value)
-    text = _formatted(value, kind, signed=True)
+    text = _formatted(summary, value, kind, signed=True)
     if key != "pnl":
         return text
     interval = _interval(summary)
-    span = _span(interval) if interval else "no interval"
+    span = _span(summary, interval) if interval else "no interval"
     return f'<span class="{_tone(value)}">{text}</span><span class="interval">{span}</span>'
 
 

@@ -121,7 +121,8 @@ class Script(Strategy):
         self.events.append(event)
 
     def _act(self, event: Any) -> None:
-        for kind, symbol, *rest in self.acts[event.ts_event]:
+        # Named after its time, since alerts that are due already are stamped with the present one.
+        for kind, symbol, *rest in self.acts[int(event.name.removeprefix("act-"))]:
             if kind == "cancel":
                 self.cancel_all_orders(instrument_id(symbol))
             elif kind == "close":

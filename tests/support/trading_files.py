@@ -7,13 +7,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from liq_nautilus.core.contracts import is_coin_margined
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from liq_nautilus.core.records import FloatArray
 
 START_MS = 1_767_225_600_000
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
-PRICES = {"BTCUSDT": (100_000.0, 1), "SOLUSDT": (150.0, 2)}
+PRICES = {
+    "BTCUSDT": (100_000.0, 1),
+    "BTCUSDC": (100_000.0, 1),
+    "BTCUSD_PERP": (100_000.0, 1),
+    "SOLUSDT": (150.0, 2),
+}
 
 
 def write_files(
@@ -38,7 +47,7 @@ def write_files(
             "high": np.ceil(highs * 10**decimals) / 10**decimals,
             "low": np.floor(lows * 10**decimals) / 10**decimals,
             "close": closes.round(decimals),
-            "volume": (100.0 * rng.random(n)).round(2),
+            "volume": _quantity(symbol, 100.0 * rng.random(n), opens, 2),
             "close_time": opened + step - 1,
             **dict.fromkeys(
                 ("quote_volume", "count", "taker_buy_volume", "taker_buy_quote_volume", "ignore"),
@@ -52,8 +61,10 @@ def write_files(
         {
             "create_time": pd.to_datetime(opened, unit="ms").strftime("%Y-%m-%d %H:%M:%S"),
             "symbol": symbol,
-            "sum_open_interest": contracts.round(3),
-            "sum_open_interest_value": (contracts * opens).round(2),
+            "sum_open_interest": _quantity(symbol, contracts, opens, 3),
+            "sum_open_interest_value": (
+                contracts.round(8) if is_coin_margined(symbol) else (contracts * opens).round(2)
+            ),
             **dict.fromkeys(
                 (
                     "count_toptrader_long_short_ratio",
@@ -83,6 +94,11 @@ def write_files(
     )
     _write(liquidations, root / f"{symbol}-liquidations-1h-2026-01-01.csv")
     return root
+
+
+def _quantity(symbol: str, base: FloatArray, price: FloatArray, decimals: int) -> FloatArray:
+    # COIN-M files count contracts of 100 dollars, and what they are worth in coins.
+    return (base * price / 100.0).round(0) if is_coin_margined(symbol) else base.round(decimals)
 
 
 def _write(frame: pd.DataFrame, path: Path) -> None:

@@ -146,6 +146,8 @@ def _spell(until: IndexArray, n_spells: int, ts: int) -> int:
 
 @inlined
 def _note_swept(books: Books, prediction: Prediction, spell: int, price: float) -> None:
+    if prediction.unit_price > 0.0:
+        price = prediction.unit_price
     for m in range(len(books.positions)):
         (_, rows), shares = books.positions[m], books.shares[m]
         for side in range(2):

@@ -257,12 +257,15 @@ class Prediction(NamedTuple):
         over bars that close in the same spell.
     until : ndarray of shape (n_bars,)
         Takes the last time of each spell (UTC ns).
+    unit_price : float
+        What a base unit is worth (quote); 0: the price in the middle of the bar's range.
 
     """
 
     scales: FloatArray
     notional: FloatArray
     until: IndexArray
+    unit_price: float
 
 
 class UsualClusters(NamedTuple):

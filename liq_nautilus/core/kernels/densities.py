@@ -191,7 +191,12 @@ def _add_notional(
 
 @compiled
 def quantity_between(
-    mass: FloatArray, row: Row, low_edge: float, high_edge: float, window: Window
+    mass: FloatArray,
+    row: Row,
+    low_edge: float,
+    high_edge: float,
+    window: Window,
+    unit_price: float,
 ) -> float:
     """
     Return the notional of one row between two liquidation prices (quote).
@@ -206,6 +211,8 @@ def quantity_between(
         In buckets from the window's origin; a bucket that holds an edge counts in proportion.
     window : Window
         Where the buckets lie.
+    unit_price : float
+        What a base unit is worth wherever it lies (quote); 0: the price there.
 
     """
     low_edge, high_edge = low_edge - row.offset, high_edge - row.offset
@@ -216,14 +223,22 @@ def quantity_between(
     for j in range(begin, end):
         share = min(high_edge, j + 1.0) - max(low_edge, float(j))
         if share > 0.0 and mass[j] > 0.0:
-            total += mass[j] * share * price_at_origin * math.exp((j + 0.5) * window.width)
+            price = unit_price
+            if price <= 0.0:
+                price = price_at_origin * math.exp((j + 0.5) * window.width)
+            total += mass[j] * share * price
     notional: float = row.scale * total
     return notional
 
 
 @compiled
 def notional_to(
-    positions: Positions, shares: FloatArray, edges: FloatArray, window: Window, out: FloatArray
+    positions: Positions,
+    shares: FloatArray,
+    edges: FloatArray,
+    window: Window,
+    unit_price: float,
+    out: FloatArray,
 ) -> None:
     """
     Sum the notional, weighted, of each side from one liquidation price to others.
@@ -239,6 +254,8 @@ def notional_to(
         farther and farther (down for longs, up for shorts).
     window : Window
         Where the buckets lie.
+    unit_price : float
+        What a base unit is worth wherever it lies (quote); 0: the price there.
     out : ndarray of shape (2, n)
         Takes the sums (quote).
 
@@ -253,5 +270,6 @@ def notional_to(
             for k in range(out.shape[1]):
                 near, far = edges[side, k], edges[side, k + 1]
                 low, high = (far, near) if side == 0 else (near, far)
-                total += quantity_between(mass[side, tier], rows[side, tier], low, high, window)
+                row = rows[side, tier]
+                total += quantity_between(mass[side, tier], row, low, high, window, unit_price)
                 out[side, k] += shares[side, tier] * total

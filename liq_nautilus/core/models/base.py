@@ -206,13 +206,18 @@ class ExposureModel(AbstractLiquidationModel):
         """
         return self.exposure.density(self.weights if weights is None else weights, first, n_out)
 
-    def notional_by_tier(self, side: int, price_low: float, price_high: float) -> FloatArray:
+    def notional_by_tier(
+        self, side: int, price_low: float, price_high: float, unit_price: float = 0.0
+    ) -> FloatArray:
         """Return each tier's notional at weight 1; see `Exposure.notional_by_tier`."""
-        return self.exposure.notional_by_tier(0 if side == LONG else 1, price_low, price_high)
+        index = 0 if side == LONG else 1
+        return self.exposure.notional_by_tier(index, price_low, price_high, unit_price)
 
-    def notional_to(self, shares: FloatArray, log_prices: FloatArray) -> FloatArray:
+    def notional_to(
+        self, shares: FloatArray, log_prices: FloatArray, unit_price: float = 0.0
+    ) -> FloatArray:
         """Return each side's notional from one price to others; see `Exposure.notional_to`."""
-        return self.exposure.notional_to(shares, log_prices)
+        return self.exposure.notional_to(shares, log_prices, unit_price)
 
     def state(self) -> dict[str, Any]:
         """Return everything that changes."""

@@ -92,21 +92,25 @@ class LiquidationMap(ExposureModel):
             kernels.hide_beyond(out, self.exposure.position - first)
         return out
 
-    def notional_by_tier(self, side: int, price_low: float, price_high: float) -> FloatArray:
+    def notional_by_tier(
+        self, side: int, price_low: float, price_high: float, unit_price: float = 0.0
+    ) -> FloatArray:
         """Return each tier's notional at weight 1; see `ExposureModel.notional_by_tier`."""
         if self.hides_beyond:
             price = math.exp(self._log_price)
             limit = min if side == LONG else max
             price_low, price_high = limit(price_low, price), limit(price_high, price)
-        return super().notional_by_tier(side, price_low, price_high)
+        return super().notional_by_tier(side, price_low, price_high, unit_price)
 
-    def notional_to(self, shares: FloatArray, log_prices: FloatArray) -> FloatArray:
+    def notional_to(
+        self, shares: FloatArray, log_prices: FloatArray, unit_price: float = 0.0
+    ) -> FloatArray:
         """Return each side's notional from one price to others; see `Exposure.notional_to`."""
         if self.hides_beyond:
             longs, shorts = log_prices
             nearest = self._log_price
             log_prices = np.stack([np.minimum(longs, nearest), np.maximum(shorts, nearest)])
-        return super().notional_to(shares, log_prices)
+        return super().notional_to(shares, log_prices, unit_price)
 
     @property
     def _log_price(self) -> float:

@@ -9,6 +9,7 @@ import msgspec
 
 from liq_nautilus.core.feed import WARM_UP_DAYS
 from liq_nautilus.errors import SettingError
+from liq_nautilus.nautilus.instruments import settlement_currency
 from liq_nautilus.nautilus.live.sources import binance
 from liq_nautilus.nautilus.live.sources import bybit
 
@@ -127,6 +128,7 @@ class LiveOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         if len(set(self.symbols)) < len(self.symbols):
             msg = f"symbols must differ, was {', '.join(self.symbols)}"
             raise SettingError(msg)
+        _require_settled_in_usdt(self.symbols)
         for name in ("balance", "leverage", "open_interest_secs"):
             value = getattr(self, name)
             if not value > 0:
@@ -134,6 +136,18 @@ class LiveOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
                 raise SettingError(msg)
         if not self.warm_up_days >= 0.0:
             msg = f"warm_up_days must be at least 0, was {self.warm_up_days:g}"
+            raise SettingError(msg)
+
+
+def _require_settled_in_usdt(symbols: list[str]) -> None:
+    # The data client, the adapter and the paper account are those of USDT-margined futures.
+    for symbol in symbols:
+        currency = settlement_currency(symbol)
+        if currency != "USDT":
+            msg = (
+                f"symbols of a live node must settle in USDT, {symbol} settles in {currency}; "
+                "leave it out (backtests take it)"
+            )
             raise SettingError(msg)
 
 

@@ -119,11 +119,11 @@ def test_what_runs_is_described():
         ({}, "symbols"),
         ({"symbols": []}, "at least one symbol"),
         ({"symbols": ["A", "A"]}, "symbols must differ"),
-        ({"symbols": ["A"], "leverage": 0}, "leverage must be above 0"),
-        ({"symbols": ["A"], "balance": -1.0}, "balance must be above 0"),
-        ({"symbols": ["A"], "warm_up_days": -1.0}, "warm_up_days must be at least 0"),
-        ({"symbols": ["A"], "recording": {"path": "x", "flush_secs": 0}}, "flush_secs"),
-        ({"symbols": ["A"], "simbols": 1}, "simbols"),
+        ({"symbols": ["AUSDT"], "leverage": 0}, "leverage must be above 0"),
+        ({"symbols": ["AUSDT"], "balance": -1.0}, "balance must be above 0"),
+        ({"symbols": ["AUSDT"], "warm_up_days": -1.0}, "warm_up_days must be at least 0"),
+        ({"symbols": ["AUSDT"], "recording": {"path": "x", "flush_secs": 0}}, "flush_secs"),
+        ({"symbols": ["AUSDT"], "simbols": 1}, "simbols"),
     ],
 )
 def test_a_wrong_setting_is_told(tmp_path, document, match):

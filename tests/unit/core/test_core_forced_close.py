@@ -189,10 +189,12 @@ def test_contracts_are_dollars_whatever_the_price_does():
     units.note_price(4_000.0)
     assert units.base_units(600.0) == 3.0
     prices = np.array([1_000.0, 2_000.0])
-    assert units.dollars(3.0 * prices, prices).tolist() == [6_000.0, 6_000.0]
+    assert units.in_dollars(3.0 * prices, prices).tolist() == [6_000.0, 6_000.0]
+    assert (units.unit_price, units.worth(3_000.0)) == (2_000.0, 2_000.0)
     plain = ContractUnits("ETHUSDT")
     plain.note_price(2_000.0)
     assert plain.base_units(3.0) == 3.0
-    assert plain.dollars(prices, prices).tolist() == prices.tolist()
+    assert plain.in_dollars(prices, prices).tolist() == prices.tolist()
+    assert (plain.unit_price, plain.worth(3_000.0)) == (0.0, 3_000.0)
     assert (contract_value("BTCUSD_PERP"), contract_value("BTCUSDT")) == (100.0, None)
     assert order_notional("SOLUSD_PERP", 3.0, 150.0) == 30.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -10,6 +11,9 @@ import pytest
 from liq_nautilus.core.brackets import BracketTable
 from liq_nautilus.core.parameters import TrackerParameters
 from liq_nautilus.core.tracker import LiquidationTracker
+
+if TYPE_CHECKING:
+    from liq_nautilus.core.records import Levels
 
 MINUTE = 60 * 10**9
 START = 1_767_225_600 * 10**9
@@ -60,6 +64,64 @@ def test_trades_of_coin_margined_contracts_count_by_their_dollars(contracts, is_
         tracker.on_bar(price, price, price, price, START, START + MINUTE, volume=1.0)
         held = tracker.levels("py_liquidation_map").exposure.sum()
         assert held == pytest.approx(2.0 * 100.0 * contracts if is_large else 0.0, rel=0.25)
+
+
+def levels_sum(levels: Levels, side: int, name: str = "notional") -> float:
+    return float(getattr(levels, name)[levels.side == side].sum())
+
+
+@pytest.mark.parametrize("last", [0.6 * E, E, 1.7 * E])
+def test_all_that_is_said_of_coin_margined_contracts_is_in_dollars(last: float):
+    tracker = LiquidationTracker(brackets=BracketTable.built_in("ETHUSD_PERP"))
+    # 30 million contracts of 10 USD, told far from where the price then goes.
+    fed(tracker, [*np.geomspace(E, last, 60), *[last] * 20], 3e7)
+    reach = 0.4
+    low, high = (1.0 - reach) * last, (1.0 + reach) * last
+    for model in ("binance_standard", "funding_adjusted", "ensemble"):
+        near = tracker.levels(model, price_range=reach)
+        exposed = tracker.exposure_swept(low, high, model)
+        swept = tracker.swept(low, high, model)
+        between = [
+            tracker.notional_between(1, low, last, model),
+            tracker.notional_between(-1, last, high, model),
+        ]
+        for index, side in enumerate((1, -1)):
+            assert 0.0 < levels_sum(near, side, "exposure") <= 3e8
+            assert exposed[index] == pytest.approx(levels_sum(near, side, "exposure"), rel=2e-3)
+            expected = pytest.approx(levels_sum(near, side), rel=2e-2)
+            assert swept[index].expected == expected
+            assert between[index] == expected
+        by_leverage = tracker.levels(model, by_leverage=True, price_range=reach)
+        assert by_leverage.notional.sum() == pytest.approx(near.notional.sum())
+        assert by_leverage.exposure.sum() == pytest.approx(near.exposure.sum())
+    clusters = tracker.clusters()
+    levels = tracker.levels()
+    size = tracker.bucket_size
+    for i, side in enumerate(clusters.side):
+        inside = (levels.side == side) & (levels.price > clusters.price_low[i] - size)
+        inside &= levels.price < clusters.price_high[i] + size
+        core = inside & (levels.price > clusters.price_low[i] + size)
+        core &= levels.price < clusters.price_high[i] - size
+        assert levels.notional[core].sum() <= 1.001 * clusters.notional[i]
+        assert clusters.notional[i] <= 1.001 * levels.notional[inside].sum()
+    assert clusters.side.size
+    tiers = tracker.notional_by_tier(1, low, last)
+    assert 0.0 < tiers.max() <= 3e8 * (1.0 + 1e-9)
+
+
+def test_what_a_path_swept_of_coin_margined_contracts_is_in_dollars():
+    # From 50,000 to 100,000 and back by a tenth: contracts of 100 USD stay as many dollars.
+    tracker = LiquidationTracker(brackets=BracketTable.built_in("BTCUSD_PERP"))
+    fed(tracker, [*np.geomspace(0.5 * E, E, 60), *[E] * 20], 1e6)
+    expected = sum(
+        tracker.notional_between(1, 0.9 * E, E, model)
+        - tracker.openings_to(0.9 * E, E).even[0] * tracker.parameters.background_share_long
+        for model in ("binance_standard", "funding_adjusted")
+    )
+    ts = START + 400 * MINUTE
+    tracker.on_bar(E, E, 0.9 * E, 0.9 * E, ts, ts + 5 * MINUTE - 10**6, volume=0.0)
+    _, predicted = tracker._watch.balance.hour(ts + 5 * MINUTE)
+    assert 0.3 * expected / 2.0 < predicted[0] < 1.1 * expected / 2.0
 
 
 @pytest.mark.parametrize(("leverage", "disagrees"), [(3, True), (5, True), (10, True), (50, False)])

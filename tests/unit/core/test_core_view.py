@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from support.streams import small_parameters
 
+from liq_nautilus.core.contracts import ContractUnits
 from liq_nautilus.core.grid import grid_around
 from liq_nautilus.core.models.binance_standard import BinanceStandard
 from liq_nautilus.core.models.ensemble import Ensemble
@@ -64,7 +65,7 @@ def published(weights=(0.5, 0.3, 0.2), scale=(1.0, 1.0), *, has_trades=True, **c
     ensemble = Ensemble(models, weights, 0.05)
     if has_trades:
         models[2].on_large_trades(np.array([100.0]), np.array([[3.0], [1.0]]))
-    return ensemble, PublishedMap(ensemble, parameters, np.array(scale))
+    return ensemble, PublishedMap(ensemble, parameters, np.array(scale), ContractUnits("BTCUSDT"))
 
 
 def every_level(found, size):

@@ -19,7 +19,7 @@ from liq_nautilus.core.kernels.arguments import Trailing
 MINUTE = 60_000_000_000
 
 
-def advanced(kernel, bars, marks, *, open_interest=8.0, until=0):
+def advanced(kernel, bars, marks, *, open_interest=8.0, until=0, unit_price=0.0):
     """Return what `advance` does to two models of which one trades."""
     models = [book([[0, 8, 8, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 4, 4, 0]]) for _ in range(2)]
     n = len(bars)
@@ -28,7 +28,8 @@ def advanced(kernel, bars, marks, *, open_interest=8.0, until=0):
     traded = np.zeros(8), np.zeros(2, dtype=np.int64)
     trailing = Trailing(np.zeros(2), np.zeros(2))
     scales = np.array([[1.0, 1.0], [0.5, 2.0]])
-    prediction = Prediction(scales, np.zeros((n, 2)), np.zeros(n, dtype=np.int64))
+    until_ns = np.zeros(n, dtype=np.int64)
+    prediction = Prediction(scales, np.zeros((n, 2)), until_ns, unit_price)
     progress = kernel("advance")(
         books_of(models, traded=[traded]),
         Bars(values, times),
@@ -58,6 +59,9 @@ def test_a_bar_sweeps_notes_and_turns_over(kernel):
     np.testing.assert_allclose(found.prediction.notional[0], [1.5 * 4.0 * price, 0.0], rtol=1e-9)
     assert found.progress[1:4] == (1, MINUTE, 0)
     assert found.prediction.until.tolist() == [MINUTE]
+    # Where a unit is worth the same at any price.
+    found = advanced(kernel, [(3.5, 4.5, 2.5, 4.5)], [0], unit_price=50.0)
+    np.testing.assert_allclose(found.prediction.notional[0], [1.5 * 4.0 * 50.0, 0.0], rtol=1e-9)
     np.testing.assert_allclose(still.held[0, 0, :4], [0, 8, 4, 0])
     turned = 1.0 - math.exp(-0.5 * 4.0 / 8.0)
     assert trading.rows.closed[0, 0] == pytest.approx(12.0 * turned)

@@ -142,30 +142,32 @@ def test_quantity_between_counts_parts_of_buckets(kernel, low, high):
     it = book([[0.0, 2.0, 0.0, 4.0], [0.0] * 4], scale=0.5)
     it.rows.offset = 0.25
     at = Window(0.01, 40, 0.0)
-    found = kernel("quantity_between")(it.mass[0, 0], it.rows[0, 0], low + 0.25, high + 0.25, at)
-    expected = sum(
-        it.held[0, 0, j]
-        * max(min(high, j + 1) - max(low, j), 0.0)
-        * math.exp((40.25 + j + 0.5) * 0.01)
-        for j in range(4)
-    )
-    assert found == pytest.approx(expected)
+    row = (it.mass[0, 0], it.rows[0, 0], low + 0.25, high + 0.25, at)
+    shares = [it.held[0, 0, j] * max(min(high, j + 1) - max(low, j), 0.0) for j in range(4)]
+    prices = [math.exp((40.25 + j + 0.5) * 0.01) for j in range(4)]
+    expected = sum(share * price for share, price in zip(shares, prices, strict=True))
+    assert kernel("quantity_between")(*row, 0.0) == pytest.approx(expected)
+    # What is worth the same wherever it lies.
+    assert kernel("quantity_between")(*row, 7.0) == pytest.approx(7.0 * sum(shares))
 
 
+@pytest.mark.parametrize("unit_price", [0.0, 3.0])
 @pytest.mark.parametrize("offset", [0.0, 0.25, -1.5])
-def test_notional_to_is_the_weighted_sum_of_what_lies_between(kernel, offset):
+def test_notional_to_is_the_weighted_sum_of_what_lies_between(kernel, offset, unit_price):
     it = book(np.random.default_rng(5).uniform(0.1, 1.0, (2, 2, 8)), n_tiers=2, scale=0.7)
     it.rows.offset = offset
     at = Window(0.01, 40, 0.0)
     shares = np.array([[0.5, 2.0], [0.0, 0.75]])
     edges = np.array([[3.5, 3.5, 2.25, -4.0], [4.25, 5.0, 7.5, 20.0]])
     out = np.full((2, 3), np.nan)
-    kernel("notional_to")(it.positions, shares, edges, at, out)
+    kernel("notional_to")(it.positions, shares, edges, at, unit_price, out)
     for side, k in np.ndindex(2, 3):
         low, high = sorted((edges[side, 0], edges[side, k + 1]))
         expected = sum(
             shares[side, tier]
-            * kernels.quantity_between(it.mass[side, tier], it.rows[side, tier], low, high, at)
+            * kernels.quantity_between(
+                it.mass[side, tier], it.rows[side, tier], low, high, at, unit_price
+            )
             for tier in range(2)
         )
         assert out[side, k] == pytest.approx(expected)
