@@ -13,6 +13,7 @@ from .queries.asking import history as history
 from .queries.asking import levels as levels
 from .queries.asking import signals as signals
 from .queries.scenario import scenario as scenario
+from .queries.views import connect as connect
 from .queries.windows import Window as Window
 from .reports.figures import HeatmapGrid as HeatmapGrid
 from .reports.figures import comparison_figure as comparison_figure
