@@ -19,6 +19,7 @@ from liq_nautilus.times import from_iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from collections.abc import Mapping
 
 CatalogOption = Annotated[
     Path,
@@ -136,3 +137,19 @@ def print_json(document: Any) -> None:  # noqa: ANN401 - any JSON value
 def say(text: str) -> None:
     """Print a line for the person at the terminal on stderr, where it spoils no JSON."""
     typer.echo(text, err=True)
+
+
+def what_labels_mean(stamps: Mapping[str, int]) -> str:
+    """
+    Return in words of how many files the labels of snapshots mean what.
+
+    Examples
+    --------
+    >>> what_labels_mean({"at_label": 5, "later": 2, "undecided": 1})
+    'labels are the moment of the snapshot in 5 files, five minutes before it in 2, untold in 1'
+
+    """
+    return (
+        f"labels are the moment of the snapshot in {stamps['at_label']:,} files, five minutes "
+        f"before it in {stamps['later']:,}, untold in {stamps['undecided']:,}"
+    )

@@ -19,6 +19,7 @@ from liq_nautilus.cli.common import StartOption
 from liq_nautilus.cli.common import SymbolsOption
 from liq_nautilus.cli.common import print_json
 from liq_nautilus.cli.common import say
+from liq_nautilus.cli.common import what_labels_mean
 from liq_nautilus.cli.common import window_ns
 from liq_nautilus.cli.logs import LogFormatOption
 from liq_nautilus.cli.logs import logging_to
@@ -48,11 +49,24 @@ def ingest(
         Path | None,
         typer.Option("--exchange-info", help="Binance's exchangeInfo JSON, for unusual symbols."),
     ] = None,
+    venues: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Of which venues liquidation bars are, such as BINANCE+BYBIT, or BINANCE:THINNED "
+            "of a feed that shows a part; a column venues in the file counts more."
+        ),
+    ] = None,
     log_file: LogFileOption = None,
     log_format: LogFormatOption = "text",
     as_json: JsonOption = False,
 ) -> None:
-    """Bring Binance's files into the catalog; a second run changes nothing."""
+    """
+    Bring Binance's files into the catalog; a second run changes nothing.
+
+    Labels of open interest (metrics) mean the moment of the snapshot in some copies of Binance's
+    files and five minutes before it in others. Value over quantity is the price of the true moment:
+    each file is held against the bars, in the same run or a later one.
+    """
     from liq_nautilus.nautilus.ingest.ingest import ingest as run
 
     start_ns, end_ns = window_ns(start, end)
@@ -65,6 +79,7 @@ def ingest(
             start_ns=start_ns,
             end_ns=end_ns,
             exchange_info=exchange_info,
+            venues=venues or (),
             progress=progress,
             on_wait=lambda: say(f"waiting for another process that writes {catalog}"),
         )
@@ -132,6 +147,9 @@ def _print_summary(summary: IngestSummary) -> None:
                 f"{row['duplicate']:>11,}{row['already_present']:>12,}"
                 f"  {row['first']} .. {row['last']}"
             )
+    for kind, symbols in document["stamps"].items():
+        for symbol, stamps in symbols.items():
+            typer.echo(f"{kind} {symbol}: {what_labels_mean(stamps)}")
     files = document["files"]
     typer.echo(
         f"files: {files['read']} read, {files['refused']} refused, {files['ignored']} ignored"

@@ -13,6 +13,7 @@ from liq_nautilus.cli.common import CatalogOption
 from liq_nautilus.cli.common import JsonOption
 from liq_nautilus.cli.common import SymbolsOption
 from liq_nautilus.cli.common import print_json
+from liq_nautilus.cli.common import what_labels_mean
 from liq_nautilus.times import DAY_NS
 from liq_nautilus.times import iso
 from liq_nautilus.times import iso_day
@@ -91,6 +92,7 @@ def _document(report: SeriesReport) -> dict[str, Any]:
         "gaps": [_stretch(gap) for gap in found.gaps],
         "frozen_stretches": [_stretch(stretch) for stretch in found.frozen],
         "impossible_stretches": [_stretch(stretch) for stretch in found.impossible],
+        **({"stamps": report.stamps} if report.stamps else {}),
         "days": [_day(day) for day in found.days],
         "files": [
             {
@@ -152,6 +154,8 @@ def _print_report(report: SeriesReport) -> None:
             typer.echo(f"  {title} {span}: {stretch.n_rows:,} rows")
         if len(stretches) > _MOST_STRETCHES:
             typer.echo(f"  and {len(stretches) - _MOST_STRETCHES} more; --json has them all")
+    if report.stamps:
+        typer.echo(f"  {what_labels_mean(report.stamps)}")
     for record in report.files:
         typer.echo(
             f"  file {record.file}: of {record.n_rows:,} rows {record.n_rejected:,} rejected "

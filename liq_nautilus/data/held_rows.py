@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from liq_nautilus.data.columns import array_of
 from liq_nautilus.data.columns import numbers
 from liq_nautilus.data.merging import SAME
 from liq_nautilus.data.merging import merge
@@ -49,6 +50,15 @@ class HeldRows:
     def bounds(self) -> tuple[int, int]:
         """The first and the last `ts_init` (UTC nanoseconds)."""
         return int(self._ts[0]), int(self._ts[-1])
+
+    def take_out(self, is_out: npt.NDArray[np.bool_]) -> pa.Table:
+        """Remove the rows of a mask, and return them."""
+        taken = self.table.filter(array_of(is_out))
+        if taken.num_rows:
+            self.table = self.table.filter(array_of(~is_out))
+            self.is_prior, self._ts = self.is_prior[~is_out], self._ts[~is_out]
+            self.is_changed = True
+        return taken
 
     def merge(self, piece: pa.Table, keys: tuple[str, ...], unique: str | None) -> Codes:
         """

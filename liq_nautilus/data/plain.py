@@ -19,22 +19,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from liq_nautilus.data.columns import array_of
-from liq_nautilus.data.columns import filled
+from liq_nautilus.data import plain_columns
 from liq_nautilus.data.columns import numbers
-from liq_nautilus.data.columns import wide_decimals
 from liq_nautilus.data.rows import Chunk
 from liq_nautilus.data.rows import NeedsCareError
 from liq_nautilus.data.rows import are_few
 from liq_nautilus.data.rows import count_stray
 from liq_nautilus.data.source import LONGEST_LINE
 from liq_nautilus.data.source import readable
-from liq_nautilus.data.values import DECIMAL_PLACES
-from liq_nautilus.data.values import FIRST_MS
-from liq_nautilus.data.values import LAST_MS
 from liq_nautilus.data.values import MOST_DECIMAL_DIGITS
-from liq_nautilus.data.values import MOST_FLOAT_DIGITS
-from liq_nautilus.data.values import MOST_WHOLE_DIGITS
 from liq_nautilus.data.values import Form
 
 if TYPE_CHECKING:
@@ -55,7 +48,6 @@ _N_READERS: Final = 2
 _FIRST_NUMERIC, _N_NUMERIC = ord(","), ord("9") - ord(",") + 1
 _LF, _COLON = ord("\n"), ord(":")
 _COUNTED_BYTES: Final = 1 << 18
-_US_PER_MS: Final = 1_000
 _MICROSECOND: Final = pa.timestamp("us")
 _WORDS: Final = pa.dictionary(pa.int32(), pa.string())
 _TRUTHS: Final = {"true", "false"}
@@ -188,7 +180,7 @@ class _PlainReader:
         if pc.any(made.column("is_bad")).as_py():
             raise NeedsCareError
         columns = [
-            _widened(read[value.name]) if value.column else made.column(value.name)
+            plain_columns.widened(read[value.name]) if value.column else made.column(value.name)
             for value in self._values
         ]
         return pa.table(columns, names=[value.name for value in self._values])
@@ -225,6 +217,8 @@ def _arrow_type(value: Value, rules: Rules) -> pa.DataType:
     if value.form is Form.WORD:
         is_truth = set(value.codes) == _TRUTHS
         return pa.bool_() if is_truth else _WORDS
+    if value.form is Form.VENUES:
+        return _WORDS
     if value.form is Form.FLOAT:
         return pa.float64()
     return pa.string() if value.form is Form.NUMBER_TEXT else pa.int64()
@@ -233,77 +227,21 @@ def _arrow_type(value: Value, rules: Rules) -> pa.DataType:
 def _canonical(column: pa.Array, value: Value, rules: Rules) -> pa.Array:
     match value.form:
         case Form.EPOCH | Form.MOMENT:
-            return _moments(column)
+            return plain_columns.moments(column)
         case Form.WHOLE:
-            return _wholes(column, value.default)
+            return plain_columns.wholes(column, value.default)
         case Form.DECIMAL:
-            return _decimals(column)
+            return plain_columns.decimals(column)
         case Form.FLOAT:
-            return _floats(column, value.default)
+            return plain_columns.floats(column, value.default)
         case Form.WORD:
-            return _codes(column, {rules.fill(w).lower(): c for w, c in value.codes.items()})
+            return plain_columns.codes(
+                column, {rules.fill(w).lower(): c for w, c in value.codes.items()}
+            )
+        case Form.VENUES:
+            return plain_columns.venues(column, rules.venues)
         case _:
             return column
-
-
-def _moments(column: pa.Array) -> pa.Array:
-    ts = numbers(column.cast(pa.int64()))
-    is_ms = (ts >= FIRST_MS) & (ts <= LAST_MS)
-    is_us = (ts >= FIRST_MS * _US_PER_MS) & (ts <= LAST_MS * _US_PER_MS)
-    if not np.all(is_ms | is_us):
-        raise NeedsCareError
-    return array_of(ts * np.where(is_ms, 1_000_000, 1_000))
-
-
-def _wholes(column: pa.Array, default: float | None) -> pa.Array:
-    column = column if default is None else filled(column, default)
-    whole = numbers(column)
-    if len(whole) and not 0 <= whole.min() <= whole.max() < 10**MOST_WHOLE_DIGITS:
-        raise NeedsCareError
-    return column
-
-
-def _decimals(column: pa.Array) -> pa.Array:
-    if column.null_count:
-        zeros = np.zeros(len(column), dtype=np.int64)
-        column = pc.coalesce(column, wide_decimals(zeros, column.type.scale, column.type))
-    # In units of the last place, 128 bits wide, of which the lower 63 suffice.
-    most = min(10 ** (MOST_DECIMAL_DIGITS + column.type.scale), 2**63)
-    halves = np.frombuffer(column.buffers()[1], dtype=np.int64).reshape(-1, 2)
-    if len(halves) and (
-        halves[:, 1].any() or not 0 <= halves[:, 0].min() <= halves[:, 0].max() < most
-    ):
-        raise NeedsCareError
-    return column
-
-
-def _floats(column: pa.Array, default: float | None) -> pa.Array:
-    if pa.types.is_string(column.type):
-        try:
-            column = column.cast(pa.float64())
-        except pa.ArrowInvalid as e:
-            raise NeedsCareError from e
-    bounds = pc.min_max(column).as_py()
-    most = 10.0**MOST_FLOAT_DIGITS
-    if bounds["min"] is not None and not -most < bounds["min"] <= bounds["max"] < most:
-        raise NeedsCareError
-    return column if default is None else filled(column, default)
-
-
-def _codes(column: pa.Array, codes: dict[str, int]) -> pa.Array:
-    if column.type == pa.bool_():
-        return array_of(np.where(numbers(column), codes["true"], codes["false"]).astype(np.int8))
-    words = [word.lower() for word in column.dictionary.to_pylist()]
-    if not codes.keys() >= set(words):
-        raise NeedsCareError
-    known = array_of(np.array([codes[word] for word in words], dtype=np.int8))
-    return known.take(column.indices)
-
-
-def _widened(column: pa.Array) -> pa.Array:
-    if not pa.types.is_decimal(column.type):
-        return column
-    return column.cast(pa.decimal128(38, DECIMAL_PLACES))
 
 
 def _check_bytes(text: bytes, raw: pa.Table) -> None:

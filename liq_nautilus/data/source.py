@@ -235,8 +235,10 @@ def _layout(
         named = [name for name in columns if name]
         if not missing and len(named) == len(set(named)):
             return columns, True
-    elif not has_header and len(kind.columns) in lengths:
-        return tuple(column.name for column in kind.columns), False
+    elif not has_header:
+        for stated in (kind.columns, [c for c in kind.columns if not c.is_addition]):
+            if len(stated) in lengths:
+                return tuple(column.name for column in stated), False
     is_trades = any(column.name == "is_buyer_maker" for column in kind.columns)
     if is_trades and names[-1] in ("true", "false", *_BEST_MATCH_NAMES):
         raise SchemaError(_spot_message(source), path=source.path, row=1)

@@ -55,6 +55,8 @@ class Form(Enum):
     """A decimal number whose text is kept."""
     WORD = auto()
     """One of a few words."""
+    VENUES = auto()
+    """Names of venues."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +256,20 @@ def choice(name: str, column: str, codes: Mapping[str, int]) -> Value:
     what = f"must be {' or '.join(codes)}"
     exact = f"{name} IS NOT NULL"
     return Value(name, sql, exact, what, column, careful, exact, form=Form.WORD, codes=dict(codes))
+
+
+def venues(name: str, column: str) -> Value:
+    """Return names of venues, in order; those said of the file where the text is empty."""
+    text = f"upper(replace(raw_{column}, ' ', ''))"
+    listed = f"array_to_string(list_sort(list_distinct(string_split({text}, '+'))), '+')"
+    sql = f"if(raw_{column} IS NULL, '{{venues}}', {listed})"
+    one = "[A-Za-z][A-Za-z0-9_.]*(:[Tt][Hh][Ii][Nn][Nn][Ee][Dd])?"
+    exact = (
+        f"(raw_{column} IS NULL OR regexp_full_match(replace(raw_{column}, ' ', ''),"
+        f" '{one}([+]{one})*'))"
+    )
+    what = "must be names of venues such as BINANCE+BYBIT"
+    return Value(name, sql, exact, what, column, form=Form.VENUES, is_optional=True)
 
 
 def derived(name: str, sql: str, plain_sql: str = "") -> Value:

@@ -266,8 +266,9 @@ class LiquidationActor(Actor):
 
     def _take_open_interest(self, data: OpenInterest) -> None:
         self._missing.note(_OPEN_INTEREST)
+        delay_ns = data.ts_init - data.ts_event + self._delay_ns
         event = open_interest_event(
-            data.open_interest, data.open_interest_notional, data.ts_event, self._delay_ns
+            data.open_interest, data.open_interest_notional, data.ts_event, delay_ns
         )
         self._push(event, data.ts_init)
         self._await(event.ts_known)

@@ -60,7 +60,9 @@ class OpenInterest(CustomRecord):
     A snapshot of all open contracts.
 
     `open_interest` is in base units (contracts on COIN-M), `open_interest_notional` in the quote
-    currency; both are NaN when unknown, and so are the four ratios of Binance's `metrics`.
+    currency; both are NaN when unknown, and so are the four ratios of Binance's `metrics`. Where
+    the moment of a snapshot could not be told from its label, `ts_event` is the label and `ts_init`
+    the later moment.
     """
 
     instrument_id: InstrumentId

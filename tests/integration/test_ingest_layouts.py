@@ -166,7 +166,10 @@ def test_metrics(tmp_path, symbol, place, date, empty):
         "datetime64[ns]"
     ).astype(np.int64).tolist()
     assert [d.open_interest for d in found] == expected["sum_open_interest"].tolist()
-    assert [d.open_interest_notional for d in found] == expected["sum_open_interest_value"].tolist()
+    worth = expected["sum_open_interest_value"]
+    if place == "cm":
+        worth = 100.0 * expected["sum_open_interest"]
+    assert [d.open_interest_notional for d in found] == worth.tolist()
     pairs = {
         "top_trader_account_ratio": "count_toptrader_long_short_ratio",
         "top_trader_position_ratio": "sum_toptrader_long_short_ratio",

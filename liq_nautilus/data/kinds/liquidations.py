@@ -10,7 +10,6 @@ import numpy as np
 from liq_nautilus.core.contracts import order_notional
 from liq_nautilus.core.feed import LIQUIDATION_DELAY_SECS
 from liq_nautilus.core.feed import liquidation_event
-from liq_nautilus.core.venues import UNNAMED_VENUES
 from liq_nautilus.core.venues import named_venues
 from liq_nautilus.data.kinds.bars import with_texts
 from liq_nautilus.data.kinds.schema import Check
@@ -28,6 +27,7 @@ from liq_nautilus.data.values import derived
 from liq_nautilus.data.values import moment
 from liq_nautilus.data.values import number
 from liq_nautilus.data.values import optional_number
+from liq_nautilus.data.values import venues
 from liq_nautilus.times import SECOND_NS
 from liq_nautilus.times import interval_ns
 
@@ -46,10 +46,10 @@ _SUMS_DELAY_NS: Final = round(LIQUIDATION_DELAY_SECS * SECOND_NS)
 def _sum_events(frame: Frame, _: EventOptions) -> Iterator[Event]:
     names = ("ts_open", "ts_close", "long_notional", "short_notional", "source")
     for opened, closed, long, short, source in frame.rows(*names):
-        venues = named_venues(source)
+        of_venues = named_venues(source)
         for side, notional in ((1, long), (-1, short)):
             yield liquidation_event(
-                side, notional, opened, closed, "bars", venues, delay_ns=_SUMS_DELAY_NS
+                side, notional, opened, closed, "bars", of_venues, delay_ns=_SUMS_DELAY_NS
             )
 
 
@@ -69,7 +69,8 @@ def _order_samples(frame: Frame, _: str) -> Samples:
     return Samples(np.unique(frame["ts"]), 0)
 
 
-# long_notional, short_notional (quote currency), interval, source; ts_close is exclusive.
+# long_notional, short_notional (quote currency), interval, source (the venues, see `core.venues`);
+# ts_close is exclusive.
 LIQUIDATION_SUMS: Final = StoredType(
     "LiquidationVolume",
     "liquidation bars",
@@ -99,8 +100,8 @@ LIQUIDATION_ORDERS: Final = StoredType(
 )
 
 
-def _with_source(table: pa.Table, interval: str) -> pa.Table:
-    return with_texts(table, interval=interval, source=UNNAMED_VENUES)
+def _with_interval(table: pa.Table, interval: str) -> pa.Table:
+    return with_texts(table, interval=interval)
 
 
 _SNAPSHOT: Final = Kind(
@@ -144,13 +145,18 @@ _SNAPSHOT: Final = Kind(
 _SUMS: Final = Kind(
     name="liquidations",
     columns=named_columns(
-        "open_time", "close_time", "long_usd|long_notional", "short_usd|short_notional"
+        "open_time",
+        "close_time",
+        "long_usd|long_notional",
+        "short_usd|short_notional",
+        "??venues|venue|source",
     ),
     values=(
         moment("ts_open", "open_time"),
         moment("ts_event", "close_time"),
         number("long_notional", "long_usd"),
         number("short_notional", "short_usd"),
+        venues("source", "venues"),
     ),
     checks=(
         Check(
@@ -165,6 +171,6 @@ _SUMS: Final = Kind(
     has_interval=True,
     is_period_closed=False,
     dump=Dump.NOWHERE,
-    feeds=(Feeds(LIQUIDATION_SUMS, _with_source),),
+    feeds=(Feeds(LIQUIDATION_SUMS, _with_interval),),
 )
 KINDS: Final = (_SNAPSHOT, _SUMS)

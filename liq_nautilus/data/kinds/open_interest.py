@@ -17,11 +17,14 @@ from liq_nautilus.data.kinds.schema import Kind
 from liq_nautilus.data.kinds.schema import named_columns
 from liq_nautilus.data.kinds.stored import StoredType
 from liq_nautilus.data.kinds.stored import floats
+from liq_nautilus.data.kinds.stored import whole
 from liq_nautilus.data.quality_rules import Samples
 from liq_nautilus.data.values import choice
+from liq_nautilus.data.values import derived
 from liq_nautilus.data.values import number
 from liq_nautilus.data.values import optional_number
 from liq_nautilus.data.values import text_moment
+from liq_nautilus.times import MINUTE_NS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,15 +48,16 @@ def open_interest_events(frame: Frame, delay_ns: int) -> Iterator[Event]:
     Parameters
     ----------
     frame : Frame
-        Columns open_interest, open_interest_notional, ts.
+        Columns open_interest, open_interest_notional, ts, and ts_known where that may be later.
     delay_ns : int
-        How long after its stamp a snapshot is known (ns).
+        How long after it could be known at the earliest a snapshot is known (ns).
 
     """
-    names = ("open_interest", "open_interest_notional", "ts")
-    for contracts, notional, ts in frame.rows(*names):
+    known = "ts_known" if "ts_known" in frame else "ts"
+    names = ("open_interest", "open_interest_notional", "ts", known)
+    for contracts, notional, ts, ts_known in frame.rows(*names):
         if np.isfinite(contracts):
-            yield open_interest_event(contracts, notional, ts, delay_ns)
+            yield open_interest_event(contracts, notional, ts, ts_known - ts + delay_ns)
 
 
 def _events(frame: Frame, options: EventOptions) -> Iterator[Event]:
@@ -64,16 +68,21 @@ def _samples(frame: Frame, _: str) -> Samples:
     return Samples(frame["ts"], -1, frame["open_interest"], can_freeze=True)
 
 
-# open_interest (base units), open_interest_notional (quote currency) and four ratios (NaN where
-# Binance gave none).
+# open_interest (base units; contracts on COIN-M), open_interest_notional (quote currency) and four
+# ratios (NaN where Binance gave none). ts_known is later than ts where the moment of a snapshot
+# could not be told: ts is its label then.
 OPEN_INTEREST: Final = StoredType(
     "OpenInterest",
     "open interest (metrics)",
     kind="metrics",
-    fields=floats("open_interest", "open_interest_notional", *_RATIOS),
+    fields=(
+        *floats("open_interest", "open_interest_notional", *_RATIOS),
+        whole("ts_known", "ts_init"),
+    ),
     samples=_samples,
     events=_events,
     is_needed=True,
+    keys=("ts_event",),
 )
 
 
@@ -101,7 +110,13 @@ _METRICS: Final = Kind(
         text_moment("ts_event", "create_time"),
         choice("is_symbol", "symbol", {"{symbol}": 1}),
         number("open_interest", "sum_open_interest"),
-        number("open_interest_notional", "sum_open_interest_value"),
+        number("stated_value", "sum_open_interest_value"),
+        # COIN-M states contracts, and their value in coins; a contract is worth so many dollars.
+        derived(
+            "open_interest_notional",
+            "if({contract_value} > 0, open_interest * {contract_value}, stated_value)",
+        ),
+        derived("base_quantity", "if({contract_value} > 0, stated_value, open_interest)"),
         optional_number("top_trader_account_ratio", "count_toptrader_long_short_ratio"),
         optional_number("top_trader_position_ratio", "sum_toptrader_long_short_ratio"),
         optional_number("account_ratio", "count_long_short_ratio"),
@@ -109,7 +124,7 @@ _METRICS: Final = Kind(
     ),
     checks=(
         Check(
-            "open_interest >= 0 AND open_interest_notional >= 0",
+            "open_interest >= 0 AND stated_value >= 0",
             "open interest must not be negative",
         ),
         Check(
@@ -119,6 +134,7 @@ _METRICS: Final = Kind(
         ),
     ),
     dump=Dump.DAYS,
+    label_lead_ns=5 * MINUTE_NS,
     feeds=(Feeds(OPEN_INTEREST, _nulls_as_nan),),
 )
 KINDS: Final = (_METRICS,)

@@ -7,6 +7,8 @@ from enum import Enum
 from typing import TYPE_CHECKING
 from typing import NamedTuple
 
+from liq_nautilus.core.contracts import contract_value
+from liq_nautilus.core.venues import UNNAMED_VENUES
 from liq_nautilus.data.values import NOISE_PLACES
 from liq_nautilus.times import interval_ns
 
@@ -24,11 +26,26 @@ if TYPE_CHECKING:
 
 
 class Column(NamedTuple):
-    """A column of the file: its name, other names it went by, whether a header may lack it."""
+    """
+    A column of the file.
+
+    Attributes
+    ----------
+    name : str
+        Its name.
+    aliases : tuple of str
+        Other names it went by.
+    is_optional : bool
+        Whether a header may lack it.
+    is_addition : bool
+        Whether files without a header may end before it.
+
+    """
 
     name: str
     aliases: tuple[str, ...] = ()
     is_optional: bool = False
+    is_addition: bool = False
 
     def is_among(self, names: Collection[str]) -> bool:
         """Return whether one of the names is one of this column's."""
@@ -99,6 +116,9 @@ class Kind:
         The values that name a row: no two rows have the same.
     dump : Dump
         Where `download` finds it.
+    label_lead_ns : int
+        How much later than its label a row may have been taken (ns): which of the two holds is told
+        file by file. 0 where the label is the moment.
 
     """
 
@@ -111,6 +131,7 @@ class Kind:
     is_period_closed: bool = True
     names_row: tuple[str, ...] = ("ts_event",)
     dump: Dump = Dump.DAYS_AND_MONTHS
+    label_lead_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +142,7 @@ class Rules:
     interval: str
     price_decimals: int
     size_decimals: int
+    venues: str = UNNAMED_VENUES
 
     def fill(self, sql: str) -> str:
         """Return SQL with the rules filled in."""
@@ -130,22 +152,26 @@ class Rules:
             .replace("{size_decimals}", str(self.size_decimals))
             .replace("{price_scale}", str(min(self.price_decimals + NOISE_PLACES, 18)))
             .replace("{size_scale}", str(min(self.size_decimals + NOISE_PLACES, 18)))
+            .replace("{venues}", self.venues)
+            .replace("{contract_value}", str(contract_value(self.symbol) or 0))
             .replace("{interval_ns}", str(interval_ns(self.interval) if self.interval else 0))
         )
 
 
 def named_columns(*names: str) -> tuple[Column, ...]:
     """
-    Return columns written as "name|alias|alias", with a leading ? where a header may lack it.
+    Return columns written as "name|alias|alias".
+
+    A leading ? stands where a header may lack it, ?? where files without a header may, too.
 
     Examples
     --------
     >>> named_columns("id", "?qty|quantity")[1]
-    Column(name='qty', aliases=('quantity',), is_optional=True)
+    Column(name='qty', aliases=('quantity',), is_optional=True, is_addition=False)
 
     """
     made = []
     for text in names:
-        name, *aliases = text.removeprefix("?").split("|")
-        made.append(Column(name, tuple(aliases), text.startswith("?")))
+        name, *aliases = text.lstrip("?").split("|")
+        made.append(Column(name, tuple(aliases), text.startswith("?"), text.startswith("??")))
     return tuple(made)

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import Final
 
+from liq_nautilus.core.venues import UNNAMED_VENUES
+from liq_nautilus.data.stamps import Meaning
 from liq_nautilus.json_files import write_text
 from liq_nautilus.json_files import read_json
 from liq_nautilus.errors import StoreError
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from liq_nautilus.data.fingerprints import Fingerprint
 
 _FOLDER: Final = "file_records"
+UNDECIDED: Final = Meaning.UNDECIDED.name.lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,13 @@ class FileRecord:
         Its fingerprint; 0 when a part of it only was taken.
     first_ns, last_ns : int, optional
         The first and last time (UTC nanoseconds) of the rows that can be true.
+    stamps : dict of str to int
+        How many of its labels mean what, by the names of `data.stamps.Meaning`; empty for kinds of
+        which labels are moments.
+    n_prices : int
+        How many prices there were around it when its labels were judged.
+    venues : str
+        What `--venues` said when it was taken in.
     issues : list
         The rules that rows break, as lists of rule, words, count and first lines.
 
@@ -71,6 +81,9 @@ class FileRecord:
     first_ns: int | None = None
     last_ns: int | None = None
     issues: list[list[Any]] = field(default_factory=list)
+    stamps: dict[str, int] = field(default_factory=dict)
+    n_prices: int = 0
+    venues: str = UNNAMED_VENUES
 
     @property
     def is_clean(self) -> bool:
@@ -118,6 +131,15 @@ class SeriesNotes:
         """Return whether a file of that name is noted."""
         return name in self._records
 
+    @property
+    def records(self) -> list[FileRecord]:
+        """The files."""
+        return list(self._records.values())
+
+    def undecided(self) -> list[FileRecord]:
+        """Return the files with labels of which the meaning could not be told."""
+        return [record for record in self.records if UNDECIDED in record.stamps]
+
     def write(self, records: Iterable[FileRecord], staging: Path) -> None:
         """Note, atomically, what became of files that are in the catalog now."""
         if not self._is_current:
@@ -146,7 +168,7 @@ class SeriesNotes:
 
 def read_records(catalog: Path, series: str, symbol: str) -> list[FileRecord]:
     """
-    Return the files of a series that had faults.
+    Return the files a series was ingested from.
 
     Raises
     ------
@@ -155,7 +177,7 @@ def read_records(catalog: Path, series: str, symbol: str) -> list[FileRecord]:
 
     """
     _, records = _read(_path(catalog, series, symbol))
-    return [record for record in records if not record.is_clean]
+    return records
 
 
 def _read(path: Path) -> tuple[str, list[FileRecord]]:

@@ -23,6 +23,7 @@ from liq_nautilus.data.quality_rules import Samples
 from liq_nautilus.data.quality_rules import SeriesQuality
 from liq_nautilus.data.quality_rules import assess
 from liq_nautilus.data.quality_rules import with_rejected
+from liq_nautilus.data.stamps import files_by_meaning
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.nautilus.catalog.ingest_notes import FileRecord
 from liq_nautilus.nautilus.catalog.ingest_notes import read_records
@@ -47,11 +48,26 @@ _BY_KIND: Final = {kind: s for s in STORED_TYPES.values() if s.kind for kind in 
 
 @dataclass(frozen=True, slots=True)
 class SeriesReport:
-    """A series of the catalog, its quality, and the files that had faults when it was ingested."""
+    """
+    What is to be said of a series of the catalog.
+
+    Attributes
+    ----------
+    series : Series
+        The series.
+    quality : SeriesQuality
+        Its quality.
+    files : tuple of FileRecord
+        The files that had faults when it was ingested.
+    stamps : dict of str to int
+        How many files have labels of each `Meaning`; empty where labels are moments.
+
+    """
 
     series: Series
     quality: SeriesQuality
     files: tuple[FileRecord, ...]
+    stamps: dict[str, int]
 
 
 class CatalogQuality:
@@ -94,7 +110,11 @@ class CatalogQuality:
             if kinds and not {series.kind, kind} & set(kinds):
                 continue
             quality = self._quality(_BY_KIND[kind], series.symbol, interval)
-            reports.append(SeriesReport(series, quality, self._records(series)))
+            records = self._records_of(_BY_KIND[kind], series.symbol, interval)
+            faulty = tuple(record for record in records if not record.is_clean)
+            stamps = [record.stamps for record in records if record.stamps]
+            found = files_by_meaning(stamps) if stamps else {}
+            reports.append(SeriesReport(series, quality, faulty, found))
         if not reports:
             msg = (
                 f"{self._catalog.path} must hold data of the symbols and kinds asked for, had "
@@ -179,14 +199,10 @@ class CatalogQuality:
         rows = np.stack([*values, np.zeros(len(bars))], axis=1)
         return unknown_snapshots(*columns, bars["ts_close"], rows)
 
-    def _records(self, series: Series) -> tuple[FileRecord, ...]:
-        kind, _, interval = series.kind.partition("-")
-        return self._records_of(_BY_KIND[kind], series.symbol, interval)
-
     def _records_of(
         self, stored: StoredType, symbol: str, interval: str
     ) -> tuple[FileRecord, ...]:
-        # Of all kinds of file that feed the series.
+        # The files of all kinds that feed the series.
         names = [f"{name}-{interval}" if interval else name for name in kinds_of(stored)]
         return tuple(
             record for name in names for record in read_records(self._catalog.path, name, symbol)

@@ -280,7 +280,8 @@ def _to_schema(table: pa.Table, schema: pa.Schema, identifier: str) -> pa.Table:
         if field.name == "instrument_id":
             arrays.append(repeated(identifier, table.num_rows))
         else:
-            column = "ts_event" if field.name == "ts_init" else field.name
+            is_known_at_once = field.name == "ts_init" and "ts_init" not in table.column_names
+            column = "ts_event" if is_known_at_once else field.name
             arrays.append(pc.cast(table.column(column).combine_chunks(), field.type))
     return pa.Table.from_arrays(arrays, schema=schema)
 

@@ -61,6 +61,8 @@ class IngestSummary:
         Kind with interval, then symbol, to counts.
     notes : Issues
         Rejected rows, grouped by file and reason, and refused files.
+    stamps : dict
+        Kind, then symbol, to what the labels of its files mean: how many files of each `Meaning`.
 
     """
 
@@ -69,6 +71,7 @@ class IngestSummary:
     n_files_ignored: int = 0
     kinds: dict[str, dict[str, SeriesCounts]] = field(default_factory=dict)
     notes: Issues = field(default_factory=Issues)
+    stamps: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
 
     @property
     def issues(self) -> list[Issue]:
@@ -96,6 +99,7 @@ class IngestSummary:
                 series: {symbol: _counts(counts) for symbol, counts in sorted(symbols.items())}
                 for series, symbols in sorted(self.kinds.items())
             },
+            "stamps": self.stamps,
             "issues": [asdict(issue) for issue in self.issues],
         }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from dataclasses import field
 from typing import TYPE_CHECKING
@@ -35,6 +36,8 @@ class FileAccount:
         What reading it found.
     n_contradicting : int
         Good rows that contradict one taken before.
+    stamps : Counter of str
+        How many of its labels mean what.
 
     """
 
@@ -42,6 +45,7 @@ class FileAccount:
     fingerprint: Fingerprint | None = None
     report: FileReport = field(default_factory=FileReport)
     n_contradicting: int = 0
+    stamps: Counter[str] = field(default_factory=Counter)
 
     def contradict(self, lines: Sequence[int], summary: IngestSummary) -> None:
         """Note good rows that contradict one taken before."""
@@ -49,8 +53,20 @@ class FileAccount:
         for issues in (self.report.issues, summary.notes):
             issues.add_rows(self.source, _CONTRADICTION, "", lines)
 
-    def to_record(self, *, is_whole: bool) -> FileRecord:
-        """Return what is noted; a file of which a part was taken must be read again."""
+    def to_record(self, *, is_whole: bool, n_prices: int, venues: str) -> FileRecord:
+        """
+        Return what is noted; a file of which a part was taken must be read again.
+
+        Parameters
+        ----------
+        is_whole : bool
+            Whether all of it was taken.
+        n_prices : int
+            How many prices were known when its labels were judged.
+        venues : str
+            Of which venues it was said to be.
+
+        """
         report = self.report
         n_bytes, checksum = self.fingerprint if self.fingerprint and is_whole else (0, 0)
         return FileRecord(
@@ -66,6 +82,9 @@ class FileAccount:
             first_ns=report.first_ns,
             last_ns=report.last_ns,
             issues=report.issues.to_records(),
+            stamps=dict(self.stamps),
+            n_prices=n_prices,
+            venues=venues,
         )
 
 

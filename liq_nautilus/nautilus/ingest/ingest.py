@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import Protocol
 
+from liq_nautilus.core.venues import venues_text
 from liq_nautilus.data.finding import SourceFile
 from liq_nautilus.data.finding import find_files
 from liq_nautilus.data.kinds import KINDS
 from liq_nautilus.data.kinds import Rules
 from liq_nautilus.data.rows import connect
+from liq_nautilus.data.stamps import files_by_meaning
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SchemaError
 from liq_nautilus.errors import SettingError
@@ -23,7 +25,9 @@ from liq_nautilus.nautilus.catalog.definitions import read_definitions
 from liq_nautilus.nautilus.catalog.definitions import write_definition
 from liq_nautilus.nautilus.catalog.exchange_info import check_is_perpetual
 from liq_nautilus.nautilus.catalog.exchange_info import exchange_info_entries
+from liq_nautilus.nautilus.catalog.ingest_notes import SeriesNotes
 from liq_nautilus.nautilus.catalog.inventory import Catalog
+from liq_nautilus.nautilus.catalog.layout import series_directory
 from liq_nautilus.nautilus.catalog.layout import writing_lock
 from liq_nautilus.nautilus.catalog.naming import name_as_held
 from liq_nautilus.nautilus.catalog.targets import targets_of
@@ -31,6 +35,8 @@ from liq_nautilus.nautilus.catalog.trade_source import check_trade_source
 from liq_nautilus.nautilus.ingest.account import IngestSummary
 from liq_nautilus.nautilus.ingest.encodings import user_encodings
 from liq_nautilus.nautilus.ingest.series_ingestion import SeriesIngestion
+from liq_nautilus.nautilus.ingest.stamping import Stamping
+from liq_nautilus.nautilus.ingest.stamping import decide_again
 from liq_nautilus.times import DAY_NS
 
 if TYPE_CHECKING:
@@ -82,6 +88,7 @@ def ingest(
     start_ns: int | None = None,
     end_ns: int | None = None,
     exchange_info: Path | None = None,
+    venues: Collection[str] = (),
     progress: Progress | None = None,
     on_wait: Callable[[], None] | None = None,
 ) -> IngestSummary:
@@ -105,6 +112,9 @@ def ingest(
         The window [start, end) in UTC nanoseconds; rows outside are not read.
     exchange_info : Path, optional
         Binance's exchangeInfo response, for symbols that are not built in.
+    venues : collection of str, optional
+        Of which venues liquidation bars are that do not say it themselves, as
+        `core.venues.venues_text` takes them.
     progress : Progress, optional
         Called before each file.
     on_wait : callable, optional
@@ -119,12 +129,13 @@ def ingest(
     StoreError
         If the source does not exist or the catalog cannot be written.
     SettingError
-        If a kind is unknown.
+        If a kind is unknown, or a venue no name.
     DataGapError
         If nothing usable was found.
 
     """
     _check_kinds(kinds)
+    of_venues = _joined(venues)
     summary = IngestSummary()
     files = _choose(source, _Selection(symbols, kinds, start_ns, end_ns), summary)
     entries = _read_exchange_info(exchange_info)
@@ -137,6 +148,8 @@ def ingest(
         connect(staging) as connection,
     ):
         known = read_definitions(catalog)
+        # Labels are told by bars, which must be there before.
+        files.sort(key=lambda file: KINDS[file.kind].label_lead_ns)
         for (kind, symbol, interval), group in groupby(files, key=_series_of):
             members = list(group)
             try:
@@ -147,7 +160,8 @@ def ingest(
                 _refuse_all(members, str(e), summary)
                 continue
             write_definition(catalog, definition)
-            rules = Rules(symbol, interval, definition.price_precision, definition.size_precision)
+            precisions = definition.price_precision, definition.size_precision
+            rules = Rules(symbol, interval, *precisions, of_venues)
             series = SeriesIngestion(
                 catalog, staging, members[0].series, targets, rules, connection, summary
             )
@@ -157,10 +171,30 @@ def ingest(
                     progress(file, len(files))
                 series.take(file)
             series.finish()
+        for symbol in sorted({file.symbol for file in files}):
+            _tell_labels((catalog, staging), symbol, encodings, summary)
     encodings.save()
     if not summary.n_files_read:
         raise DataGapError(_nothing_found(source, summary))
     return summary
+
+
+def _tell_labels(
+    folders: tuple[Path, Path], symbol: str, encodings: Encodings, summary: IngestSummary
+) -> None:
+    # What labels mean may be told now that everything is there.
+    catalog, _ = folders
+    definition = read_definitions(catalog).get(symbol)
+    for kind in KINDS.values():
+        if not kind.label_lead_ns or definition is None:
+            continue
+        (target,) = targets_of(kind.name, "", definition, encodings)
+        folder = series_directory(catalog, target.stored, symbol)
+        notes = SeriesNotes(catalog, kind.name, symbol, [folder])
+        if notes.records:
+            decide_again(Stamping(catalog, symbol, kind.label_lead_ns), target, notes, folders)
+            found = files_by_meaning(record.stamps for record in notes.records)
+            summary.stamps.setdefault(kind.name, {})[symbol] = found
 
 
 def _choose(source: Path, selection: _Selection, summary: IngestSummary) -> list[SourceFile]:
@@ -196,6 +230,13 @@ def _check_kinds(kinds: Collection[str] | None) -> None:
             known = ", ".join(KINDS)
             msg = f"--kind must be one of {known} (or with interval, klines-5m), was {kind}"
             raise SettingError(msg)
+
+
+def _joined(venues: Collection[str]) -> str:
+    try:
+        return venues_text(venues)
+    except ValueError as e:
+        raise SettingError(f"--{e}") from e  # noqa: EM102 - the words of the core, of the option
 
 
 def _define(

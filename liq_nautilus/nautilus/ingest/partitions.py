@@ -34,6 +34,7 @@ from liq_nautilus.nautilus.catalog.stored_files import StoredFile
 from liq_nautilus.nautilus.ingest.slots import Slots
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import numpy.typing as npt
@@ -56,10 +57,11 @@ class _Partition:
     staged_is_prior: npt.NDArray[np.uint8] | None = None
     staged_rows: Held | None = None
     rows: Held | None = None
+    is_emptied: bool = False
 
     @property
     def current(self) -> Path | None:
-        return self.staged or self.path
+        return self.staged or (None if self.is_emptied else self.path)
 
     def prior_rows(self, n_rows: int) -> npt.NDArray[np.bool_]:
         packed = self.staged_is_prior if self.staged is not None else self.is_prior
@@ -71,10 +73,20 @@ class _Partition:
         if self.staged is not None:
             self.staged.unlink()
         self.staged, self.staged_is_prior = path, np.packbits(is_prior)
-        self.staged_rows = Held(span, len(is_prior))
+        self.staged_rows, self.is_emptied = Held(span, len(is_prior)), False
+
+    def empty(self) -> None:
+        # Nothing of it is left.
+        if self.staged is not None:
+            self.staged.unlink()
+        self.staged, self.staged_is_prior, self.is_emptied = None, None, True
 
     def commit(self, directory: Path) -> bool:
         # The rows only, under the name of those before: at no moment there are two files.
+        if self.is_emptied and self.path is not None:
+            self.path.unlink()
+            self.path, self.rows, self.is_emptied = None, None, False
+            return True
         if self.staged is None or self.staged_rows is None:
             return False
         directory.mkdir(parents=True, exist_ok=True)
@@ -175,9 +187,27 @@ class SeriesStore:
             self._stream = None
         self._held = None
         for partition in self._partitions.values():
+            partition.is_emptied = False
             if partition.staged is not None:
                 partition.staged.unlink()
                 partition.staged, partition.staged_is_prior = None, None
+
+    def take_out(self, is_out: Callable[[pa.Table], npt.NDArray[np.bool_]]) -> pa.Table:
+        """
+        Take rows out of the series, and return them.
+
+        Parameters
+        ----------
+        is_out : callable
+            Tells which rows of a table in the flat schema.
+
+        """
+        taken = [empty_table(self._target.flat_schema)]
+        for number in self._slots.numbers:
+            rows = self._hold(number, self._partition(number))
+            taken.append(rows.take_out(is_out(rows.table)))
+        self._put_down()
+        return pa.concat_tables(taken)
 
     def _name(self, changed: list[int]) -> None:
         # Names depend on the files on both sides.
@@ -312,6 +342,9 @@ class SeriesStore:
         if held is None or not held[1].is_changed:
             return
         number, rows = held
+        if not rows.table.num_rows:
+            self._partition(number).empty()
+            return
         path = self._next_staged_path()
         made = self._target.to_file(rows.table)
         with self._target.open_file(path) as writer:

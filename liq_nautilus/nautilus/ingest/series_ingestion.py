@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from liq_nautilus.data.columns import array_of
 from liq_nautilus.data.fingerprints import fingerprint_of
+from liq_nautilus.data.kinds import KINDS
 from liq_nautilus.data.plain import read_plain
 from liq_nautilus.data.plain import read_together
 from liq_nautilus.data.rows import Chunk
@@ -25,6 +26,7 @@ from liq_nautilus.data.source import SMALL_BYTES
 from liq_nautilus.data.source import OpenedFile
 from liq_nautilus.data.source import opened
 from liq_nautilus.errors import SchemaError
+from liq_nautilus.nautilus.catalog.ingest_notes import UNDECIDED
 from liq_nautilus.nautilus.catalog.ingest_notes import FileRecord
 from liq_nautilus.nautilus.catalog.ingest_notes import SeriesNotes
 from liq_nautilus.nautilus.catalog.layout import series_directory
@@ -35,6 +37,7 @@ from liq_nautilus.nautilus.ingest.partitions import CONFLICT
 from liq_nautilus.nautilus.ingest.partitions import KEPT
 from liq_nautilus.nautilus.ingest.partitions import SAME
 from liq_nautilus.nautilus.ingest.partitions import SeriesStore
+from liq_nautilus.nautilus.ingest.stamping import Stamping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,6 +99,8 @@ class SeriesIngestion:
         self._summary = summary
         folders = (series_directory(catalog, t.stored, t.symbol, t.interval) for t in targets)
         self._notes = SeriesNotes(catalog, series, rules.symbol, folders)
+        lead_ns = KINDS[series.partition("-")[0]].label_lead_ns
+        self._stamping = Stamping(catalog, rules.symbol, lead_ns) if lead_ns else None
         self._accounts: list[FileAccount] = []
         self._waiting: list[tuple[OpenedFile, FileAccount]] = []
         self._gathered: list[tuple[FileAccount, Chunk]] = []
@@ -134,10 +139,26 @@ class SeriesIngestion:
             return False
         account.fingerprint = fingerprint_of(source)
         record = self._notes.known(source.path.name, account.fingerprint)
-        if record is None or not self._is_window_around(record.first_ns, record.last_ns):
+        if record is None:
+            return False
+        if record.venues != self._rules.venues and "source" in self._targets[0].stored.keys:
+            msg = (
+                f"{source.name} must be of the venues it was ingested with, {record.venues}, was "
+                f"given {self._rules.venues}; ingest into another --catalog"
+            )
+            raise SchemaError(msg, path=source.path)
+        if not self._is_window_around(record.first_ns, record.last_ns):
+            return False
+        if self._stamping is not None and not self._is_stamped(record, self._stamping):
             return False
         account_again(source, record, self._summary)
         return True
+
+    def _is_stamped(self, record: FileRecord, stamping: Stamping) -> bool:
+        # Whether reading the file again would tell no more of what its labels mean.
+        if record.stamps and UNDECIDED not in record.stamps and not record.n_contradicting:
+            return True
+        return stamping.n_prices(record.first_ns, record.last_ns) == record.n_prices
 
     def _wait(self, file: OpenedFile, account: FileAccount) -> None:
         # Small files are read together.
@@ -185,13 +206,22 @@ class SeriesIngestion:
             file.close()
 
     def _gather(self, file: OpenedFile, chunks: list[Chunk], account: FileAccount) -> None:
-        for chunk in chunks:
+        placed = [self._placed(chunk, account) for chunk in chunks]
+        for chunk in placed:
             account.report.add_good(chunk, file.kind)
         self._note(account)
-        for chunk in chunks:
+        for chunk in placed:
             inside = self._inside(chunk)
             if inside.table.num_rows:
                 self._gathered.append((account, inside))
+
+    def _placed(self, chunk: Chunk, account: FileAccount) -> Chunk:
+        # With the moments that the labels mean.
+        if self._stamping is None:
+            return chunk
+        table, stamps = self._stamping.placed(chunk.table)
+        account.stamps.update(stamps)
+        return Chunk(table, chunk.lines)
 
     def _stream(self, file: OpenedFile, account: FileAccount) -> None:
         # Nothing counts before the last row was read: the fast ways may find damage late.
@@ -199,9 +229,11 @@ class SeriesIngestion:
             fingerprint = aside.submit(fingerprint_of, file.source)
             for read in (self._read_plain, self._read_fast, self._read_careful):
                 account.report = FileReport()
+                account.stamps.clear()
                 outcomes: list[tuple[Chunk, npt.NDArray[np.uint8]]] = []
                 try:
-                    for chunk in _ahead(read(file, account.report)):
+                    for unplaced in _ahead(read(file, account.report)):
+                        chunk = self._placed(unplaced, account)
                         account.report.add_good(chunk, file.kind)
                         self._take_chunk(self._inside(chunk), outcomes)
                 except NeedsCareError:
@@ -259,7 +291,10 @@ class SeriesIngestion:
 
     def _record(self, account: FileAccount) -> FileRecord:
         span = account.report.first_ns, account.report.last_ns
-        return account.to_record(is_whole=self._is_window_around(*span))
+        n_prices = 0 if self._stamping is None else self._stamping.n_prices(*span)
+        return account.to_record(
+            is_whole=self._is_window_around(*span), n_prices=n_prices, venues=self._rules.venues
+        )
 
     def _is_window_around(self, first_ns: int | None, last_ns: int | None) -> bool:
         start, end = self.window

@@ -79,7 +79,7 @@ def rows_of(name: str, catalog: Path, *window: int | None, **options: bool) -> p
 def test_window_is_closed_on_the_left_and_open_on_the_right(catalog, name):
     everything = rows_of(name, catalog)
     assert len(everything) == 60
-    time = "ts_open" if "ts_open" in everything else "ts"
+    time = next(name for name in ("ts_open", "ts_known", "ts") if name in everything)
     first, last = int(everything[time].iloc[10]), int(everything[time].iloc[50])
     part = rows_of(name, catalog, first, last)
     assert part[time].tolist() == everything[time].iloc[10:50].tolist()
@@ -123,7 +123,9 @@ def test_inventory_names_every_series(catalog):
     assert sorted(found) == sorted(
         {kind.series for kind in KINDS.values()} - {"trades"} | {"klines-1mo"}
     )
-    for name in ("klines-1m", "liquidations-1m", "metrics", "markPriceKlines-1m"):
+    # Prices that never fit the bars: what the labels mean stays untold.
+    assert (found["metrics"].n_rows, found["metrics"].first_ns) == (60, START + 5 * MINUTE)
+    for name in ("klines-1m", "liquidations-1m", "markPriceKlines-1m"):
         assert (found[name].n_rows, found[name].first_ns) == (60, START)
     assert found["klines-1mo"].first_ns == START
     assert found["bookDepth"].n_rows == 6
@@ -206,7 +208,8 @@ def test_records_of_faulty_files_are_listed_and_all_are_known(tmp_path):
         return SeriesNotes(tmp_path, "metrics", "BTCUSDT", [folder])
 
     notes().write([faulty, clean], tmp_path / "staging")
-    assert read_records(tmp_path, "metrics", "BTCUSDT") == [faulty]
+    assert read_records(tmp_path, "metrics", "BTCUSDT") == [faulty, clean]
+    assert [record.is_clean for record in (faulty, clean)] == [False, True]
     assert notes().known("b.csv", Fingerprint(6, 8)) == clean
     assert notes().known("b.csv", Fingerprint(6, 9)) is None
     assert notes().known("c.csv", Fingerprint(6, 8)) is None
@@ -214,7 +217,7 @@ def test_records_of_faulty_files_are_listed_and_all_are_known(tmp_path):
     assert notes().known("b.csv", Fingerprint(6, 8)) is None
     assert notes().has("b.csv")
     notes().write([FileRecord("a.csv", 10, 0, 0, 0)], tmp_path / "staging")
-    assert read_records(tmp_path, "metrics", "BTCUSDT") == []
+    assert all(record.is_clean for record in read_records(tmp_path, "metrics", "BTCUSDT"))
     assert notes().known("b.csv", Fingerprint(6, 8)) is None
     (path,) = (tmp_path / "file_records").iterdir()
     path.write_text("nonsense")

@@ -1,0 +1,229 @@
+"""
+Gives snapshots their moments, once it is known what the labels of their file mean.
+
+Where it is not known, a row is stored as an event of its label that is known from the later moment
+on: nothing is seen too early. Rows of that kind are looked at again whenever bars, or other copies
+of the same day, have come.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from liq_nautilus.data.columns import array_of
+from liq_nautilus.data.columns import filled
+from liq_nautilus.data.columns import numbers
+from liq_nautilus.data.kinds.bars import BARS
+from liq_nautilus.data.kinds.bars import MARK_BARS
+from liq_nautilus.data.stamps import Meaning
+from liq_nautilus.data.stamps import Prices
+from liq_nautilus.data.stamps import bar_prices
+from liq_nautilus.data.stamps import meaning_beside
+from liq_nautilus.data.stamps import meanings
+from liq_nautilus.data.stamps import tally
+from liq_nautilus.nautilus.catalog.inventory import Catalog
+from liq_nautilus.nautilus.catalog.inventory import finest_interval
+from liq_nautilus.nautilus.catalog.reading import read
+from liq_nautilus.nautilus.ingest.partitions import SeriesStore
+from liq_nautilus.times import DAY_NS
+from liq_nautilus.times import MILLISECOND_NS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    from liq_nautilus.nautilus.catalog.ingest_notes import FileRecord
+    from liq_nautilus.nautilus.catalog.ingest_notes import SeriesNotes
+    from liq_nautilus.nautilus.catalog.targets import Target
+
+    type TimeArray = npt.NDArray[np.int64]
+    type FloatArray = npt.NDArray[np.float64]
+    type Meanings = npt.NDArray[np.int8]
+
+_NO_PRICES = Prices(np.zeros(0, dtype=np.int64), np.zeros(0))
+
+
+class Stamping:
+    """
+    Knows what prices were, and so what the labels of a symbol's files mean.
+
+    Parameters
+    ----------
+    catalog : Path
+        Where the bars are.
+    symbol : str
+        Binance's symbol.
+    lead_ns : int
+        How much later than its label a snapshot may have been taken (ns).
+
+    """
+
+    def __init__(self, catalog: Path, symbol: str, lead_ns: int) -> None:
+        self.lead_ns = lead_ns
+        self._catalog = Catalog(catalog)
+        self._symbol = symbol
+        self._prices: dict[int, Prices] = {}
+
+    def placed(self, table: pa.Table) -> tuple[pa.Table, dict[str, int]]:
+        """
+        Return a file's rows with their moments, and how many labels mean what.
+
+        Parameters
+        ----------
+        table : pa.Table
+            Canonical rows with `open_interest_notional` and `base_quantity`.
+
+        """
+        labels = numbers(table["ts_event"]).astype(np.int64)
+        if not len(labels):
+            return table, {}
+        names = ("open_interest_notional", "base_quantity")
+        notional, quantity = (numbers(filled(table[name], np.nan)) for name in names)
+        found = self.meanings(labels, notional, quantity)
+        return _with_moments(table, labels, found, self.lead_ns), tally(found)
+
+    def meanings(self, labels: TimeArray, notional: FloatArray, quantity: FloatArray) -> Meanings:
+        """Return what the labels of a file mean, given value (quote) and quantity (base)."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            valued_at: FloatArray = notional / quantity
+        return meanings(labels, valued_at, self._around(labels), self.lead_ns)
+
+    def n_prices(self, first_ns: int | None, last_ns: int | None) -> int:
+        """Return how many prices are known by which labels of a span of time are told."""
+        if first_ns is None or last_ns is None:
+            return 0
+        ts = self._around(np.asarray([first_ns, last_ns], dtype=np.int64)).ts
+        bounds = first_ns - DAY_NS // 2, last_ns + DAY_NS // 2
+        return int(np.diff(np.searchsorted(ts, bounds))[0])
+
+    def _around(self, labels: TimeArray) -> Prices:
+        # The prices of the months in which labels lie, a day more on both sides.
+        months = np.unique(labels.astype("datetime64[ns]").astype("datetime64[M]").astype(np.int64))
+        parts = [self._of_month(month) for month in months.tolist()]
+        if len(parts) == 1:
+            return parts[0]
+        ts, first = np.unique(np.concatenate([part.ts for part in parts]), return_index=True)
+        return Prices(ts, np.concatenate([part.logs for part in parts])[first])
+
+    def _of_month(self, month: int) -> Prices:
+        if month not in self._prices:
+            bounds = np.asarray([month, month + 1]).astype("datetime64[M]").astype("datetime64[ns]")
+            start, end = (int(ts) for ts in bounds.astype(np.int64))
+            self._prices[month] = self._between(start - DAY_NS, end + DAY_NS)
+        return self._prices[month]
+
+    def _between(self, start_ns: int, end_ns: int) -> Prices:
+        window = (start_ns, end_ns)
+        for stored in (BARS, MARK_BARS):
+            interval = finest_interval(self._catalog, stored, self._symbol, *window)
+            if interval is None:
+                continue
+            bars = read(
+                self._catalog, stored, self._symbol, *window, interval=interval, required=False
+            )
+            ends = bars["ts_close"] + MILLISECOND_NS
+            return bar_prices(bars["ts_open"], ends, bars["open"], bars["close"])
+        return _NO_PRICES
+
+
+def decide_again(
+    stamping: Stamping, target: Target, notes: SeriesNotes, folders: tuple[Path, Path]
+) -> None:
+    """
+    Give rows that are still without a moment the one that can be told now.
+
+    Rows that other files have told meanwhile are taken out.
+
+    Parameters
+    ----------
+    stamping : Stamping
+        Knows the prices.
+    target : Target
+        The series.
+    notes : SeriesNotes
+        The files it came from; what was decided is noted there.
+    folders : tuple of Path
+        The catalog, and where files are made.
+
+    """
+    catalog, staging = folders
+    frame = read(Catalog(catalog), target.stored, target.symbol, required=False)
+    is_known = frame["ts"] == frame["ts_known"]
+    if is_known.all():
+        return
+    known = dict(frame.where(is_known).rows("ts", "open_interest"))
+    store = SeriesStore(catalog, staging, target)
+    rows = store.take_out(_is_undecided)
+    labels, quantities = numbers(rows["ts_event"]).astype(np.int64), numbers(rows["open_interest"])
+    is_told = _are_told(labels, quantities, known, stamping.lead_ns)
+    found = np.full(len(labels), Meaning.UNDECIDED, dtype=np.int8)
+    changed = []
+    for record in notes.undecided():
+        own = _rows_of(record, labels) & (found == Meaning.UNDECIDED)
+        if own.any():
+            found[own] = _told(stamping, rows.filter(array_of(own)), known)
+            changed.append(replace(record, stamps=_joined(record.stamps, tally(found[own]))))
+    if not is_told.any() and np.all(found == Meaning.UNDECIDED):
+        store.rollback()
+        return
+    left = ~is_told | (found != Meaning.UNDECIDED)
+    store.add(_with_moments(rows, labels, found, stamping.lead_ns).filter(array_of(left)))
+    store.commit()
+    notes.write(changed, staging)
+
+
+def _is_undecided(table: pa.Table) -> npt.NDArray[np.bool_]:
+    moments, known = (numbers(table[name]) for name in ("ts_event", "ts_init"))
+    return np.asarray(moments != known)
+
+
+def _are_told(
+    labels: TimeArray, quantities: FloatArray, known: dict[int, float], lead_ns: int
+) -> npt.NDArray[np.bool_]:
+    # Which rows say what is known of one of the two moments.
+    pairs = zip(labels.tolist(), quantities.tolist(), strict=True)
+    told = [quantity in (known.get(ts), known.get(ts + lead_ns)) for ts, quantity in pairs]
+    return np.asarray(told, dtype=np.bool_)
+
+
+def _told(stamping: Stamping, rows: pa.Table, known: dict[int, float]) -> Meanings:
+    labels = numbers(rows["ts_event"]).astype(np.int64)
+    quantities = numbers(rows["open_interest"])
+    notional = numbers(rows["open_interest_notional"])
+    found = stamping.meanings(labels, notional, quantities)
+    if np.all(found == Meaning.UNDECIDED):
+        found[:] = meaning_beside(labels, quantities, known, stamping.lead_ns)
+    return found
+
+
+def _rows_of(record: FileRecord, labels: TimeArray) -> npt.NDArray[np.bool_]:
+    if record.first_ns is None or record.last_ns is None:
+        return np.zeros(len(labels), dtype=np.bool_)
+    return np.asarray((labels >= record.first_ns) & (labels <= record.last_ns))
+
+
+def _joined(before: dict[str, int], counts: dict[str, int]) -> dict[str, int]:
+    undecided = Meaning.UNDECIDED.name.lower()
+    names = {**before, **counts}
+    total = {
+        name: before.get(name, 0) * (name != undecided) + counts.get(name, 0) for name in names
+    }
+    return {name: n for name, n in total.items() if n}
+
+
+def _with_moments(table: pa.Table, labels: TimeArray, found: Meanings, lead_ns: int) -> pa.Table:
+    moments = labels + np.where(found == Meaning.LATER, lead_ns, 0)
+    known = np.where(found == Meaning.UNDECIDED, labels + lead_ns, moments)
+    for name, values in (("ts_event", moments), ("ts_init", known)):
+        at = table.schema.get_field_index(name)
+        if at < 0:
+            table = table.append_column(name, array_of(values))
+        else:
+            column = array_of(values).cast(table.schema.field(at).type)
+            table = table.set_column(at, table.schema.field(at), column)
+    return table
