@@ -1,5 +1,5 @@
 """
-The map of a symbol, followed once from the beginning of its data and kept from day to day.
+The map of a symbol, followed once through its days and kept from day to day.
 
 At the end of each day the tracker's state is kept, so that any moment needs at most a day to be
 followed again, and new days go on from those before. A state is good for as long as nothing changed
@@ -127,7 +127,7 @@ class KeptMap:
         until_ns = min(at_ns, day.start_ns + DAY_NS - 1)
         tracker = self._state_before(index)
         if tracker is None:
-            self.follow(index)
+            self.follow(index - 1, index, has_records=False)
             tracker = self._state_before(index)
         if tracker is None:
             raise StoreError(_vanished(self.basis.folder))
@@ -165,16 +165,25 @@ class KeptMap:
         events = self._events(day)
         return events[-1].ts_known if events else day.start_ns
 
-    def follow(self, n_days: int | None = None, progress: Progress | None = None) -> None:
+    def follow(
+        self,
+        first: int = 0,
+        end: int | None = None,
+        progress: Progress | None = None,
+        *,
+        has_records: bool = True,
+    ) -> None:
         """
         Bring what is kept up to date.
 
         Parameters
         ----------
-        n_days : int, optional
-            Only the first so many of `days`; by default all.
+        first, end : int, optional
+            Only so much of `days`, and what comes before it of the same month; by default all.
         progress : callable, optional
             Told of each day that had to be followed.
+        has_records : bool, optional
+            Whether levels, signals and densities are kept too, or the states alone.
 
         Raises
         ------
@@ -182,18 +191,16 @@ class KeptMap:
             If what was computed cannot be written.
 
         """
-        wanted = self.days[:n_days]
-        if not self._missing(wanted) and not self._stale():
+        while not self.days[first].is_first:
+            first -= 1
+        wanted = self.days[first:end]
+        if not self._missing(wanted, has_records=has_records) and not self._stale():
             return
         with computing_lock(self.basis.folder):
-            for run in self._missing(wanted):
-                self._follow_run(run, progress)
+            for run in self._missing(wanted, has_records=has_records):
+                self._follow_run(run, progress, has_records=has_records)
             self._forget_others()
             shrink(self.basis.catalog, DEFAULT_LIMIT_BYTES, keep=self.basis.folder)
-
-    def is_followed(self, n_days: int | None = None) -> bool:
-        """Return whether the first `n_days` (all by default) are kept, so that no time is lost."""
-        return not self._missing(self.days[:n_days])
 
     def density_files(self, first_ns: int, last_ns: int, step_ns: int) -> Iterator[Path]:
         """
@@ -207,14 +214,20 @@ class KeptMap:
             The distance of columns; below an hour a divisor of it.
 
         """
-        self.follow()
+        asked = [
+            index
+            for index, day in enumerate(self.days)
+            if day.start_ns <= last_ns and day.start_ns + DAY_NS > first_ns
+        ]
+        if not asked:
+            return
+        self.follow(asked[0], asked[-1] + 1)
         is_daily = step_ns % DAY_NS == 0
         folder = "density-1d" if is_daily else "density-1h"
         if step_ns < HOUR_NS:
             folder = f"density-{step_ns // 60_000_000_000}m"
-        for index, day in enumerate(self.days):
-            if day.start_ns > last_ns or day.start_ns + DAY_NS <= first_ns:
-                continue
+        for index in asked:
+            day = self.days[index]
             path = self.basis.folder / folder / f"{day.name}.parquet"
             if step_ns < HOUR_NS:
                 path = path.with_stem(f"{day.name}.{day.digest}")
@@ -230,13 +243,14 @@ class KeptMap:
     def _state_path(self, day: KeptDay) -> Path:
         return self.basis.folder / STATES / f"{day.name}.{day.digest}.state"
 
-    def _missing(self, wanted: tuple[KeptDay, ...]) -> list[list[KeptDay]]:
+    def _missing(self, wanted: tuple[KeptDay, ...], *, has_records: bool) -> list[list[KeptDay]]:
         # Runs of days to be followed; each begins where a state before it is kept. What was
         # deleted of a day is written again.
         states = _names_in(self.basis.folder / STATES)
         whole = set.intersection(*(_names_in(self.basis.folder / name) for name in DAY_FOLDERS))
         kept = [
-            self._state_path(day).name in states and f"{day.name}.parquet" in whole
+            self._state_path(day).name in states
+            and (not has_records or f"{day.name}.parquet" in whole)
             for day in wanted
         ]
         runs: list[list[KeptDay]] = []
@@ -250,12 +264,30 @@ class KeptMap:
         return runs
 
     def _state_before(self, index: int) -> LiquidationTracker | None:
-        # None where it is not kept; a new tracker where the map begins.
-        if self.days[index].is_first:
-            return self._new_tracker()
-        before = self.days[index - 1]
+        # None where it is not kept; one that was warmed up where a map begins.
+        day = self.days[index]
+        return (
+            self._begun(index)
+            if day.is_first
+            else self._read(self._state_path(self.days[index - 1]))
+        )
+
+    def _begun(self, index: int) -> LiquidationTracker:
+        day = self.days[index]
+        path = self.basis.folder / STATES / f"{day.name}-begun.{day.digest}.state"
+        tracker = self._read(path) if day.warm_up else None
+        if tracker is None:
+            tracker = self._new_tracker()
+            for earlier in self.days[index - day.warm_up : index]:
+                until_ns = earlier.start_ns + DAY_NS - 1
+                follow_day(tracker, self._events(earlier), earlier.start_ns, until_ns)
+            if day.warm_up:
+                _write_state(path, tracker)
+        return tracker
+
+    def _read(self, path: Path) -> LiquidationTracker | None:
         try:
-            content = self._state_path(before).read_bytes()
+            content = path.read_bytes()
         except FileNotFoundError:
             return None
         try:
@@ -263,8 +295,8 @@ class KeptMap:
             state = _CODEC.decompress(content[_SIZE_BYTES:], size, asbytes=True)
             return LiquidationTracker.from_state(bytes_to_state(state))
         except (OSError, ValueError, pa.ArrowException):
-            _LOG.warning("A kept state is damaged and is computed again: %s", before.name)
-            self._state_path(before).unlink(missing_ok=True)
+            _LOG.warning("A kept state is damaged and is computed again: %s", path.name)
+            path.unlink(missing_ok=True)
             return None
 
     def _new_tracker(self) -> LiquidationTracker:
@@ -272,19 +304,25 @@ class KeptMap:
 
     # -- What is computed --------------------------------------------------------------------------
 
-    def _follow_run(self, run: list[KeptDay], progress: Progress | None) -> None:
+    def _follow_run(
+        self, run: list[KeptDay], progress: Progress | None, *, has_records: bool
+    ) -> None:
         index = self.days.index(run[0])
-        tracker = self._state_before(index)
-        if tracker is None:
-            tracker = self._new_tracker()
-        for day in run:
-            record = DayRecord(tracker, day.start_ns)
+        end = index + len(run)
+        # Where the state before turns out to be damaged, from the last good one on.
+        while (tracker := self._state_before(index)) is None:
+            index -= 1
+        for day in self.days[index:end]:
             events = self._events(day)
             until_ns = self._until(day, events)
-            follow_day(tracker, events, day.start_ns, until_ns, record.note)
-            record.write(self.basis.folder, day.name)
+            if has_records:
+                record = DayRecord(tracker, day.start_ns)
+                follow_day(tracker, events, day.start_ns, until_ns, record.note)
+                record.write(self.basis.folder, day.name)
+            else:
+                follow_day(tracker, events, day.start_ns, until_ns)
             # Last, since it says that the day is done.
-            self._keep_state(day, tracker)
+            _write_state(self._state_path(day), tracker)
             if progress is not None:
                 progress(day.name)
         _LOG.info("followed %s from %s to %s", self.basis.symbol, run[0].name, run[-1].name)
@@ -295,11 +333,6 @@ class KeptMap:
         if day is not self.days[-1]:
             return end_ns
         return min(end_ns, own[-1].ts_known if own else day.start_ns)
-
-    def _keep_state(self, day: KeptDay, tracker: LiquidationTracker) -> None:
-        state = state_to_bytes(tracker.state())
-        size = len(state).to_bytes(_SIZE_BYTES, "little")
-        write_bytes(self._state_path(day), size + _CODEC.compress(state, asbytes=True))
 
     def _follow_finely(self, index: int, path: Path, step_ns: int) -> None:
         day = self.days[index]
@@ -329,6 +362,12 @@ class KeptMap:
         for path in self.basis.folder.glob("*/[!.]*"):
             if path.name not in names and not path.stem.endswith(ends):
                 path.unlink(missing_ok=True)
+
+
+def _write_state(path: Path, tracker: LiquidationTracker) -> None:
+    state = state_to_bytes(tracker.state())
+    size = len(state).to_bytes(_SIZE_BYTES, "little")
+    write_bytes(path, size + _CODEC.compress(state, asbytes=True))
 
 
 def _vanished(folder: Path) -> str:

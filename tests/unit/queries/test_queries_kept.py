@@ -140,6 +140,62 @@ def test_damaged_files_are_computed_again(own_catalog, folder):
     assert asking.levels(own_catalog).to_json() == expected
 
 
+@pytest.mark.parametrize("damaged", [[1], [3], [1, 2, 3]])
+def test_after_damaged_states_the_map_is_followed_from_the_last_good_one(own_catalog, damaged):
+    expected = asking.levels(own_catalog).to_json()
+    states = sorted((map_of(own_catalog).basis.folder / "states").iterdir())
+    for number in damaged:
+        states[number].write_bytes(states[number].read_bytes()[:100])
+    moments._MEMORY._moments.clear()
+    shutil.rmtree(map_of(own_catalog).basis.folder / "asked")
+    assert asking.levels(own_catalog).to_json() == expected
+
+
+def test_levels_alone_keep_nothing_else(own_catalog):
+    asking.levels(own_catalog)
+    folder = map_of(own_catalog).basis.folder
+    assert {path.name for path in folder.glob("[!.]*")} == {"states", "asked"}
+    assert followed(map_of(own_catalog)) == DAYS
+
+
+def test_a_month_begins_with_fourteen_days_of_warm_up(tmp_path):
+    # 40 days from New Year on: February is warmed up by the days from 18 January.
+    catalog = make_catalog(tmp_path, days=40)
+    kept = map_of(catalog)
+    assert [(day.name, day.warm_up) for day in kept.days if day.is_first] == [
+        ("2026-01-01", 0),
+        ("2026-02-01", 14),
+    ]
+    at_ns = START_NS + 33 * DAY_NS + 5 * HOUR_NS
+    found = kept.tracker_at(at_ns)
+    tracker = LiquidationTracker(brackets=kept.basis.brackets)
+    files, parameters = Catalog(catalog), tracker.parameters
+    begin = START_NS + 17 * DAY_NS
+    starts = range(begin, at_ns + 1, DAY_NS)
+    events = [e for ts in starts for e in day_events(files, "BTCUSDT", ts, parameters)]
+    follow_day(tracker, events, begin, at_ns)
+    tracker.on_time(at_ns)
+    assert found.levels().notional.tolist() == tracker.levels().notional.tolist()
+    # Of January nothing else was needed.
+    names = {path.name.partition(".")[0] for path in (kept.basis.folder / "states").iterdir()}
+    assert names == {"2026-02-01-begun", "2026-02-01", "2026-02-02"}
+    assert kept.tracker_at(at_ns).levels().notional.tolist() == found.levels().notional.tolist()
+
+
+def test_old_days_change_nothing_of_later_months():
+    prints = {day: DayPrint(str(day), has_open_interest=True) for day in range(20_500, 20_600)}
+    before = {day.day: day.digest for day in days_of(prints)}
+    prints[20_540] = DayPrint("changed", has_open_interest=True)
+    after = {day.day: day.digest for day in days_of(prints)}
+    changed = [day for day in before if before[day] != after[day]]
+    # 20,540 is 28 March 2026.
+    assert changed[0] == 20_540
+    assert str(np.datetime64(changed[-1], "D")) == "2026-04-30"
+    prints[20_520] = DayPrint("changed", has_open_interest=True)
+    later = {day.day: day.digest for day in days_of(prints)}
+    assert {str(np.datetime64(d, "D"))[:7] for d in after if after[d] != later[d]} == {"2026-03"}
+
+
 def test_parameters_do_not_mix(own_catalog):
     usual = map_of(own_catalog)
     other = map_of(own_catalog, TrackerParameters(turnover_rate=0.5))
