@@ -18,6 +18,7 @@ from liq_nautilus.cli.common import print_json
 from liq_nautilus.cli.common import say
 from liq_nautilus.cli.common import window_ns
 from liq_nautilus.cli.windows import BarOption
+from liq_nautilus.cli.windows import BracketsOption
 from liq_nautilus.cli.windows import LabelsOption
 from liq_nautilus.cli.windows import SymbolOption
 from liq_nautilus.cli.windows import chosen_windows
@@ -68,6 +69,7 @@ def accuracy(
     start: StartOption = None,
     end: EndOption = None,
     bar: BarOption = None,
+    brackets: BracketsOption = None,
     report: Annotated[
         Path | None, typer.Option("--report", help="Write a report: .html, or else Markdown.")
     ] = None,
@@ -80,7 +82,10 @@ def accuracy(
         msg = "--walk-forward fits parameters anew and cannot be given with --params; drop one"
         raise SettingError(msg)
     _check_models(model or [])
-    windows = chosen_windows(catalog, symbol, [window_ns(start, end)], labels, bar, refresh=refresh)
+    spans = [window_ns(start, end)]
+    windows = chosen_windows(
+        catalog, symbol, spans, labels, bar, refresh=refresh, brackets=brackets
+    )
     parts_of, source = _parts(windows, params, walk_forward=walk_forward, refresh=refresh)
     document, scored = measure_accuracy(
         windows,

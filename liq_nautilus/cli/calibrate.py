@@ -15,6 +15,7 @@ from liq_nautilus.cli.common import print_json
 from liq_nautilus.cli.common import say
 from liq_nautilus.cli.common import window_ns
 from liq_nautilus.cli.windows import BarOption
+from liq_nautilus.cli.windows import BracketsOption
 from liq_nautilus.cli.windows import LabelsOption
 from liq_nautilus.cli.windows import SymbolOption
 from liq_nautilus.cli.windows import chosen_windows
@@ -37,6 +38,7 @@ def calibrate(
     ] = None,
     labels: LabelsOption = None,
     bar: BarOption = None,
+    brackets: BracketsOption = None,
     refresh: Annotated[
         bool, typer.Option("--refresh", help="For `accuracy --refresh`: read at every bar.")
     ] = False,
@@ -50,7 +52,13 @@ def calibrate(
     from liq_nautilus.studies.parameter_files import write_fit
 
     windows = chosen_windows(
-        catalog, symbol, _spans(start or [], end or []), labels, bar, refresh=refresh
+        catalog,
+        symbol,
+        _spans(start or [], end or []),
+        labels,
+        bar,
+        refresh=refresh,
+        brackets=brackets,
     )
     say(f"fitting on {len(windows)} windows, {sum(len(w.labels) for w in windows)} intervals")
     calibrator = Calibrator(progress=say, refresh=refresh)

@@ -24,6 +24,10 @@ def live(
     config: Annotated[
         Path, typer.Argument(help="JSON of symbols and settings; lines with // are comments.")
     ],
+    brackets: Annotated[
+        Path | None,
+        typer.Option("--brackets", help="Binance's leverageBracket response, as a JSON file."),
+    ] = None,
     is_live: Annotated[
         bool, typer.Option("--live", help="Send orders to Binance instead of the paper exchange.")
     ] = False,
@@ -34,8 +38,9 @@ def live(
     """Keep the map on a running node and trade it: on paper, or with --live at Binance."""
     from liq_nautilus.nautilus.live.node import LiveNode
     from liq_nautilus.nautilus.live.options import read_options
+    from liq_nautilus.nautilus.live.options import with_brackets
 
-    options = read_options(config)
+    options = with_brackets(read_options(config), brackets)
     say(describe(options, is_live=is_live))
     if is_live:
         _check_keys()

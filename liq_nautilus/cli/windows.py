@@ -21,6 +21,10 @@ LabelsOption = Annotated[
     Path | None,
     typer.Option("--labels", help="CSV of liquidation bars or forced orders, not the catalog's."),
 ]
+BracketsOption = Annotated[
+    Path | None,
+    typer.Option("--brackets", help="Binance's leverageBracket response, as a JSON file."),
+]
 BarOption = Annotated[
     str | None, typer.Option("--bar", help="Interval of the bars; the finest by default.")
 ]
@@ -34,6 +38,7 @@ def chosen_windows(
     bar: str | None,
     *,
     refresh: bool = False,
+    brackets: Path | None = None,
 ) -> list[Window]:
     """
     Load the windows of each span (UTC ns; both None: all there are).
@@ -52,7 +57,9 @@ def chosen_windows(
     windows = [
         window
         for start_ns, end_ns in spans
-        for window in load_windows(Request(catalog, name, start_ns, end_ns, labels, bar), say)
+        for window in load_windows(
+            Request(catalog, name, start_ns, end_ns, labels, bar, brackets=brackets), say
+        )
     ]
     if not refresh:
         return windows

@@ -8,6 +8,7 @@ from typing import Final
 from typing import NamedTuple
 
 from liq_nautilus.core.brackets import BracketTable
+from liq_nautilus.core.brackets import brackets_of
 from liq_nautilus.core.built_in_brackets import built_in_versions
 
 _FOREVER_NS: Final = 2**63 - 1
@@ -29,6 +30,39 @@ class DatedTable(NamedTuple):
     table: BracketTable
     since_ns: int
     until_ns: int
+
+
+def in_force(table: BracketTable, ts_ns: int) -> DatedTable:
+    """
+    Return the table that is in force at a moment, where another was before.
+
+    Parameters
+    ----------
+    table : BracketTable
+        One of the built-in tables, whose place the next one takes when its date has come; any other
+        one, such as that of a file, stays.
+    ts_ns : int
+        The moment (UTC nanoseconds).
+
+    Examples
+    --------
+    >>> new_year = 1_767_225_600_000_000_000
+    >>> old = BracketTable.built_in("BTCUSDT", new_year - 1)
+    >>> in_force(old, new_year - 1).table.valid_from, in_force(old, new_year).table.valid_from
+    ('2024-10-24', '2026-01-01')
+
+    """
+    versions = built_in_versions(table.symbol)
+    dates = [date for date, _ in versions]
+    if table.valid_from not in dates:
+        return DatedTable(table, 0, _FOREVER_NS)
+    since_ns = 0
+    for date, rows in versions[dates.index(table.valid_from) + 1 :]:
+        next_ns = _midnight_ns(date)
+        if ts_ns < next_ns:
+            return DatedTable(table, since_ns, next_ns)
+        table, since_ns = BracketTable.from_rows(table.symbol, date, rows), next_ns
+    return DatedTable(table, since_ns, _FOREVER_NS)
 
 
 class BracketSource:
@@ -69,12 +103,7 @@ class BracketSource:
         return known
 
     def _find(self, symbol: str, ts_ns: int) -> DatedTable:
-        if self._document is not None:
-            return DatedTable(BracketTable.from_binance(self._document, symbol), 0, _FOREVER_NS)
-        changes = [_midnight_ns(date) for date, _ in built_in_versions(symbol)[1:]]
-        since_ns = max((ns for ns in changes if ns <= ts_ns), default=0)
-        until_ns = min((ns for ns in changes if ns > ts_ns), default=_FOREVER_NS)
-        return DatedTable(BracketTable.built_in(symbol, ts_ns), since_ns, until_ns)
+        return in_force(brackets_of(symbol, self._document), ts_ns)
 
 
 def _midnight_ns(date: str) -> int:

@@ -212,20 +212,20 @@ class BracketTable:
         return rate * notional - amount
 
 
-def brackets_of(symbol: str, ts_ns: int | None, document: object | None) -> BracketTable:
+def brackets_of(symbol: str, document: object | None) -> BracketTable:
     """
-    Return a symbol's brackets at a moment.
+    Return the brackets that a symbol's map begins with.
 
     Parameters
     ----------
     symbol : str
         Binance's name.
-    ts_ns : int or None
-        UTC nanoseconds; None for the newest.
     document : object, optional
-        A parsed answer of `leverageBracket`; without it the built-in dated tables.
+        A parsed answer of `leverageBracket`, which holds for all time; without it the first
+        built-in table, whose place later ones take as time passes (see
+        `liq_nautilus.core.bracket_source.in_force`).
 
     """
     if document is None:
-        return BracketTable.built_in(symbol, ts_ns)
+        return BracketTable.built_in(symbol, 0)
     return BracketTable.from_binance(document, symbol)

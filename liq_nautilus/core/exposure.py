@@ -198,6 +198,22 @@ class Exposure:
         step[1] = rate / ((1.0 + self._maintenance_rate) * self._ratio[1])
         self.rows.offset += np.log1p(np.maximum(step, -0.5)) / self._width
 
+    def set_ratio(self, ratio: FloatArray, maintenance_rate: FloatArray) -> None:
+        """
+        Take other margin rules for granted, for what is open and for what will be opened.
+
+        Parameters
+        ----------
+        ratio, maintenance_rate : ndarray
+            As the class takes them.
+
+        """
+        shift = np.log(ratio / self._ratio) / self._width
+        # Where nothing is open there is nothing to be shifted.
+        self.rows.offset += np.where(self.rows.held > 0.0, shift, 0.0)
+        self.rows.log_ratio = np.log(ratio) / self._width
+        self._ratio, self._maintenance_rate = ratio, maintenance_rate
+
     def shift_prices(self, factor: float) -> None:
         """Multiply every liquidation price by `factor` (> 0)."""
         self.rows.offset += math.log(factor) / self._width

@@ -135,6 +135,13 @@ class PositionMap:
         if self._parameters.bucket_size is None and not is_set:
             self._bucket_size = shown_bucket_size(self._symbol, self.price)
 
+    def set_brackets(self, table: BracketTable) -> None:
+        """Let other brackets apply from now on; whom they leave short of margin is liquidated."""
+        for model in self.models:
+            model.set_brackets(table)
+        if self.has_price:
+            self._books.clip()
+
     def take_bars(self, bars: Bars, ts: int) -> tuple[int, list[tuple[FloatArray, int]]]:
         """
         Let bars move the price, sweep what their paths crossed and turn positions over.

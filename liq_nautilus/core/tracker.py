@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from liq_nautilus.core.answers import MapAnswers
+from liq_nautilus.core.bracket_source import in_force
 from liq_nautilus.core.brackets import BracketTable
 from liq_nautilus.core.following import DISTANCES
 from liq_nautilus.core.kernels.arguments import Bars
@@ -46,7 +47,8 @@ class LiquidationTracker(MapAnswers):
     parameters : TrackerParameters, optional
         What is assumed.
     brackets : BracketTable, optional
-        The symbol's brackets; BTCUSDT's newest by default.
+        The symbol's brackets; BTCUSDT's newest by default. Of the built-in tables the one in force
+        applies: as time passes the next one takes the place of this one.
 
     """
 
@@ -57,6 +59,7 @@ class LiquidationTracker(MapAnswers):
         brackets: BracketTable | None = None,
     ) -> None:
         super().__init__(parameters, brackets=brackets)
+        self._brackets_until = 0
         self._watch = Watch(self.parameters)
         self._plausibility = Plausibility()
         self._waiting: tuple[float, float, int] | None = None
@@ -126,7 +129,7 @@ class LiquidationTracker(MapAnswers):
         self._take_waiting(float(checked.values[0, 0]))
         self._watch.note_bars(closes)
         for part in self._followed.hours(checked.times):
-            self._take_bars(Bars(checked.values[part], checked.times[part]))
+            self._take_dated_bars(Bars(checked.values[part], checked.times[part]))
 
     def on_trades(
         self,
@@ -177,6 +180,7 @@ class LiquidationTracker(MapAnswers):
             msg = f"open interest must be finite and at least 0, was {contracts}"
             raise ValueError(msg)
         self.ts = max(self.ts, ts)
+        self._date_brackets(ts)
         if self._map.units.is_coin_margined:
             # Contracts are dollars: what they are worth in dollars tells no price.
             notional = math.nan
@@ -326,6 +330,25 @@ class LiquidationTracker(MapAnswers):
             if not is_mark:
                 self._recent.add(high, low, max(end - begin, 1) / HOUR_NS)
         self._followed.note_path(bars.values[:, 2].min(), bars.values[:, 1].max())
+
+    def _take_dated_bars(self, bars: Bars) -> None:
+        # Up to where the brackets change, and on from there.
+        while len(bars.values):
+            self._date_brackets(int(bars.times[0, 0]))
+            is_beyond = bars.times[:, 0] >= self._brackets_until
+            n = int(is_beyond.argmax()) if is_beyond.any() else len(is_beyond)
+            self._take_bars(Bars(bars.values[:n], bars.times[:n]))
+            bars = Bars(bars.values[n:], bars.times[n:])
+
+    def _date_brackets(self, ts: int) -> None:
+        # Tables change at their dates, for what is open too.
+        if ts < self._brackets_until:
+            return
+        table, _, self._brackets_until = in_force(self.brackets, ts)
+        if table != self.brackets:
+            self.brackets = table
+            self._map.set_brackets(table)
+            self._published.note_brackets()
 
     def _begin_hour(self, ts: int) -> None:
         # What the map expects of the hour, to be compared with what comes true.

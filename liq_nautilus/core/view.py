@@ -129,13 +129,17 @@ class PublishedMap:
         self._parameters = p = parameters
         self.scale = scale
         first = ensemble.models[0]
-        self._ratio = first.ratio
-        self._distance = np.abs(np.log(first.ratio))
+        self.note_brackets()
         self._multiple = first.turnover_multiple
         self._leverages = first.leverages
         self._opened_share = p.openings_share * first.liquidated
         self._even_share = np.array([p.background_share_long, p.background_share_short])
         self.bands = Bands(p.band_low, p.band_high, p.band_reach)
+
+    def note_brackets(self) -> None:
+        """Take over how far the models' liquidation prices lie from entries."""
+        self._ratio = self._ensemble.models[0].ratio
+        self._distance = np.abs(np.log(self._ratio))
 
     def note_disagreement(self, grid: Grid) -> None:
         """Note how far the models' maps disagree on a grid, which should be of the whole map."""

@@ -13,7 +13,6 @@ import pandas as pd
 from nautilus_trader.common.actor import Actor
 from nautilus_trader.model.enums import AggressorSide
 
-from liq_nautilus.core.brackets import brackets_of
 from liq_nautilus.core.contracts import order_notional
 from liq_nautilus.core.feed import Event
 from liq_nautilus.core.feed import Feed
@@ -26,10 +25,10 @@ from liq_nautilus.core.feed import time_event
 from liq_nautilus.core.feed import trade_batches
 from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.core.venues import named_venues
+from liq_nautilus.data.bracket_files import read_brackets
 from liq_nautilus.data.map_parameters import checked_parameters
 from liq_nautilus.data.map_parameters import read_parameters
 from liq_nautilus.errors import SettingError
-from liq_nautilus.json_files import read_json
 from liq_nautilus.nautilus.instruments import binance_symbol
 from liq_nautilus.nautilus.internals import PUBLISHING
 from liq_nautilus.nautilus.internals import check_internals
@@ -58,7 +57,6 @@ if TYPE_CHECKING:
     from nautilus_trader.model.data import MarkPriceUpdate
     from nautilus_trader.model.data import TradeTick
 
-    from liq_nautilus.core.brackets import BracketTable
     from liq_nautilus.core.parameters import TrackerParameters
     from liq_nautilus.nautilus.config import LiquidationActorConfig
     from liq_nautilus.nautilus.custom import CustomRecord
@@ -100,7 +98,9 @@ class LiquidationActor(Actor):
         check_internals(PUBLISHING)
         super().__init__(config)
         self._settings = config
-        tracker = LiquidationTracker(parameters_from(config), brackets=_brackets(config))
+        path = None if config.brackets_path is None else Path(config.brackets_path)
+        brackets = read_brackets(path, binance_symbol(config.instrument_id), "brackets_path")
+        tracker = LiquidationTracker(parameters_from(config), brackets=brackets)
         self._feed = Feed(tracker)
         # Everything known until then has come (UTC ns).
         self._complete_ns = -1
@@ -445,20 +445,6 @@ def parameters_from(config: LiquidationActorConfig) -> TrackerParameters:
     if config.parameters_path is not None:
         return read_parameters(Path(config.parameters_path), "parameters_path")
     return checked_parameters(config.parameters or {}, "parameters")
-
-
-def _brackets(config: LiquidationActorConfig) -> BracketTable:
-    symbol = binance_symbol(config.instrument_id)
-    try:
-        document = (
-            None
-            if config.brackets_path is None
-            else read_json(Path(config.brackets_path), "brackets_path")
-        )
-        return brackets_of(symbol, config.publish_from_ns or None, document)
-    except (OSError, ValueError) as e:
-        msg = f"brackets_path must hold the brackets of {symbol}, was {config.brackets_path} ({e})"
-        raise SettingError(msg) from e
 
 
 def _models(config: LiquidationActorConfig) -> tuple[str, ...]:

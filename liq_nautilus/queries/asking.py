@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from liq_nautilus.core.bracket_source import in_force
 from liq_nautilus.core.feed import OPEN_INTEREST_DELAY_SECS
 from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.errors import DataGapError
@@ -249,10 +250,10 @@ def history(
 
 def assumptions(basis: MapBasis, found: Levels) -> dict[str, Any]:
     """Return what a map assumes, as an answer states it."""
-    p = basis.parameters
+    p, table = basis.parameters, in_force(basis.brackets, found.ts_event).table
     return {
         "formula": p.formula,
-        "brackets": {"symbol": basis.brackets.symbol, "valid_from": basis.brackets.valid_from},
+        "brackets": {"symbol": table.symbol, "valid_from": table.valid_from},
         "venues": list(found.venues),
         "position_notional": p.position_notional,
         "leverages": [float(tier) for tier in p.leverages],
@@ -285,7 +286,7 @@ def _kept_map(
     name = only_symbol(files, symbol)
     at_ns = moment_ns(at, option)
     try:
-        basis = MapBasis.of(files.path, name, at_ns, parameters, brackets)
+        basis = MapBasis.of(files.path, name, parameters, brackets)
     except (ValueError, TypeError, KeyError) as e:
         msg = f"--brackets must hold the leverageBracket response with {name}, it did not: {e}"
         raise SettingError(msg) from e

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from liq_nautilus.core.bracket_source import in_force
 from liq_nautilus.core.feed import Feed
 from liq_nautilus.core.margin import liquidation_ratio
 from liq_nautilus.core.records import LONG
@@ -173,10 +174,11 @@ def turnover_known(window: Window, parameters: TrackerParameters) -> FloatArray:
 def tier_ratios(window: Window, parameters: TrackerParameters) -> FloatArray:
     """Return liquidation price over entry price, shape (2, n_tiers), longs then shorts."""
     leverages = np.array(parameters.leverages, dtype=np.float64)
+    table = in_force(window.brackets, window.start).table
     return np.stack(
         [
             liquidation_ratio(
-                leverages, side, parameters.position_notional, window.brackets, parameters.formula
+                leverages, side, parameters.position_notional, table, parameters.formula
             )
             for side in SIDES
         ]

@@ -147,10 +147,9 @@ class ExposureModel(AbstractLiquidationModel):
         self.weights = self._tier_weights()
         self.liquidated = self._liquidated()
         self.ratio = self._ratios()
-        rate, _ = self.brackets.maintenance(np.array([self.parameters.position_notional]))
         self.exposure = Exposure(
             self.ratio,
-            np.full(self.leverages.size, rate[0]),
+            self._maintenance_rates(),
             self.parameters.grid_bps * 1e-4,
             self.parameters.n_buckets,
         )
@@ -177,6 +176,12 @@ class ExposureModel(AbstractLiquidationModel):
     def has_map(self) -> bool:
         """Whether there is anything to show."""
         return not self.exposure.is_empty
+
+    def set_brackets(self, table: BracketTable) -> None:
+        """Let other brackets apply from now on, to what is open too."""
+        self.brackets = table
+        self.ratio = self._ratios()
+        self.exposure.set_ratio(self.ratio, self._maintenance_rates())
 
     def open_prior(self, contracts: float) -> None:
         """Open what was open (base quantity) before the first open interest was seen."""
@@ -229,6 +234,10 @@ class ExposureModel(AbstractLiquidationModel):
 
     def _tiers(self) -> FloatArray:
         return np.array(self.parameters.leverages, dtype=np.float64)
+
+    def _maintenance_rates(self) -> FloatArray:
+        rate, _ = self.brackets.maintenance(np.array([self.parameters.position_notional]))
+        return np.full(self.leverages.size, rate[0])
 
     def _tier_weights(self) -> FloatArray:
         weights = np.array(

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from liq_nautilus.core.feed import WARM_UP_DAYS
+from liq_nautilus.data.bracket_files import read_brackets
 from liq_nautilus.errors import SettingError
 from liq_nautilus.nautilus.instruments import settlement_currency
 from liq_nautilus.nautilus.live.sources import binance
@@ -173,3 +174,23 @@ def read_options(path: Path) -> LiveOptions:
     except msgspec.DecodeError as e:
         msg = f"CONFIG must hold the settings of a live node, {path} does not: {e}"
         raise SettingError(msg) from e
+
+
+def with_brackets(options: LiveOptions, path: Path | None) -> LiveOptions:
+    """
+    Return options whose maps and paper account go by the brackets of a file, where one is given.
+
+    Raises
+    ------
+    SettingError
+        If the file cannot be read or lacks the brackets of a symbol.
+
+    """
+    if path is None:
+        return options
+    for symbol in options.symbols:
+        read_brackets(path, symbol, "--brackets")
+    given = {"brackets_path": str(path)}
+    return msgspec.structs.replace(
+        options, actor={**options.actor, **given}, settlement={**options.settlement, **given}
+    )

@@ -53,7 +53,6 @@ class MapBasis:
         cls,
         catalog: Path,
         symbol: str,
-        at_ns: int | None,
         parameters: TrackerParameters | None = None,
         brackets: object | None = None,
     ) -> MapBasis:
@@ -66,12 +65,11 @@ class MapBasis:
             The Parquet catalog.
         symbol : str
             Binance's name.
-        at_ns : int or None
-            The moment (UTC nanoseconds) whose built-in brackets are in force; None for the newest.
         parameters : TrackerParameters, optional
             What is assumed.
         brackets : object, optional
-            A parsed `leverageBracket` response of Binance in place of the built-in brackets.
+            A parsed `leverageBracket` response of Binance in place of the built-in brackets, which
+            are dated.
 
         Raises
         ------
@@ -83,7 +81,7 @@ class MapBasis:
             catalog,
             symbol,
             TrackerParameters() if parameters is None else parameters,
-            brackets_of(symbol, at_ns, brackets),
+            brackets_of(symbol, brackets),
         )
 
     @property

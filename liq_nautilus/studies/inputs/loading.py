@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from liq_nautilus.core.brackets import BracketTable
 from liq_nautilus.core.feed import WARM_UP_DAYS
 from liq_nautilus.core.science.paths import Bars
+from liq_nautilus.data.bracket_files import read_brackets
 from liq_nautilus.data.kinds.liquidations import LIQUIDATION_ORDERS
 from liq_nautilus.data.kinds.liquidations import LIQUIDATION_SUMS
 from liq_nautilus.errors import DataGapError
@@ -55,6 +55,8 @@ class Request:
         The bars' interval; the finest that covers the window by default.
     large_trade_notional : float
         Smaller trades are not handed to the tracker, which would ignore them (quote).
+    brackets : Path or None
+        A saved answer of `leverageBracket`; the built-in dated tables by default.
 
     """
 
@@ -65,6 +67,7 @@ class Request:
     labels: Path | None = None
     bar: str | None = None
     large_trade_notional: float = 100_000.0
+    brackets: Path | None = None
 
 
 def load_windows(request: Request, on_skip: Callable[[str], None] | None = None) -> list[Window]:
@@ -157,7 +160,7 @@ def _load(request: Request, catalog: Catalog, labels: Labels) -> Window:
         has_mark="mark" in told,
         open_interest=_known(told.get("open_interest", []), 1),
         funding=_known(told.get("funding", []), 0),
-        brackets=BracketTable.built_in(symbol, start),
+        brackets=read_brackets(request.brackets, symbol, "--brackets"),
         orders=find_orders(catalog, symbol, start, end),
     )
 

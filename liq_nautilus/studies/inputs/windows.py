@@ -124,7 +124,7 @@ class Window:
     funding : tuple of two ndarray
         Settlement times (UTC ns) and rates (fraction).
     brackets : BracketTable
-        The symbol's.
+        The symbol's, with which the map begins.
     orders : Orders or None
         Single liquidations.
 

@@ -15,6 +15,7 @@ from liq_nautilus.nautilus.live import node as node_module
 from liq_nautilus.nautilus.live.options import LiveOptions
 from liq_nautilus.nautilus.live.options import RecordingOptions
 from liq_nautilus.nautilus.live.options import read_options
+from liq_nautilus.nautilus.live.options import with_brackets
 
 EXAMPLE = Path(__file__).parents[3] / "backtests" / "live.json"
 
@@ -140,3 +141,31 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path):
     path.write_text("{")
     with pytest.raises(SettingError, match="CONFIG must hold the settings of a live node"):
         read_options(path)
+
+
+def brackets_file(path: Path, symbol: str) -> Path:
+    row = {"initialLeverage": 20, "notionalCap": 1e12, "notionalFloor": 0, "cum": 0}
+    document = [{"symbol": symbol, "brackets": [row | {"maintMarginRatio": 0.03}]}]
+    path.write_text(json.dumps(document))
+    return path
+
+
+def test_brackets_of_the_command_line_reach_map_and_paper_account(tmp_path: Path):
+    options = LiveOptions(
+        symbols=["SOLUSDT"], actor={"publish": True}, settlement={"funding": True}
+    )
+    assert with_brackets(options, None) == options
+    file = brackets_file(tmp_path / "brackets.json", "SOLUSDT")
+    found = with_brackets(options, file)
+    assert found.actor == {"publish": True, "brackets_path": str(file)}
+    assert found.settlement == {"funding": True, "brackets_path": str(file)}
+
+
+def test_brackets_without_the_symbol_are_told(tmp_path: Path):
+    config = tmp_path / "live.json"
+    config.write_text(json.dumps({"symbols": ["ETHUSDT"]}))
+    file = brackets_file(tmp_path / "brackets.json", "SOLUSDT")
+    found = CliRunner().invoke(app, ["live", str(config), "--brackets", str(file)])
+    assert (found.exit_code, found.stdout) == (1, "")
+    assert isinstance(found.exception, SettingError)
+    assert "with ETHUSDT" in str(found.exception)

@@ -33,7 +33,7 @@ DAYS = [f"2026-01-0{day}" for day in range(1, 6)]
 
 
 def map_of(catalog, parameters=None):
-    return KeptMap.open(MapBasis.of(catalog, "BTCUSDT", None, parameters))
+    return KeptMap.open(MapBasis.of(catalog, "BTCUSDT", parameters))
 
 
 def followed(kept):

@@ -22,6 +22,7 @@ from liq_nautilus.studies import calibrating
 from liq_nautilus.studies.inputs.loading import Request
 from liq_nautilus.studies.inputs.loading import load_windows
 from liq_nautilus.studies.map_readings import replay
+from liq_nautilus.studies.map_readings import tier_ratios
 from liq_nautilus.studies.parameter_files import read_fit
 from liq_nautilus.studies.parameter_files import shipped_fit
 from liq_nautilus.times import DAY_NS
@@ -76,6 +77,29 @@ def test_data_before_a_window_is_warm_up(catalog, windows):
     assert window.start == start
     assert window.bars.ts_open[0] == windows[0].start
     assert replay(window, calibrating.PRIOR).tiers[0].sum() > 0.0
+
+
+def test_a_window_goes_by_the_brackets_of_a_file(catalog, tmp_path):
+    row = {"initialLeverage": 20, "notionalCap": 1e12, "notionalFloor": 0, "cum": 0}
+    document = [{"symbol": "BTCUSDT", "brackets": [row | {"maintMarginRatio": 0.03}]}]
+    file = tmp_path / "brackets.json"
+    file.write_text(json.dumps(document))
+    usual, given = (
+        load_windows(Request(catalog, "BTCUSDT", brackets=path))[0] for path in (None, file)
+    )
+    assert given.brackets.description == "BTCUSDT: given"
+    # A maintenance rate of 3 % liquidates sooner than one of .4 %.
+    tiers = [tier_ratios(one, calibrating.PRIOR)[0] for one in (usual, given)]
+    assert (tiers[0] < tiers[1]).all()
+
+
+@pytest.mark.parametrize("command", ["accuracy", "calibrate"])
+def test_brackets_without_the_symbol_are_told(catalog, tmp_path, command):
+    file = tmp_path / "brackets.json"
+    file.write_text("[]")
+    out = ["--out", tmp_path / "p.json"] if command == "calibrate" else []
+    with pytest.raises(SettingError, match=r"--brackets must hold .* with BTCUSDT"):
+        run(command, "--catalog", catalog, "--brackets", file, *out)
 
 
 def test_every_map_begins_fourteen_days_before(tmp_path):
