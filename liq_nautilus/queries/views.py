@@ -153,7 +153,7 @@ def _kept(
     brackets: object | None,
 ) -> KeptMap | None:
     # None where there is no map, for want of open interest.
-    basis = MapBasis.of(files.path, symbol, None, parameters, brackets)
+    basis = MapBasis.of(files.path, symbol, parameters, brackets)
     try:
         kept = KeptMap.open(basis, files)
     except DataGapError:
