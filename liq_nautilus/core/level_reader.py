@@ -10,8 +10,8 @@ import numpy as np
 
 from liq_nautilus.core.grid import MAP_RANGE
 from liq_nautilus.core.grid import grid_around
+from liq_nautilus.core.level_columns import LevelColumns
 from liq_nautilus.core.records import Levels
-from liq_nautilus.core.view import LevelColumns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,8 +16,10 @@ from typing import NamedTuple
 import numpy as np
 
 from liq_nautilus.core import kernels
+from liq_nautilus.times import HOUR_NS
 
 if TYPE_CHECKING:
+    from liq_nautilus.core.kernels.arguments import Bars
     from liq_nautilus.core.records import FloatArray
 
 # The log price travelled in an hour of usual turnover; in t hours sqrt(t) as much. Only a unit: the
@@ -99,6 +101,13 @@ class RecentVolatility:
         reach = math.log(high / low)
         self._variance = self._variance * keep + reach * reach / (4.0 * math.log(2.0))
         self._hours = self._hours * keep + hours
+
+    def add_bars(self, bars: Bars) -> None:
+        """Take in bars in the order in which they came; marks come beside last prices."""
+        rows = zip(bars.values.tolist(), bars.times.tolist(), strict=True)
+        for (_, high, low, _, _, is_mark), (begin, end) in rows:
+            if not is_mark:
+                self.add(high, low, max(end - begin, 1) / HOUR_NS)
 
     @property
     def per_hour(self) -> float:

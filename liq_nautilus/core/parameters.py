@@ -12,6 +12,7 @@ from typing import Any
 from typing import Literal
 
 from liq_nautilus.core import fitted
+from liq_nautilus.core import fitted_forecast
 
 SIDES = 2
 
@@ -101,9 +102,16 @@ class TrackerParameters:
         Standard deviation of the smoothing before peaks are sought.
     cluster_memory_days : float
         Half-life of the trailing distribution that significance refers to.
+    forecast_numbers : tuple of float
+        What training windows said of forecasts; see `liq_nautilus.core.forecasting.fits`.
+    avoid_rule : {"forecast", "cluster"}
+        AVOID while the forecast's chance of an unusual amount is among the highest of the last
+        three days, or while a significant cluster is near.
+    avoid_share : float
+        By the forecast: this share of the last three days' chances is high.
     avoid_significance : float
-        AVOID needs a cluster larger than a side's largest was for this share of the trailing time.
-        0: any will do, and is named by its bucket.
+        By the cluster: AVOID needs one larger than a side's largest was for this share of the
+        trailing time. 0: any will do, and is named by its bucket.
     avoid_distance : float
         AVOID needs it within this fraction of the price,
     avoid_volatility_multiple : float
@@ -175,6 +183,9 @@ class TrackerParameters:
     cluster_range: float = 0.1
     cluster_smoothing_bps: float = 10.0
     cluster_memory_days: float = 3.0
+    forecast_numbers: tuple[float, ...] = fitted_forecast.FORECAST_NUMBERS
+    avoid_rule: Literal["forecast", "cluster"] = "forecast"
+    avoid_share: float = 0.18
     avoid_significance: float = 0.95
     avoid_distance: float = 0.02
     avoid_volatility_multiple: float = 2.0
@@ -195,6 +206,8 @@ class TrackerParameters:
             _fit_to_tiers(self, f"liquidated_shares_{side}", f"leverage_weights_{side}")
         _check_tiers(self)
         _check_choices(self)
+        n, needed = len(self.forecast_numbers), len(fitted_forecast.FORECAST_NUMBERS)
+        _require(self, "forecast_numbers", is_right=n == needed, rule=f"{needed} numbers")
         for name in _POSITIVE:
             _require(self, name, is_right=getattr(self, name) > 0, rule="above 0")
         for name in _NOT_NEGATIVE:
@@ -256,8 +269,8 @@ _NOT_NEGATIVE = (
     "openings_share", "warm_up_hours", "disagreement", "loser_closing_ratio", "scale_prior_hours",
 )  # fmt: skip
 _SHARES = (
-    "reported_share", "avoid_significance", "reversal_significance", "reversal_confidence",
-    "wait_confidence", "invalid_confidence",
+    "reported_share", "avoid_share", "avoid_significance", "reversal_significance",
+    "reversal_confidence", "wait_confidence", "invalid_confidence",
 )  # fmt: skip
 
 
@@ -300,6 +313,9 @@ def _check_tiers(parameters: TrackerParameters) -> None:
 
 def _check_choices(parameters: TrackerParameters) -> None:
     formulas, rules = ("exact", "simplified"), ("path", "last")
+    avoid = ("forecast", "cluster")
+    is_known = parameters.avoid_rule in avoid
+    _require(parameters, "avoid_rule", is_right=is_known, rule=f"one of {avoid}")
     _require(
         parameters,
         "formula",

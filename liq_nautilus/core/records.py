@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import Final
@@ -153,6 +154,9 @@ class Signal:
         A cascade of longs (+1) argues for buying.
     cluster_price, cluster_notional : float
         The cluster that is meant; NaN when none is.
+    risk : float
+        The forecast's chance that an unusual amount is liquidated within the signal's horizon; NaN
+        when it cannot be told.
 
     """
 
@@ -163,3 +167,68 @@ class Signal:
     position_side: int
     cluster_price: float
     cluster_notional: float
+    risk: float = math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class SideForecast:
+    """
+    What is expected of one side.
+
+    Attributes
+    ----------
+    expected : float
+        Liquidated notional (quote), on average.
+    q10, q50, q90, q99 : float
+        Its quantiles (quote).
+    probability_unusual : float
+        The chance that it exceeds what is unusual.
+    threshold_unusual : float
+        The 90th percentile of the totals over the same horizon that ended in the last 72 hours
+        (quote); NaN where realised liquidations are not known.
+
+    """
+
+    expected: float
+    q10: float
+    q50: float
+    q90: float
+    q99: float
+    probability_unusual: float
+    threshold_unusual: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forecast:
+    """
+    How much will be liquidated over a horizon, without knowing the path.
+
+    Attributes
+    ----------
+    ts_event : int
+        The time of the newest input, in UTC nanoseconds.
+    horizon : str
+        "1h", "4h" or "1d".
+    reference_price : float
+        The current price.
+    sides : dict of str to SideForecast
+        Of "long", "short" and "both"; NaN before map and prices are known.
+    price, notional, probability_touched : ndarray of shape (n,)
+        The levels that contribute most, that is by notional times chance, the largest first: quote
+        per base unit, quote, and the chance that the price gets there within the horizon.
+    side : ndarray of shape (n,)
+        +1 long, -1 short.
+    venues : tuple of str
+        The venues whose liquidations are meant.
+
+    """
+
+    ts_event: int
+    horizon: str
+    reference_price: float
+    sides: dict[str, SideForecast]
+    price: FloatArray
+    side: SideArray
+    notional: FloatArray
+    probability_touched: FloatArray
+    venues: tuple[str, ...]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import Any
 
 import numpy as np
 
+from liq_nautilus.core.forecasting.outlook import NO_OUTLOOK
+from liq_nautilus.core.forecasting.outlook import Outlook
+from liq_nautilus.core.forecasting.outlook import touch_probability
 from liq_nautilus.core.records import AVOID
 from liq_nautilus.core.records import CLEAR
 from liq_nautilus.core.records import LONG
@@ -36,9 +40,10 @@ _LONGEST_HOLD_NS = (_N_BINS - _WINDOW - 1) * _BIN_NS
 NO_VOLATILITY_LIMIT = 1e6
 # Named sets of parameters. `simple` are the rules as they were first asked for: AVOID within 2 % of
 # any cluster, named by its bucket, REVERSAL_OPPORTUNITY whenever more is liquidated than predicted.
-RULES: dict[str, dict[str, float]] = {
+RULES: dict[str, dict[str, float | str]] = {
     "default": {},
     "simple": {
+        "avoid_rule": "cluster",
         "avoid_distance": 0.02,
         "avoid_significance": 0.0,
         "avoid_volatility_multiple": NO_VOLATILITY_LIMIT,
@@ -170,6 +175,8 @@ class SignalInputs:
     bucket_size : float
         The width of a shown bucket (quote), by which AVOID names any cluster where none needs to be
         significant; 0 for the cluster's own price.
+    outlook : Outlook
+        What the forecast says.
 
     """
 
@@ -182,6 +189,7 @@ class SignalInputs:
     predicted: FloatArray
     realised_rank: FloatArray
     bucket_size: float = 0.0
+    outlook: Outlook = NO_OUTLOOK
 
 
 def decide_signal(inputs: SignalInputs, parameters: TrackerParameters) -> Signal:
@@ -192,43 +200,65 @@ def decide_signal(inputs: SignalInputs, parameters: TrackerParameters) -> Signal
     -----
     WAIT is about ignorance: the map's confidence is too low. REVERSAL_OPPORTUNITY is about
     direction: more was liquidated on one side than the map held there, and unusually much. AVOID is
-    about risk: an unusually large cluster lies near in terms of current volatility; its confidence
-    is the chance that a driftless random walk reaches its near edge within the horizon,
+    about risk: the forecast's chance of an unusual amount within the horizon is among the highest
+    of the last days; that chance is its confidence, and the `risk` of every signal. CLEAR claims
+    that nothing unusual will come: its confidence is the chance of that. By the cluster rule, AVOID
+    stands where an unusually large cluster lies near in terms of current volatility; its confidence
+    is then the chance that a driftless random walk reaches its near edge within the horizon,
     ``2 * Phi(-distance / volatility)``.
 
     """
     if not inputs.confidence >= parameters.wait_confidence:
-        return Signal(
-            inputs.ts, WAIT, "Low model confidence", inputs.confidence, 0, math.nan, math.nan
+        reason = "Low model confidence"
+        found = Signal(inputs.ts, WAIT, reason, inputs.confidence, 0, math.nan, math.nan)
+    elif parameters.avoid_rule == "cluster":
+        found = _reversal(inputs, parameters) or _avoid(inputs, parameters) or _clear(inputs)
+    else:
+        found = _reversal(inputs, parameters) or _advised(
+            inputs.ts, inputs.outlook, inputs.confidence
         )
-    return (
-        _reversal(inputs, parameters)
-        or _avoid(inputs, parameters)
-        or Signal(
-            inputs.ts,
-            CLEAR,
-            "No significant cluster near",
-            inputs.confidence,
-            0,
-            math.nan,
-            math.nan,
-        )
-    )
+    return replace(found, risk=inputs.outlook.chance)
 
 
-def touch_probability(distance: float, volatility: float) -> float:
+def as_seen_now(signal: Signal, ts: int, outlook: Outlook, parameters: TrackerParameters) -> Signal:
     """
-    Return the chance that a driftless random walk reaches a log distance (reflection principle).
+    Return a signal of the last update as the forecast sees it now.
 
     Parameters
     ----------
-    distance : float
-        Log distance, >= 0.
-    volatility : float
-        Standard deviation over the horizon, > 0.
+    signal : Signal
+        That of the last update.
+    ts : int
+        UTC ns.
+    outlook : Outlook
+        What the forecast says now.
+    parameters : TrackerParameters
+        The rules.
 
     """
-    return math.erfc(distance / volatility / math.sqrt(2.0))
+    if parameters.avoid_rule == "forecast" and signal.action in {AVOID, CLEAR}:
+        signal = _advised(ts, outlook, signal.confidence)
+    return replace(signal, risk=outlook.chance)
+
+
+def _clear(inputs: SignalInputs) -> Signal:
+    reason = "No significant cluster near"
+    return Signal(inputs.ts, CLEAR, reason, inputs.confidence, 0, math.nan, math.nan)
+
+
+def _advised(ts: int, outlook: Outlook, confidence: float) -> Signal:
+    # What the forecast advises; the confidence is the map's, told where there is no chance.
+    chance = outlook.chance
+    if not outlook.is_high:
+        reason = "No unusual liquidations expected"
+        clear = confidence if math.isnan(chance) else 1.0 - chance
+        return Signal(ts, CLEAR, reason, clear, 0, math.nan, math.nan)
+    price = outlook.price
+    reason = (
+        f"Liquidation cluster at ${price:,.{_decimals(price)}f}, "
+        f"{chance:.0%} chance of unusual liquidations"
+    )
+    return Signal(ts, AVOID, reason, chance, outlook.side, price, outlook.notional)
 
 
 def _reversal(inputs: SignalInputs, parameters: TrackerParameters) -> Signal | None:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from liq_nautilus.core import kernels
+from liq_nautilus.core.level_columns import LevelColumns
+from liq_nautilus.core.level_columns import with_bands_of
 from liq_nautilus.core.levels import Bands
 from liq_nautilus.core.openings import expected_swept_length
 from liq_nautilus.core.openings import swept_length
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from liq_nautilus.core.openings import Market
     from liq_nautilus.core.parameters import TrackerParameters
     from liq_nautilus.core.records import FloatArray
-    from liq_nautilus.core.records import SideArray
 
 # The leverage of what has none of its own: the even spread of cross-margined positions.
 _NO_LEVERAGE = 1.0
@@ -79,25 +80,6 @@ class Native(NamedTuple):
 
     notional: FloatArray
     border: FloatArray
-
-
-class LevelColumns(NamedTuple):
-    """Levels, ascending in price within a side: as in `liq_nautilus.core.records.Levels`."""
-
-    price: FloatArray
-    notional: FloatArray
-    low: FloatArray
-    high: FloatArray
-    exposure: FloatArray
-    leverage: FloatArray
-    side: SideArray
-
-    @classmethod
-    def empty(cls) -> LevelColumns:
-        """Return no levels."""
-        nothing = np.zeros(0)
-        side = np.zeros(0, dtype=np.int8)
-        return cls(nothing, nothing, nothing, nothing, nothing, nothing, side)
 
 
 class PublishedMap:
@@ -207,7 +189,7 @@ class PublishedMap:
         order = np.argsort(joined.price, kind="stable")
         joined = LevelColumns._make(column[order] for column in joined)
         merged = self.levels((name,), market, grid, bucket_size)[name]
-        return _with_bands_of(merged, joined, bucket_size)
+        return with_bands_of(merged, joined, bucket_size)
 
     def swept(self, market: Market, low: float, high: float, name: str) -> FloatArray:
         """
@@ -406,13 +388,3 @@ class PublishedMap:
 def _adverse(price: float, low: float, high: float) -> FloatArray:
     # The log moves against longs and against shorts.
     return np.array([max(math.log(price / low), 0.0), max(math.log(high / price), 0.0)])
-
-
-def _with_bands_of(merged: LevelColumns, rows: LevelColumns, bucket_size: float) -> LevelColumns:
-    # Every level's bucket and side is one of the merged ones.
-    keys, own = (np.floor(one.price / bucket_size) * 2.0 + (one.side < 0) for one in (merged, rows))
-    order = np.argsort(keys)
-    at = order[np.searchsorted(keys[order], own)]
-    whole = merged.notional[at]
-    share = np.divide(rows.notional, whole, out=np.zeros(whole.size), where=whole > 0.0)
-    return rows._replace(low=share * merged.low[at], high=share * merged.high[at])

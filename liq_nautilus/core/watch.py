@@ -10,6 +10,9 @@ import numpy as np
 
 from liq_nautilus.core import kernels
 from liq_nautilus.core.clusters import find_clusters
+from liq_nautilus.core.forecast import Forecaster
+from liq_nautilus.core.forecasting.fits import ForecastFit
+from liq_nautilus.core.forecasting.outlook import Surroundings
 from liq_nautilus.core.grid import MAP_RANGE
 from liq_nautilus.core.grid import grid_around
 from liq_nautilus.core.kernels.arguments import UsualClusters
@@ -18,6 +21,7 @@ from liq_nautilus.core.records import Clusters
 from liq_nautilus.core.records import Signal
 from liq_nautilus.core.signals import LiquidationBalance
 from liq_nautilus.core.signals import SignalInputs
+from liq_nautilus.core.signals import as_seen_now
 from liq_nautilus.core.signals import decide_signal
 from liq_nautilus.core.trailing import BINS_PER_DECADE
 from liq_nautilus.core.trailing import Freshness
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from liq_nautilus.core.clusters import ClusterArrays
+    from liq_nautilus.core.grid import Grid
     from liq_nautilus.core.models.ensemble import Ensemble
     from liq_nautilus.core.openings import Market
     from liq_nautilus.core.parameters import TrackerParameters
@@ -52,6 +57,10 @@ class Watch:
         Those of the last update.
     signal : Signal
         That of the last update, or WAIT if its inputs went stale since.
+    forecaster : Forecaster
+        How much will be liquidated.
+    around : Surroundings or None
+        The map around the price at the last update; None before, and after a restart.
 
     """
 
@@ -65,10 +74,18 @@ class Watch:
         self._open_interest = Freshness(HOUR_NS, p.stale_intervals)
         self._bars = Freshness(HOUR_NS, p.stale_intervals)
         self._first_update: int | None = None
+        fit = ForecastFit.from_numbers(p.forecast_numbers)
+        self.around: Surroundings | None = None
+        self.forecaster = Forecaster(fit, p.signal_horizon_hours, p.avoid_share)
 
     def note_bars(self, times: Iterable[int]) -> None:
         """Take in when last-price bars closed (UTC ns)."""
         self._bars.add_all(times)
+
+    def note_realised(self, side: int, notional: float, ts_from: int, ts_to: int) -> None:
+        """Take in realised liquidations; arguments as `LiquidationBalance.add_realised`."""
+        self.balance.add_realised(side, notional, ts_from, ts_to)
+        self.forecaster.inputs.add_realised(side, notional, ts_from, ts_to)
 
     def note_open_interest(self, contracts: float, ts: int, *, is_used: bool) -> None:
         """Take in that open interest (base quantity) arrived, and whether the map used it."""
@@ -92,7 +109,8 @@ class Watch:
         """Turn the signal to WAIT where time alone took the map's confidence."""
         if confidence < self._parameters.wait_confidence and self.signal.action != WAIT:
             reason = "Stale or missing input"
-            self.signal = Signal(ts, WAIT, reason, confidence, 0, math.nan, math.nan)
+            risk = self.signal.risk
+            self.signal = Signal(ts, WAIT, reason, confidence, 0, math.nan, math.nan, risk)
 
     def update(
         self,
@@ -126,9 +144,10 @@ class Watch:
         width = p.grid_bps * 1e-4
         # Disagreement is about the whole map, clusters about what lies near.
         published.note_disagreement(grid_around(price, max(MAP_RANGE, p.cluster_range), width))
-        grid = grid_around(price, p.cluster_range, width)
-        notional = published.native(market, grid).notional
-        found = find_clusters(notional, grid.edges, p.cluster_smoothing_bps / p.grid_bps)
+        around, grid = self.surroundings(published, market, ts, bucket_size)
+        found = find_clusters(around.notional, grid.edges, p.cluster_smoothing_bps / p.grid_bps)
+        self.around = around
+        outlook = self.forecaster.update(around)
         significance = self._significance(found, price, ts)
         confidence = ensemble.confidence_score()
         self.clusters = Clusters(ts, price, *found, significance, confidence)
@@ -144,9 +163,32 @@ class Watch:
                 predicted=predicted,
                 realised_rank=self.balance.rank_realised(realised, ts),
                 bucket_size=bucket_size,
+                outlook=outlook,
             ),
             p,
         )
+
+    def surroundings(
+        self, published: PublishedMap, market: Market, ts: int, bucket_size: float
+    ) -> tuple[Surroundings, Grid]:
+        """Return the map around the current price, and its buckets; arguments as `update`."""
+        p = self._parameters
+        grid = grid_around(market.price, p.cluster_range, p.grid_bps * 1e-4)
+        around = Surroundings(
+            ts=ts,
+            notional=published.native(market, grid).notional,
+            price=grid.price,
+            scale=published.scale.copy(),
+            reference_price=market.price,
+            open_interest=market.open_interest,
+            bucket_size=bucket_size,
+        )
+        return around, grid
+
+    def signal_now(self, around: Surroundings) -> Signal:
+        """Return the signal of the last update as the forecast sees it around the price now."""
+        outlook = self.forecaster.outlook(around)
+        return as_seen_now(self.signal, around.ts, outlook, self._parameters)
 
     def state(self) -> dict[str, Any]:
         """Return everything that changes."""
@@ -156,6 +198,7 @@ class Watch:
             "open_interest": self._open_interest.state(),
             "bars": self._bars.state(),
             "first_update": self._first_update,
+            "forecaster": self.forecaster.state(),
             "clusters": {name: getattr(self.clusters, name) for name in Clusters.__slots__},
             "signal": {name: getattr(self.signal, name) for name in Signal.__slots__},
         }
@@ -168,6 +211,7 @@ class Watch:
         self._open_interest.restore(state["open_interest"])
         self._bars.restore(state["bars"])
         self._first_update = state["first_update"]
+        self.forecaster.restore(state["forecaster"])
         self.clusters = Clusters(**state["clusters"])
         self.signal = Signal(**state["signal"])
 

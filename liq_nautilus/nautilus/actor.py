@@ -1,4 +1,4 @@
-"""The actor that keeps the map of one perpetual and publishes levels, clusters and signals."""
+"""The actor that keeps the map of one perpetual and publishes what it says."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from liq_nautilus.core.feed import liquidation_event
 from liq_nautilus.core.feed import open_interest_event
 from liq_nautilus.core.feed import time_event
 from liq_nautilus.core.feed import trade_batches
+from liq_nautilus.core.records import WAIT
 from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.core.venues import named_venues
 from liq_nautilus.data.bracket_files import read_brackets
@@ -39,6 +40,7 @@ from liq_nautilus.nautilus.publisher import PublishedStore
 from liq_nautilus.nautilus.snapshots import bytes_to_state
 from liq_nautilus.nautilus.snapshots import state_to_bytes
 from liq_nautilus.nautilus.types import LiquidationClusters
+from liq_nautilus.nautilus.types import LiquidationForecast
 from liq_nautilus.nautilus.types import LiquidationLevels
 from liq_nautilus.nautilus.types import LiquidationOrder
 from liq_nautilus.nautilus.types import LiquidationSignal
@@ -65,6 +67,7 @@ _STALE_TIMER: Final = "stale-check"
 _ALERT: Final = "known"
 _STATE: Final = "tracker"
 _INPUTS: Final = "inputs"
+PUBLISHED: Final = (LiquidationLevels, LiquidationClusters, LiquidationForecast, LiquidationSignal)
 # What no map can do without, as it is told.
 _BARS: Final = "bars"
 _OPEN_INTEREST: Final = "OpenInterest"
@@ -118,6 +121,7 @@ class LiquidationActor(Actor):
         # Whether an update was taken into the map that nobody has heard of yet.
         self._is_unpublished = False
         self._was_valid = True
+        self._told_action: str = WAIT
         self._keep_after_ns = 0
         self._keeps_levels = True
         self.n_skipped = 0
@@ -136,8 +140,7 @@ class LiquidationActor(Actor):
         config = self._settings
         instrument_id = config.instrument_id
         self._topics = {
-            data_cls: instrument_topic(data_cls, instrument_id)
-            for data_cls in (LiquidationLevels, LiquidationClusters, LiquidationSignal)
+            data_cls: instrument_topic(data_cls, instrument_id) for data_cls in PUBLISHED
         }
         self.subscribe_bars(config.bar_type)
         self.subscribe_funding_rates(instrument_id, client_id=config.client_id)
@@ -184,6 +187,7 @@ class LiquidationActor(Actor):
             "updated": self._last_update_ns,
             "keep_after": self._keep_after_ns,
             "unpublished": self._is_unpublished,
+            "told": self._told_action,
         }
         return {_STATE: state_to_bytes(tracker.state()), _INPUTS: state_to_bytes(inputs)}
 
@@ -207,6 +211,7 @@ class LiquidationActor(Actor):
         self._last_update_ns = inputs["updated"]
         self._keep_after_ns = inputs["keep_after"]
         self._is_unpublished = inputs["unpublished"]
+        self._told_action = inputs["told"]
 
     # -- Data comes in ----------------------------------------------------------------------------
 
@@ -365,11 +370,10 @@ class LiquidationActor(Actor):
         self._tell_missing(self._missing.look(ts))
         if ts - self._last_update_ns < self._settings.stale_check_secs * SECOND_NS:
             return
-        before = self.tracker.signal().action
         self._feed.push(time_event(ts))
         if self._publish_updates(ts):
             return
-        if self._feed.tracker.signal().action != before:
+        if self._feed.tracker.signal().action != self._told_action:
             self._publish_signal(ts)
         self._note_validity(is_valid=self._feed.tracker.is_valid)
 
@@ -403,6 +407,10 @@ class LiquidationActor(Actor):
         if config.publish and config.publish_clusters:
             clusters = tracker.clusters()
             self._publish(LiquidationClusters.from_record(clusters, instrument_id, ts))
+        if config.publish:
+            for horizon in config.publish_forecasts:
+                forecast = tracker.forecast(horizon)
+                self._publish(LiquidationForecast.from_record(forecast, instrument_id, ts))
         self._publish_signal(ts)
         self._note_validity(is_valid=tracker.is_valid)
 
@@ -421,8 +429,9 @@ class LiquidationActor(Actor):
         if ts < config.publish_from_ns:
             return
         self.n_signals += 1
+        record = self._feed.tracker.signal()
+        self._told_action = record.action
         if config.publish:
-            record = self._feed.tracker.signal()
             self._publish(LiquidationSignal.from_record(record, config.instrument_id, ts))
 
     def _publish(self, datum: CustomRecord) -> None:

@@ -17,6 +17,7 @@ from nautilus_trader.model.identifiers import InstrumentId
 
 from liq_nautilus.core.feed import LIQUIDATION_DELAY_SECS
 from liq_nautilus.core.feed import OPEN_INTEREST_DELAY_SECS
+from liq_nautilus.core.forecasting.inputs import HORIZON_HOURS
 from liq_nautilus.errors import SettingError
 
 
@@ -52,11 +53,13 @@ class LiquidationActorConfig(ActorConfig, frozen=True, kw_only=True):
     brackets_path : str, optional
         A saved answer of Binance's `leverageBracket`; without it the built-in dated tables.
     publish : bool
-        Whether levels, clusters and signals go onto the message bus.
+        Whether levels, clusters, forecasts and signals go onto the message bus.
     publish_models : list of str, optional
         The models whose levels are published; all without it.
     publish_clusters : bool
         Whether clusters are published.
+    publish_forecasts : tuple of str
+        The horizons of which forecasts are published: "1h", "4h", "1d".
     publish_range : float, optional
         Levels farther than this fraction from the price are left out; none are without it.
     publish_from_ns : int
@@ -90,6 +93,7 @@ class LiquidationActorConfig(ActorConfig, frozen=True, kw_only=True):
     publish: bool = True
     publish_models: list[str] | None = None
     publish_clusters: bool = True
+    publish_forecasts: tuple[str, ...] = ("4h",)
     publish_range: float | None = 0.2
     publish_from_ns: int = 0
     stale_check_secs: float = 300.0
@@ -107,11 +111,19 @@ class LiquidationActorConfig(ActorConfig, frozen=True, kw_only=True):
         _require("liquidation_delay_secs", self.liquidation_delay_secs, at_least=0.0)
         _require("stale_check_secs", self.stale_check_secs, above=0.0)
         _require("store_interval_secs", self.store_interval_secs, at_least=0.0)
+        for horizon in self.publish_forecasts:
+            _require_horizon(horizon)
         if self.publish_range is not None:
             _require("publish_range", self.publish_range, above=0.0)
         if self.parameters is not None and self.parameters_path is not None:
             msg = "parameters and parameters_path must not both be given; leave one out"
             raise SettingError(msg)
+
+
+def _require_horizon(horizon: str) -> None:
+    if horizon not in HORIZON_HOURS:
+        msg = f"publish_forecasts must be among {', '.join(HORIZON_HOURS)}, was {horizon}"
+        raise SettingError(msg)
 
 
 class LiquidationReplayConfig(ActorConfig, frozen=True, kw_only=True):

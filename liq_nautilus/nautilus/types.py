@@ -14,6 +14,7 @@ from typing import Final
 from typing import Self
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 from nautilus_trader.model.data import FundingRateUpdate
 from nautilus_trader.model.identifiers import InstrumentId
@@ -22,7 +23,9 @@ from nautilus_trader.serialization.arrow.serializer import register_arrow
 
 from liq_nautilus.core.records import Action
 from liq_nautilus.core.records import Clusters
+from liq_nautilus.core.records import Forecast
 from liq_nautilus.core.records import Levels
+from liq_nautilus.core.records import SideForecast
 from liq_nautilus.core.records import Signal
 from liq_nautilus.core.venues import joined_venues
 from liq_nautilus.core.venues import named_venues
@@ -41,6 +44,7 @@ __all__ = [
     "CustomRecord",
     "IndexPriceBar",
     "LiquidationClusters",
+    "LiquidationForecast",
     "LiquidationLevels",
     "LiquidationOrder",
     "LiquidationSignal",
@@ -295,6 +299,7 @@ class LiquidationSignal(CustomRecord):
     position_side: int
     cluster_price: float
     cluster_notional: float
+    risk: float
     ts_event: int
     ts_init: int
 
@@ -309,6 +314,7 @@ class LiquidationSignal(CustomRecord):
             record.position_side,
             record.cluster_price,
             record.cluster_notional,
+            record.risk,
             record.ts_event,
             ts_init,
         )
@@ -316,6 +322,43 @@ class LiquidationSignal(CustomRecord):
     def to_record(self) -> Signal:
         """Return the core's record."""
         return Signal(**{field.name: getattr(self, field.name) for field in fields(Signal)})
+
+
+@register
+@dataclass(frozen=True, slots=True, eq=False)
+class LiquidationForecast(CustomRecord):
+    """What is expected of longs, shorts and both: `core.records.SideForecast`, three by three."""
+
+    instrument_id: InstrumentId
+    horizon: str
+    reference_price: float
+    expected: FloatArray
+    q10: FloatArray
+    q50: FloatArray
+    q90: FloatArray
+    q99: FloatArray
+    probability_unusual: FloatArray
+    threshold_unusual: FloatArray
+    venues: str
+    ts_event: int
+    ts_init: int
+
+    @classmethod
+    def from_record(cls, record: Forecast, instrument_id: InstrumentId, ts_init: int) -> Self:
+        """Return the core's forecast as a datum of `instrument_id`; its levels are left out."""
+        columns = [
+            np.array([getattr(one, field.name) for one in record.sides.values()])
+            for field in fields(SideForecast)
+        ]
+        return cls(
+            instrument_id,
+            record.horizon,
+            record.reference_price,
+            *columns,
+            joined_venues(record.venues),
+            record.ts_event,
+            ts_init,
+        )
 
 
 CUSTOM_TYPES: Final[tuple[type[CustomRecord], ...]] = (
@@ -329,6 +372,7 @@ CUSTOM_TYPES: Final[tuple[type[CustomRecord], ...]] = (
     BookDepth,
     LiquidationLevels,
     LiquidationClusters,
+    LiquidationForecast,
     LiquidationSignal,
 )
 

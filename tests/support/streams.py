@@ -1,6 +1,7 @@
 """Small worlds that the tests of the core share: parameters, operations, made-up days."""
 
 from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import strategies as st
@@ -206,6 +207,10 @@ def same_records(first, second):
 def same_answers(first, second):
     """Return whether two trackers answer everything alike, bit by bit."""
     pairs = [(first.clusters(), second.clusters()), (first.signal(), second.signal())]
+    for horizon in ("1h", "4h", "1d"):
+        forecasts = first.forecast(horizon), second.forecast(horizon)
+        sides = [(one, forecasts[1].sides[name]) for name, one in forecasts[0].sides.items()]
+        pairs += [*sides, tuple(replace(one, sides={}) for one in forecasts)]
     for model in first.model_names:
         pairs.extend(
             tuple(t.levels(model, by_leverage=by_leverage) for t in (first, second))

@@ -30,6 +30,7 @@ from liq_nautilus.nautilus.config import SettlementConfig
 from liq_nautilus.nautilus.instruments import instrument_id
 from liq_nautilus.nautilus.strategy import LiquidationStrategy
 from liq_nautilus.nautilus.types import LiquidationClusters
+from liq_nautilus.nautilus.types import LiquidationForecast
 from liq_nautilus.nautilus.types import LiquidationLevels
 from liq_nautilus.nautilus.types import LiquidationSignal
 from liq_nautilus.nautilus.types import LiquidationVolume
@@ -83,10 +84,12 @@ class Recorder(Actor):
         super().__init__(ActorConfig(component_id="RECORDER"))
         self.levels: list[LiquidationLevels] = []
         self.clusters: list[LiquidationClusters] = []
+        self.forecasts: list[LiquidationForecast] = []
         self.signals: list[LiquidationSignal] = []
         self._kept: dict[type, list[Any]] = {
             LiquidationLevels: self.levels,
             LiquidationClusters: self.clusters,
+            LiquidationForecast: self.forecasts,
             LiquidationSignal: self.signals,
         }
 

@@ -14,6 +14,11 @@ from liq_nautilus.core.kernels.densities import density
 from liq_nautilus.core.kernels.densities import hide_beyond
 from liq_nautilus.core.kernels.densities import notional_to
 from liq_nautilus.core.kernels.densities import quantity_between
+from liq_nautilus.core.kernels.hazards import most_touched
+from liq_nautilus.core.kernels.hazards import past_columns
+from liq_nautilus.core.kernels.hazards import touched_notional
+from liq_nautilus.core.kernels.hazards import trail_bars
+from liq_nautilus.core.kernels.hazards import weighted_inputs
 from liq_nautilus.core.kernels.histograms import add_to_histogram
 from liq_nautilus.core.kernels.histograms import judge_clusters
 from liq_nautilus.core.kernels.histograms import rank_in_histogram
@@ -39,7 +44,8 @@ __all__ = [
     "accrue", "add_model", "add_openings", "add_to_histogram", "advance", "band_edges", "close_row",
     "combined_notional", "density", "expected_swept_length", "extent", "find_clusters",
     "find_peaks", "first_wrong_bar", "follow", "follow_all", "hide_beyond", "judge_clusters",
-    "note_traded", "notional_to", "open_all", "open_row", "path_entries", "path_weights",
-    "prominence", "put_right", "quantity_between", "rank_in_histogram", "shown_levels", "smooth",
-    "sweep", "sweep_all", "take_traded", "turn_over",
+    "most_touched", "note_traded", "notional_to", "open_all", "open_row", "past_columns",
+    "path_entries", "path_weights", "prominence", "put_right", "quantity_between",
+    "rank_in_histogram", "shown_levels", "smooth", "sweep", "sweep_all", "take_traded",
+    "touched_notional", "trail_bars", "turn_over", "weighted_inputs",
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,6 +60,7 @@ class LiquidationReplay(Actor):
             position_side=int(row["position_side"]),
             cluster_price=float(row["cluster_price"]),
             cluster_notional=float(row["cluster_notional"]),
+            risk=math.nan,
             ts_event=int(row["ts"]),
             ts_init=event.ts_event,
         )

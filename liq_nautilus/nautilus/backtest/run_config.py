@@ -363,7 +363,7 @@ def _actor(scope: Scope, symbol: str, store_path: str) -> ImportableActorConfig:
     )
 
 
-def _ruled(config: Mapping[str, Any], rules: Mapping[str, float]) -> dict[str, Any]:
+def _ruled(config: Mapping[str, Any], rules: Mapping[str, float | str]) -> dict[str, Any]:
     # The map's parameters with those of a set of rules, in place of a file of them.
     given = config.get("parameters") or {}
     path = config.get("parameters_path")

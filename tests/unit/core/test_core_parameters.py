@@ -81,7 +81,7 @@ def test_every_number_has_its_range_checked():
     skipped = {
         "leverages", "leverage_weights_long", "leverage_weights_short", "model_weights", "formula",
         "consume", "bucket_size", "liquidated_shares_long", "liquidated_shares_short", "band_low",
-        "band_high", "venues",
+        "band_high", "venues", "forecast_numbers", "avoid_rule",
     }  # fmt: skip
     for field in fields(TrackerParameters):
         if field.name not in skipped | _WITHOUT_A_RANGE:

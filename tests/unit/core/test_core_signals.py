@@ -15,7 +15,7 @@ MINUTE = 60_000_000_000
 BIN = 5 * MINUTE
 HOUR = 12 * BIN
 T = 500_000 * HOUR
-PARAMETERS = TrackerParameters()
+PARAMETERS = TrackerParameters(avoid_rule="cluster")
 
 
 def clusters(rows=((65_900.0, 66_100.0, 66_000.0, 5e6, -1, 0.99),), price=65_500.0):

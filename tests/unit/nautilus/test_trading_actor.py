@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +37,7 @@ from support.trading_market import run_actor
 from liq_nautilus.core.records import WAIT
 from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.errors import SettingError
+from liq_nautilus.nautilus.actor import PUBLISHED
 from liq_nautilus.nautilus.actor import LiquidationActor
 from liq_nautilus.nautilus.backtest.results import read_clusters
 from liq_nautilus.nautilus.backtest.results import read_levels
@@ -44,6 +46,7 @@ from liq_nautilus.nautilus.config import OPEN_INTEREST_DELAY_SECS
 from liq_nautilus.nautilus.config import LiquidationActorConfig
 from liq_nautilus.nautilus.instruments import instrument_id
 from liq_nautilus.nautilus.types import LiquidationClusters
+from liq_nautilus.nautilus.types import LiquidationForecast
 from liq_nautilus.nautilus.types import LiquidationLevels
 from liq_nautilus.nautilus.types import LiquidationOrder
 from liq_nautilus.nautilus.types import LiquidationSignal
@@ -167,6 +170,32 @@ def test_silence_ends_in_wait():
     _, recorder = run_actor(bars_only)
     after = [s for s in recorder.signals if s.ts_init > stop + MINUTE]
     assert [s.action for s in after] == ["WAIT"]
+
+
+def test_forecasts_of_the_horizons_asked_for_are_published():
+    actor, recorder = run_actor(random_market(0.25), publish_forecasts=("1h", "1d"))
+    horizons = [forecast.horizon for forecast in recorder.forecasts]
+    assert horizons == ["1h", "1d"] * actor.n_updates
+    last = actor.tracker.forecast("1d")
+    found = recorder.forecasts[-1]
+    # Bars have come since.
+    for name in ("expected", "q99", "probability_unusual"):
+        expected = [getattr(one, name) for one in last.sides.values()]
+        np.testing.assert_allclose(getattr(found, name), expected, rtol=0.1)
+    assert found.venues == "BINANCE+BYBIT+OKX"
+
+
+def test_a_move_between_updates_is_told_when_it_changes_the_signal(monkeypatch):
+    actor, _ = run_actor(random_market(0.25), stale_check_secs=60.0)
+    actor._look(START + 60 * HOUR)
+    signal = actor.tracker.signal()
+    counts = []
+    for minute, action in enumerate(("AVOID", "AVOID", "CLEAR", "AVOID")):
+        moved = replace(signal, action=action)
+        monkeypatch.setattr(LiquidationTracker, "signal", lambda _, moved=moved: moved)
+        actor._look(START + 60 * HOUR + (minute + 2) * MINUTE)
+        counts.append(actor.n_signals)
+    assert np.diff(counts).tolist() == [0, 1, 1]
 
 
 def test_publishing_can_be_narrowed():
@@ -383,7 +412,7 @@ class Subscriber(Actor):
 
     def on_start(self) -> None:
         instrument_id = BTC if self.way == "instrument" else None
-        for data_cls in (LiquidationLevels, LiquidationClusters, LiquidationSignal):
+        for data_cls in PUBLISHED:
             self.subscribe_data(
                 DataType(data_cls), client_id=ClientId("ANY"), instrument_id=instrument_id
             )
@@ -405,4 +434,5 @@ def test_every_usual_subscription_receives_what_is_published_once():
         kinds = [type(datum) for datum in subscriber.heard]
         assert kinds.count(LiquidationLevels) == actor.n_levels
         assert kinds.count(LiquidationClusters) == actor.n_updates
+        assert kinds.count(LiquidationForecast) == actor.n_updates
         assert kinds.count(LiquidationSignal) == actor.n_signals

@@ -1,0 +1,1 @@
+"""What forecasts are made of: what came, what it is compared with, and what was learnt."""

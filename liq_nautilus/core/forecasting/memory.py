@@ -1,0 +1,69 @@
+"""What a value must reach to belong to the highest of the last days."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+from typing import Final
+
+import numpy as np
+
+from liq_nautilus.times import HOUR_NS
+
+_SLOT_NS: Final = HOUR_NS // 2
+# Three days, one value for each half hour.
+_N_SLOTS: Final = 144
+# Fewer say nothing about what is high: half a day of half hours, or a day of hours.
+_FEWEST: Final = 24
+
+
+class TrailingThreshold:
+    """
+    A quantile of a value over the last three days, each half hour counting once.
+
+    Parameters
+    ----------
+    level : float
+        Of the quantile, in (0, 1).
+
+    """
+
+    def __init__(self, level: float) -> None:
+        self._level = level
+        self._values = np.full(_N_SLOTS, np.nan)
+        self._newest = 0
+        # That of the slots before the newest, computed once.
+        self._value = math.nan
+        self._value_slot = -1
+
+    def add(self, value: float, ts: int) -> None:
+        """Take in the value at a time (UTC ns); within half an hour the last one stays."""
+        slot = ts // _SLOT_NS
+        if slot > self._newest:
+            first = max(self._newest + 1, slot - _N_SLOTS + 1)
+            self._values[np.arange(first, slot + 1) % _N_SLOTS] = np.nan
+            self._newest = slot
+        self._values[slot % _N_SLOTS] = value
+
+    def value(self, ts: int) -> float:
+        """Return the quantile of the half hours before a time (UTC ns); infinite with too few."""
+        slot = ts // _SLOT_NS
+        if slot != self._value_slot:
+            self._value, self._value_slot = self._quantile(slot), slot
+        return self._value
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that changes."""
+        return {"values": self._values.copy(), "newest": self._newest}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what `state` returned."""
+        self._values[:] = state["values"]
+        self._newest = int(state["newest"])
+        self._value_slot = -1
+
+    def _quantile(self, slot: int) -> float:
+        numbers = np.arange(max(slot, self._newest + 1) - _N_SLOTS, min(slot, self._newest + 1))
+        values = self._values[numbers % _N_SLOTS]
+        values = values[np.isfinite(values)]
+        return float(np.quantile(values, self._level)) if values.size >= _FEWEST else math.inf
