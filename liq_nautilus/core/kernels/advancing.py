@@ -19,6 +19,7 @@ from liq_nautilus.core.kernels.opening import open_row
 from liq_nautilus.core.kernels.opening import path_entries
 from liq_nautilus.core.kernels.opening import take_traded
 from liq_nautilus.core.kernels.sweeping import sweep_all
+from liq_nautilus.times import HOUR_NS
 
 if TYPE_CHECKING:
     from liq_nautilus.core.kernels.arguments import Bars
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from liq_nautilus.core.kernels.arguments import Trailing
     from liq_nautilus.core.records import FloatArray
 
-_HOUR_NS = 3.6e12
 _SPELL_NS = 300_000_000_000
 # A mark price bar keeps its precedence over last-price bars for this many of its lengths.
 _MARK_LENGTHS = 3
@@ -161,7 +161,7 @@ def _note_swept(books: Books, prediction: Prediction, spell: int, price: float) 
 def _trade_bar(
     books: Books, bar: Bar, window: Window, trading: Trading, trailing: Trailing
 ) -> None:
-    # Last prices tell where was traded, and so where positions are turned over.
+    # Last prices say where trading was, and so where positions are turned over.
     duration = _duration(bar)
     reach = math.log(bar.high / bar.low)
     accrue(trailing.variance, reach * reach / (4.0 * math.log(2.0)), duration, trading.half_life_ns)
@@ -207,7 +207,7 @@ def accrue(sums: FloatArray, amount: float, duration: float, half_life: float) -
 @inlined
 def _turned_over(bar: Bar, duration: float, trading: Trading) -> tuple[float, float]:
     # How much was traded, and the fraction of open interest that turned over.
-    volume, hours = bar.volume, duration / _HOUR_NS
+    volume, hours = bar.volume, duration / HOUR_NS
     is_known = volume > 0.0 or (volume == 0.0 and bar.high == bar.low)
     if is_known and trading.open_interest > 0.0:
         return volume, trading.volume_turnover * volume / trading.open_interest

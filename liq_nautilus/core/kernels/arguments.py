@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     # bucket ``j`` holds those in ``[(origin + j) * width, (origin + j + 1) * width)`` of
     # ``log(price)`` less the row's offset. A pair, which numba tells apart quicker than a record.
     type Positions = tuple[FloatArray, RowArray]
-    # Where was traded since the last open interest: how much, in any unit, in each bucket of entry
+    # Where trading was since the last open interest: how much, in any unit, in each bucket of entry
     # prices (shape (n_buckets,)), and the first and the one-past-last bucket that is not 0.
     type Traded = tuple[FloatArray, IndexArray]
     type TruthArray = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
@@ -108,7 +108,7 @@ class Books(NamedTuple):
     multiples : tuple of ndarray of shape (n_tiers,)
         The turnover of each tier relative to 25x, of the models that trade.
     traded : tuple of Traded
-        Where was traded, of the models that trade.
+        Where trading was, of the models that trade.
 
     """
 
