@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_SUFFIX: Final = re.compile(r"(\.csv|\.zip|\.csv\.zip|\.csv\.gz)$", re.IGNORECASE)
+_SUFFIX: Final = re.compile(r"(\.csv|\.zip|\.csv\.zip|\.csv\.gz|\.json)$", re.IGNORECASE)
+# Answers of Binance's REST interface. Other JSON files are no market data, whatever their names.
+_JSON_SUFFIX: Final = ".json"
 # Packed or written in a way that is not read.
 _OTHER_SUFFIX: Final = re.compile(
     r"(\.csv)?\.(gz|xz|bz2|zst|7z|rar|tar|tgz|tar\.gz|txt|tsv|parquet|feather)$", re.IGNORECASE
@@ -150,11 +152,13 @@ def recognise(path: Path, root: Path) -> SourceFile | Unusable | None:
         other = _OTHER_SUFFIX.search(path.name)
         if other is None or not _LIKE_NAME.fullmatch(path.name[: other.start()]):
             return None
-        what = f"must be a .csv, .zip or .csv.gz file, was {other[0]}; pack it anew"
+        what = f"must be a .csv, .zip, .csv.gz or .json file, was {other[0]}; pack it anew"
         return Unusable(_relative(path, root), UNRECOGNISED, what)
     stem = path.name[: suffix.start()]
     match = _NAME.fullmatch(stem)
     taken = _named(path, root, match) if match else None
+    if suffix[0].lower() == _JSON_SUFFIX:
+        return taken if match and match["kind"] else None
     if taken is None and (_LIKE_NAME.fullmatch(stem) or _has_known_header(path)):
         return Unusable(_relative(path, root), UNRECOGNISED, _NAMES_WANTED)
     return taken

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from liq_nautilus.data.archives import unpack
 from liq_nautilus.data.archives import unpacked_text
+from liq_nautilus.data.json_rows import lines_of_json
 from liq_nautilus.data.kinds import KINDS
 from liq_nautilus.data.values import ODD_SIGNS
 from liq_nautilus.data.values import Form
@@ -130,10 +131,14 @@ def opened(source: SourceFile, scratch: Path) -> Iterator[OpenedFile]:
     if not stat.S_ISREG(status.st_mode):  # to open a pipe would wait for a writer
         msg = f"{source.name} must be a regular file, was none; leave it out"
         raise SchemaError(msg, path=source.path)
-    is_plain = source.path.suffix.lower() == ".csv"
+    suffix = source.path.suffix.lower()
+    is_plain = suffix == ".csv"
     with ExitStack() as made:
         text, path = None, source.path if is_plain else None
-        if not is_plain:
+        if suffix == ".json":
+            with readable(source):
+                text = lines_of_json(source, KINDS[source.kind], source.path.read_bytes())
+        elif not is_plain:
             text = unpacked_text(source, SMALL_BYTES)
         elif status.st_size < SMALL_BYTES:
             with readable(source), source.path.open("rb") as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import Final
 
@@ -94,6 +95,21 @@ def _nulls_as_nan(table: pa.Table, _: str) -> pa.Table:
     return pa.table(columns, names=table.column_names)
 
 
+_COUNTS: Final = (
+    # Answers on COIN-M name the pair.
+    replace(choice("is_symbol", "symbol", {"{symbol}": 1, "{pair}": 1}), what="must be {symbol}"),
+    number("open_interest", "sum_open_interest"),
+    number("stated_value", "sum_open_interest_value"),
+    # COIN-M states contracts, and their value in coins; a contract is worth so many dollars.
+    derived(
+        "open_interest_notional",
+        "if({contract_value} > 0, open_interest * {contract_value}, stated_value)",
+    ),
+    derived("base_quantity", "if({contract_value} > 0, stated_value, open_interest)"),
+)
+_COUNTS_CHECK: Final = Check(
+    "open_interest >= 0 AND stated_value >= 0", "open interest must not be negative"
+)
 _METRICS: Final = Kind(
     name="metrics",
     columns=named_columns(
@@ -108,25 +124,14 @@ _METRICS: Final = Kind(
     ),
     values=(
         text_moment("ts_event", "create_time"),
-        choice("is_symbol", "symbol", {"{symbol}": 1}),
-        number("open_interest", "sum_open_interest"),
-        number("stated_value", "sum_open_interest_value"),
-        # COIN-M states contracts, and their value in coins; a contract is worth so many dollars.
-        derived(
-            "open_interest_notional",
-            "if({contract_value} > 0, open_interest * {contract_value}, stated_value)",
-        ),
-        derived("base_quantity", "if({contract_value} > 0, stated_value, open_interest)"),
+        *_COUNTS,
         optional_number("top_trader_account_ratio", "count_toptrader_long_short_ratio"),
         optional_number("top_trader_position_ratio", "sum_toptrader_long_short_ratio"),
         optional_number("account_ratio", "count_long_short_ratio"),
         optional_number("taker_volume_ratio", "sum_taker_long_short_vol_ratio"),
     ),
     checks=(
-        Check(
-            "open_interest >= 0 AND stated_value >= 0",
-            "open interest must not be negative",
-        ),
+        _COUNTS_CHECK,
         Check(
             "coalesce(least(top_trader_account_ratio, top_trader_position_ratio, account_ratio,"
             " taker_volume_ratio), 0) >= 0",

@@ -148,6 +148,7 @@ class Rules:
         """Return SQL with the rules filled in."""
         return (
             sql.replace("{symbol}", self.symbol)
+            .replace("{pair}", self.symbol.removesuffix("_PERP"))
             .replace("{price_decimals}", str(self.price_decimals))
             .replace("{size_decimals}", str(self.size_decimals))
             .replace("{price_scale}", str(min(self.price_decimals + NOISE_PLACES, 18)))
