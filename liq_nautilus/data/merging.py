@@ -133,7 +133,7 @@ def _equal_rows(
     right: npt.NDArray[np.int64],
     skip: set[str],
 ) -> npt.NDArray[np.bool_]:
-    # Floats by their bits: NaN is equal to itself here.
+    # Floats by their bits. What is unknown (NaN) on the left contradicts nothing.
     equal = np.ones(len(left), dtype=bool)
     if not len(left):
         return equal
@@ -143,8 +143,8 @@ def _equal_rows(
         column = table.column(name)
         a, b = column.take(array_of(left)), column.take(array_of(right))
         if pa.types.is_floating(column.type):
-            bits = (numbers(filled(side, np.nan)).view(np.int64) for side in (a, b))
-            equal &= np.equal(*bits)
+            ours, theirs = (numbers(filled(side, np.nan)) for side in (a, b))
+            equal &= np.isnan(ours) | (ours.view(np.int64) == theirs.view(np.int64))
         else:
             same = pc.fill_null(pc.equal(a, b), pa.scalar(value=False))
             both_null = pc.and_(pc.is_null(a), pc.is_null(b))

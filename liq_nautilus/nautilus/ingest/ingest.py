@@ -148,8 +148,9 @@ def ingest(
         connect(staging) as connection,
     ):
         known = read_definitions(catalog)
-        # Labels are told by bars, which must be there before.
-        files.sort(key=lambda file: KINDS[file.kind].label_lead_ns)
+        # In the order of the table: labels are told by bars, which must be there before, and what
+        # says more comes before what says less.
+        files.sort(key=lambda file: list(KINDS).index(file.kind))
         for (kind, symbol, interval), group in groupby(files, key=_series_of):
             members = list(group)
             try:

@@ -35,7 +35,8 @@ def plain_merge(old, new):
             held[ts, name] = value
             codes.append(KEPT)
         else:
-            codes.append(SAME if held[ts, name] == value else CONFLICT)
+            # 0 stands for what is unknown: it contradicts nothing.
+            codes.append(SAME if value in (held[ts, name], 0) else CONFLICT)
     return codes, [(*key, value) for key, value in sorted(held.items())]
 
 
