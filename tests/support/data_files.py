@@ -101,6 +101,12 @@ def metrics_row(i: int) -> str:
     )
 
 
+def statistics_row(i: int) -> str:
+    contracts = 80_000 + i * 7 % 90 + 0.125
+    time = START_MS + i * 15 * MINUTE_MS
+    return f"{SYMBOL},{contracts:.8f},{contracts * 94_000:.8f},{time}"
+
+
 def funding_row(i: int) -> str:
     return f"{START_MS + i * 8 * 60 * MINUTE_MS + i % 9},8,{(i % 7 - 3) * 1.3e-5:.8f}"
 
@@ -188,6 +194,12 @@ def _metrics(f: list[str]) -> tuple[Any, ...]:
     if f[1] != SYMBOL:
         raise ValueError(f[1])
     return (_text_ns(f[0]), _float(f[2]), _float(f[3]), *(_optional(x) for x in f[4:8]))
+
+
+def _statistics(f: list[str]) -> tuple[Any, ...]:
+    if f[0] != SYMBOL:
+        raise ValueError(f[0])
+    return (_ms(f[3]), _float(f[1]), _float(f[2]))
 
 
 def _snapshot(f: list[str]) -> tuple[Any, ...]:
@@ -282,6 +294,15 @@ KINDS = {
             ),
         ),
         FileKind(
+            "openInterestHist",
+            "BTCUSDT-openInterestHist-2025-01-01",
+            "symbol,sumOpenInterest,sumOpenInterestValue,timestamp",
+            statistics_row,
+            _statistics,
+            "custom_open_interest",
+            _columns("open_interest", "open_interest_notional"),
+        ),
+        FileKind(
             "fundingRate",
             "BTCUSDT-fundingRate-2025-01",
             "calc_time,funding_interval_hours,last_funding_rate",
@@ -320,6 +341,9 @@ KINDS = {
         ),
     )
 }
+
+# They feed what another kind feeds as well.
+SECOND_SOURCES = {"trades", "openInterestHist"}
 
 
 def write_file(

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from liq_nautilus.core.feed import open_interest_event
+from liq_nautilus.data.columns import array_of
 from liq_nautilus.data.columns import filled
 from liq_nautilus.data.kinds.schema import Check
 from liq_nautilus.data.kinds.schema import Dump
@@ -22,6 +23,7 @@ from liq_nautilus.data.kinds.stored import whole
 from liq_nautilus.data.quality_rules import Samples
 from liq_nautilus.data.values import choice
 from liq_nautilus.data.values import derived
+from liq_nautilus.data.values import moment
 from liq_nautilus.data.values import number
 from liq_nautilus.data.values import optional_number
 from liq_nautilus.data.values import text_moment
@@ -142,4 +144,29 @@ _METRICS: Final = Kind(
     label_lead_ns=5 * MINUTE_NS,
     feeds=(Feeds(OPEN_INTEREST, _nulls_as_nan),),
 )
-KINDS: Final = (_METRICS,)
+
+
+def _without_ratios(table: pa.Table, _: str) -> pa.Table:
+    unknown = array_of(np.full(table.num_rows, np.nan))
+    for name in _RATIOS:
+        table = table.append_column(name, unknown)
+    return table
+
+
+# The answer of /futures/data/openInterestHist, of which a label is the moment of the snapshot:
+# https://developers.binance.com/docs/derivatives/usds-margined-futures/market-data/rest-api/Open-Interest-Statistics
+# and .../coin-margined-futures/market-data/rest-api/Open-Interest-Statistics, which names the pair.
+_STATISTICS: Final = Kind(
+    name="openInterestHist",
+    columns=named_columns(
+        "symbol|pair",
+        "sum_open_interest|sumopeninterest",
+        "sum_open_interest_value|sumopeninterestvalue",
+        "timestamp",
+    ),
+    values=(moment("ts_event", "timestamp"), *_COUNTS),
+    checks=(_COUNTS_CHECK,),
+    dump=Dump.NOWHERE,
+    feeds=(Feeds(OPEN_INTEREST, _without_ratios),),
+)
+KINDS: Final = (_METRICS, _STATISTICS)

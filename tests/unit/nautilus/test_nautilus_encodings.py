@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.data_files import KINDS as FILES
+from support.data_files import SECOND_SOURCES
 from support.data_files import write_file
 
 from liq_nautilus.data.kinds import STORED_TYPES
@@ -31,7 +32,7 @@ def ingest_apart(source: Path, catalog: Path) -> list[str]:
 
 def test_ingestion_loads_neither_nautilus_nor_pandas_nor_a_compiler(tmp_path, monkeypatch):
     monkeypatch.setenv("LIQ_NAUTILUS_CACHE", str(tmp_path / "cache"))
-    kinds = [kind for name, kind in FILES.items() if name != "trades"]
+    kinds = [kind for name, kind in FILES.items() if name not in SECOND_SOURCES]
     for kind in kinds:
         write_file(tmp_path / "source", kind, kind.lines(40))
     assert "nautilus_trader" in ingest_apart(tmp_path / "source", tmp_path / "first")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from support.data_files import KINDS
 from support.data_files import MINUTE_MS
+from support.data_files import SECOND_SOURCES
 from support.data_files import START_MS
 from support.data_files import write_file
 
@@ -35,7 +36,7 @@ def trade(i: int, seconds: float, notional: float = 200_000.0, *, is_sold: bool 
 def source(tmp_path):
     """Write an hour of every kind but trades."""
     for name, kind in KINDS.items():
-        if name not in {"trades", "aggTrades"}:
+        if name not in SECOND_SOURCES | {"aggTrades"}:
             write_file(tmp_path / "source", kind, kind.lines(60))
     return tmp_path / "source"
 

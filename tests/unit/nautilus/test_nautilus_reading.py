@@ -7,6 +7,7 @@ import pytest
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
 from support.catalogs import frame_of
 from support.data_files import KINDS
+from support.data_files import SECOND_SOURCES
 from support.data_files import START_MS
 from support.data_files import parsed
 from support.data_files import write_bytes
@@ -50,7 +51,7 @@ DAY = 1440 * MINUTE
 def catalog(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reading")
     for kind in KINDS.values():
-        if kind.kind != "trades":
+        if kind.kind not in SECOND_SOURCES:
             write_file(folder / "source", kind, kind.lines(60))
     month = f"{START_MS},1.00,3.00,1.00,2.00,5.000,{START_MS + 31 * 86_400_000 - 1},0,0,0,0,0"
     write_file(folder / "source", KINDS["klines"], [month], name="BTCUSDT-1mo-2025-01")
@@ -121,7 +122,7 @@ def test_month_bar_opens_with_the_month(catalog):
 def test_inventory_names_every_series(catalog):
     found = {series.kind: series for series in Catalog(catalog).series}
     assert sorted(found) == sorted(
-        {kind.series for kind in KINDS.values()} - {"trades"} | {"klines-1mo"}
+        {kind.series for kind in KINDS.values()} - SECOND_SOURCES | {"klines-1mo"}
     )
     # Prices that never fit the bars: what the labels mean stays untold.
     assert (found["metrics"].n_rows, found["metrics"].first_ns) == (60, START + 5 * MINUTE)
@@ -227,7 +228,7 @@ def test_records_of_faulty_files_are_listed_and_all_are_known(tmp_path):
 
 def test_each_footer_and_each_file_is_read_once_for_a_question(tmp_path, monkeypatch):
     for kind in KINDS.values():
-        if kind.kind != "trades":
+        if kind.kind not in SECOND_SOURCES:
             write_file(tmp_path / "source", kind, kind.lines(60))
     catalog = tmp_path / "catalog"
     ingest(tmp_path / "source", catalog)
