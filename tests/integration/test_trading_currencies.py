@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from support.trading_files import write_depth
 from support.trading_files import write_files
 from typer.testing import CliRunner
 
@@ -42,6 +43,7 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for symbol in SYMBOLS:
         # The same market, as each contract's files tell it.
         write_files(root, symbol, seed=3, days=2)
+    write_depth(root, "BTCUSDC", 2, 50.0)
     info = path / "exchangeInfo.json"
     info.write_text(json.dumps({"symbols": [USDC_ENTRY]}))
     kinds = asked(
@@ -120,6 +122,13 @@ def test_a_backtest_is_kept_in_the_settlement_currency(catalog: Path, symbol: st
         assert 0.0 < run["max_drawdown"] < 0.6
         fills = pd.read_parquet(tmp_path / f"out/tables/fills_{name}.parquet")
         assert -fills["fee"].sum() == pytest.approx(run["fees"], abs=1e-7)
+        kept = json.loads((tmp_path / f"out/run-{name}.json").read_text(encoding="utf-8"))
+        fed = any(one["data_cls"].endswith(":BookDepth") for one in kept["data"])
+        # What is on the book is fed where the catalog has it, and its absence is told.
+        assert fed == (symbol == "BTCUSDC")
+    assert ("bookDepth" in summary["missing"][symbol]) == (symbol != "BTCUSDC")
+    plain = summary["without_slippage"]
+    assert plain["baseline"] > summary["baseline"]["pnl"]
     page = (tmp_path / "out/report.html").read_text(encoding="utf-8")
     assert ("BTC: a difference of" in page) == (symbol == "BTCUSD_PERP")
 

@@ -96,6 +96,21 @@ def write_files(
     return root
 
 
+def write_depth(root: Path, symbol: str, days: int, offered: float) -> Path:
+    """Write hourly book depth of so much (base units) per percent and side; return the root."""
+    for day in range(days):
+        moments = pd.to_datetime(START_MS + day * DAY_MS + np.arange(24) * 3_600_000, unit="ms")
+        rows = [
+            (moment.strftime("%Y-%m-%d %H:%M:%S"), percentage, abs(percentage) * offered, 1.0)
+            for moment in moments
+            for percentage in (-5, -4, -3, -2, -1, 1, 2, 3, 4, 5)
+        ]
+        frame = pd.DataFrame(rows, columns=["timestamp", "percentage", "depth", "notional"])
+        name = f"{symbol}-bookDepth-{moments[0]:%Y-%m-%d}.csv"
+        _write(frame, root / f"bookDepth/{symbol}/{name}")
+    return root
+
+
 def _quantity(symbol: str, base: FloatArray, price: FloatArray, decimals: int) -> FloatArray:
     # COIN-M files count contracts of 100 dollars, and what they are worth in coins.
     return (base * price / 100.0).round(0) if is_coin_margined(symbol) else base.round(decimals)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _MEANS: Final = {
     "fundingRate": "no funding is paid or received",
     "markPriceKlines": "liquidations and funding go by last prices",
+    "bookDepth": "market orders pay an assumed share of what prices lately moved",
     "metrics": "the map has no open interest",
     "liquidations": "no signal knows of realised liquidations",
 }

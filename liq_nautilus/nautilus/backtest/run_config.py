@@ -23,6 +23,7 @@ from liq_nautilus.core.signals import RULES
 from liq_nautilus.data.kinds import STORED_TYPES
 from liq_nautilus.data.kinds.bars import BARS
 from liq_nautilus.data.kinds.bars import MARK_BARS
+from liq_nautilus.data.kinds.depth import DEPTH
 from liq_nautilus.data.kinds.liquidations import LIQUIDATION_ORDERS
 from liq_nautilus.data.kinds.liquidations import LIQUIDATION_SUMS
 from liq_nautilus.data.kinds.open_interest import OPEN_INTEREST
@@ -269,7 +270,10 @@ def _sources(catalog: Catalog, symbol: str, span: tuple[int, int]) -> tuple[Sour
     for stored in STORED_TYPES.values():
         if stored is BARS:
             sources.append(Source(stored))
-        elif stored.events is not None and catalog.files(stored, symbol, "", *span):
+        # Book depth is for the venue, the others for the map.
+        elif stored.events is None and stored is not DEPTH:
+            continue
+        elif catalog.files(stored, symbol, "", *span):
             sources.append(Source(stored, _interval_of_several(catalog, stored, symbol, span)))
     return tuple(sources)
 
@@ -311,6 +315,8 @@ def _data(scope: Scope, symbol: str) -> list[BacktestDataConfig]:
     identifier = instrument_id(symbol)
     configs = []
     for source in scope.sources[symbol]:
+        if source.stored is DEPTH and scope.options.fill_model is not None:
+            continue
         data_cls = source.data_cls
         values: dict[str, Any] = {"instrument_id": identifier}
         if source.interval is not None:

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
     from liq_nautilus.nautilus.backtest.venue.margin_account import Holding
     from liq_nautilus.nautilus.config import SettlementConfig
+    from liq_nautilus.nautilus.types import BookDepth
     from liq_nautilus.nautilus.types import MarkPriceBar
 
 # Before strategies and actors: what the venue does to a position at a moment comes first.
@@ -123,14 +124,16 @@ class Settlement(SimulationModule):
         self._tables = account.tables
         self._venue = Venue(exchange, account, gate, checks, liquidator)
         self._walk = BarWalk(self._venue)
-        # A model of ours wants to know how fast prices move.
+        # A model of ours wants to know how fast prices move, and what the book holds.
         self._note_bar = getattr(exchange.fill_model, "note_bar", None)
+        self._note_depth = getattr(exchange.fill_model, "note_depth", None)
         gate.attach(self.msgbus, self.clock.timestamp_ns)
         for topic, handler in (
             ("events.position.*", self._on_position),
             (f"data.funding_rates.{exchange.id}.*", self._on_funding),
             (f"data.mark_prices.{exchange.id}.*", self._on_mark_price),
             ("data.MarkPriceBar*", self._on_mark_bar),
+            ("data.BookDepth*", self._on_depth),
         ):
             self.msgbus.subscribe(topic=topic, handler=handler, priority=_PRIORITY)
 
@@ -214,6 +217,10 @@ class Settlement(SimulationModule):
         ts_open = bar.ts_event + MILLISECOND_NS - interval_ns(bar.interval)
         piece = MarkPiece(ts_open, bar.ts_event, bar.open, bar.high, bar.low, bar.close)
         self._on_mark(bar.instrument_id, piece, bar.ts_init)
+
+    def _on_depth(self, depth: BookDepth) -> None:
+        if self._note_depth is not None:
+            self._note_depth(depth)
 
     def _on_mark(self, instrument_id: InstrumentId, piece: MarkPiece, ts: int) -> None:
         prices = self._prices_of(instrument_id)

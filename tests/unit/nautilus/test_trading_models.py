@@ -6,7 +6,9 @@ import json
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
+from nautilus_trader.model.data import CustomData
 from support.trading_engine import Play
 from support.trading_engine import bar_time
 from support.trading_engine import hourly_bars
@@ -20,6 +22,10 @@ from liq_nautilus.nautilus.backtest.venue.execution_models import execution_mode
 from liq_nautilus.nautilus.backtest.venue.fill_model import SlippageFillModel
 from liq_nautilus.nautilus.backtest.venue.fill_model import SlippageFillModelConfig
 from liq_nautilus.nautilus.instruments import built_in_instrument
+from liq_nautilus.nautilus.instruments import instrument_id
+from liq_nautilus.nautilus.types import BookDepth
+from liq_nautilus.nautilus.types import data_type
+from liq_nautilus.times import SECOND_NS
 
 E = 100_000.0
 FLAT = (E, E, E, E)
@@ -53,7 +59,7 @@ def test_the_range_follows_within_a_few_bars_and_limits_pay_their_price():
     instrument = built_in_instrument(BTC)
     for bar in hourly_bars([FLAT, (E, 101_000.0, E, E)]):
         model.note_bar(bar)
-    assert model.slippage(instrument, 0.0) == pytest.approx(0.1 + 0.05 * 500.0)
+    assert model.slippage(instrument, 1, 0.0, E) == pytest.approx(0.1 + 0.05 * 500.0)
     acts = {0: [("limit", BTC, 0.1, 99_000.0), ("stop", BTC, -0.1, 98_000.0)]}
     rows = [(E, 100_500.0, 99_500.0, E), (E, E, 98_500.0, 99_000.0), FLAT]
     assert slipped(rows, acts) == [99_000.0]
@@ -64,6 +70,74 @@ def test_a_stop_slips_beyond_its_trigger():
     acts = {1: [("market", BTC, 0.1), ("stop", BTC, -0.1, 97_000.0)]}
     prices = slipped(rows, acts)
     assert prices[1] == pytest.approx(97_000.0 - 0.1 - 0.05 * 2_000.0 * 1.1, abs=0.11)
+
+
+def book(ts: int, depth: list[float], symbol: str = BTC) -> BookDepth:
+    percentage = np.array([-2.0, -1.0, 1.0, 2.0])
+    offered = np.array(depth)
+    return BookDepth(instrument_id(symbol), percentage, offered, offered * E, ts, ts)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "depth", "paid"),
+    [
+        # Evenly within the first percent: half of how far the order reaches.
+        (10.0, [500.0, 100.0, 200.0, 300.0], 0.5 * 0.01 * 10.0 / 200.0),
+        (-10.0, [500.0, 100.0, 200.0, 300.0], 0.5 * 0.01 * 10.0 / 100.0),
+        # Into the second percent, and beyond all that is known.
+        (-150.0, [300.0, 100.0, 1.0, 1.0], (100 * 0.005 + 50 * 0.01125) / 150.0),
+        (3.0, [9.0, 9.0, 1.0, 2.0], (0.005 + 0.015 + 0.025) / 3.0),
+        # Nothing within the first percent.
+        (1.0, [9.0, 9.0, 0.0, 2.0], 0.0125),
+    ],
+)
+def test_an_order_walks_the_book(quantity: float, depth: list[float], paid: float):
+    model = SlippageFillModel(SlippageFillModelConfig())
+    (bar,) = hourly_bars([(E, 101_000.0, 99_000.0, E)])
+    model.note_bar(bar)
+    model.note_depth(book(bar.ts_init, depth))
+    instrument, side = built_in_instrument(BTC), 1 if quantity > 0 else -1
+    found = model.slippage(instrument, side, abs(quantity), E)
+    assert found == pytest.approx(0.1 + paid * E)
+    assert (model.n_walked, model.n_assumed) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("age_secs", "depth", "symbol", "is_walked"),
+    [
+        (300, [9.0] * 4, BTC, True),
+        (301, [9.0] * 4, BTC, False),
+        (0, [0.0] * 4, BTC, False),
+        (0, [9.0] * 4, "SOLUSDT", False),
+    ],
+)
+def test_an_old_or_empty_book_is_none(
+    age_secs: int, depth: list[float], symbol: str, is_walked: bool
+):
+    model = SlippageFillModel(SlippageFillModelConfig())
+    (bar,) = hourly_bars([(E, 101_000.0, 99_000.0, E)])
+    model.note_depth(book(bar.ts_init - age_secs * SECOND_NS, depth, symbol))
+    model.note_bar(bar)
+    found = model.slippage(built_in_instrument(BTC), 1, 0.9, E)
+    walked, assumed = 0.1 + 0.5 * 0.01 * E * 0.1, 0.1 + 0.05 * 2_000.0 * (1.0 + 0.9**0.5)
+    assert found == pytest.approx(walked if is_walked else assumed, rel=1e-3) or not is_walked
+    assert (model.n_walked, model.n_assumed) == ((1, 0) if is_walked else (0, 1))
+
+
+def test_a_run_that_is_fed_books_pays_by_them():
+    model = SlippageFillModel(SlippageFillModelConfig())
+    acts = {bar_time(1): [("market", BTC, 0.4)], bar_time(3): [("market", BTC, -0.4)]}
+    wide = (E, 101_000.0, 99_000.0, E)
+    books = [
+        CustomData(data_type(BookDepth, one.instrument_id), one)
+        for one in (book(bar_time(i) - SECOND_NS, [4.0, 2.0, 1.0, 4.0]) for i in (1, 3))
+    ]
+    data = sorted([*hourly_bars([wide] * 5), *books], key=lambda datum: datum.ts_init)
+    ledger, _ = play(Play(data, acts=acts, venue={"fill_model": model}))
+    bought, sold = ledger.fills["price"]
+    assert bought == pytest.approx(E + 0.1 + 0.5 * 0.01 * 0.4 * E, abs=0.11)
+    assert sold == pytest.approx(E - 0.1 - 0.5 * 0.01 * 0.2 * E, abs=0.11)
+    assert (model.n_walked, model.n_assumed) == (2, 0)
 
 
 def test_pythons_own_generator_is_not_seeded_anew():
@@ -78,6 +152,7 @@ def test_pythons_own_generator_is_not_seeded_anew():
     [
         ({"range_share": -0.1}, r"range_share must be at least 0, was -0\.1"),
         ({"half_life_bars": 0.0}, "half_life_bars must be above 0, was 0"),
+        ({"max_depth_age_secs": -1.0}, "max_depth_age_secs must be at least 0, was -1"),
     ],
 )
 def test_wrong_slippage_is_told(settings: dict, message: str):
@@ -147,4 +222,4 @@ def test_rules_take_the_place_of_a_files_parameters(tmp_path: Path):
 
 def test_before_any_bar_only_a_tick_is_paid():
     model = SlippageFillModel(SlippageFillModelConfig())
-    assert model.slippage(built_in_instrument(BTC), 1.0) == pytest.approx(0.1)
+    assert model.slippage(built_in_instrument(BTC), 1, 1.0, E) == pytest.approx(0.1)

@@ -222,8 +222,10 @@ def test_what_a_run_lacks_is_said(monkeypatch: pytest.MonkeyPatch):
         series("markPriceKlines-1m", 5, 20),
         series("liquidationSnapshot", -9, -5),
         series("liquidations-1h", 25, 30),
+        series("bookDepth", 12, 30),
         *(series(kind, -10, 20, SOL) for kind in ("metrics", "fundingRate", "liquidations-1h")),
         series("markPriceKlines-5m", -1, 20, SOL),
+        series("bookDepth", -1, 20, SOL),
     ]
     monkeypatch.setattr(missing, "Catalog", lambda path: SimpleNamespace(series=found))
     scope = SimpleNamespace(
@@ -236,5 +238,8 @@ def test_what_a_run_lacks_is_said(monkeypatch: pytest.MonkeyPatch):
     assert set(lacks) == {BTC}
     assert lacks[BTC]["fundingRate"] == (
         "none after 2026-01-05T00:00:00Z: there no funding is paid or received"
+    )
+    assert lacks[BTC]["bookDepth"] == (
+        "none in the window: market orders pay an assumed share of what prices lately moved"
     )
     assert lacks[BTC]["markPriceKlines"].startswith("none before 2026-01-06T00:00:00Z: there")
