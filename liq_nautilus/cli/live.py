@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from typing import Annotated
 from typing import Final
 
+import msgspec
 import typer
 
 from liq_nautilus.cli.common import say
@@ -34,9 +35,13 @@ def live(
     is_sure: Annotated[
         bool, typer.Option("--yes", help="Do not ask before trading with real money.")
     ] = False,
+    is_watched: Annotated[
+        bool, typer.Option("--watch", help="Show the map, the position and the feeds.")
+    ] = False,
 ) -> None:
     """Keep the map on a running node and trade it: on paper, or with --live at Binance."""
     from liq_nautilus.nautilus.live.node import LiveNode
+    from liq_nautilus.nautilus.live.node_watch import NodeWatch
     from liq_nautilus.nautilus.live.options import read_options
     from liq_nautilus.nautilus.live.options import with_brackets
 
@@ -46,9 +51,12 @@ def live(
         _check_keys()
         if not is_sure:
             _ask()
+    if is_watched:
+        # The log would tear the screen; a file can be named by Nautilus's own settings.
+        options = msgspec.structs.replace(options, log_level="OFF")
     node = LiveNode(options, is_live=is_live)
     try:
-        node.run()
+        node.run(NodeWatch(node).run if is_watched else None)
     finally:
         node.dispose()
 

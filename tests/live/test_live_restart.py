@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 from support.live_node import Watcher
 from support.live_node import drive
 from support.live_node import eventually
 from support.live_node import options_for
 
+from liq_nautilus.nautilus.live.node import LiveNode
 from liq_nautilus.nautilus.live.options import RecordingOptions
 from liq_nautilus.nautilus.live.recording.replay import replay
 from liq_nautilus.nautilus.live.state_file import read_state
@@ -98,3 +103,22 @@ def test_a_venue_that_is_away_at_the_start_is_waited_for(exchange: FakeExchange)
         await ten_signals(watcher)
 
     drive(options_for(exchange, trade=False, log_level="OFF"), scenario)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_wait_for_the_venue_can_be_given_up(exchange: FakeExchange, number: signal.Signals):
+    exchange.refuse(503)
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    node = LiveNode(options_for(exchange, trade=False, log_level="OFF"), loop=loop)
+
+    async def interrupt() -> None:
+        await eventually(lambda: node.client.health.n["failed warm-up"], "a failed attempt")
+        os.kill(os.getpid(), number)
+
+    try:
+        node.run(interrupt)
+    finally:
+        node.dispose()
+        asyncio.set_event_loop(None)
+    assert "The past of BTCUSDT is not known yet" in node.client.health.last_error

@@ -3,36 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from decimal import Decimal
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Final
 
 import msgspec
-from nautilus_trader.adapters.binance.common.enums import BinanceAccountType
-from nautilus_trader.adapters.binance.common.symbol import BinanceSymbol
-from nautilus_trader.adapters.binance.config import BinanceDataClientConfig
-from nautilus_trader.adapters.binance.config import BinanceExecClientConfig
-from nautilus_trader.adapters.binance.config import BinanceInstrumentProviderConfig
 from nautilus_trader.adapters.binance.factories import BinanceLiveDataClientFactory
 from nautilus_trader.adapters.binance.factories import BinanceLiveExecClientFactory
-from nautilus_trader.config import LiveExecEngineConfig
-from nautilus_trader.config import LoggingConfig
-from nautilus_trader.config import TradingNodeConfig
 from nautilus_trader.live.node import TradingNode
 from nautilus_trader.model.data import BarType
-from nautilus_trader.model.identifiers import TraderId
 
 from liq_nautilus.data.kinds.stored import EventOptions
-from liq_nautilus.errors import SettingError
 from liq_nautilus.nautilus.catalog.layout import VENUE
 from liq_nautilus.nautilus.catalog.layout import bar_type_of
 from liq_nautilus.nautilus.config import LiquidationStrategyConfig
-from liq_nautilus.nautilus.config import SettlementConfig
 from liq_nautilus.nautilus.instruments import instrument_id
 from liq_nautilus.nautilus.live.actor import LiveLiquidationActor
-from liq_nautilus.nautilus.live.config import LiquidationDataClientConfig
 from liq_nautilus.nautilus.live.config import LiveLiquidationActorConfig
 from liq_nautilus.nautilus.live.data_client import CLIENT_ID
 from liq_nautilus.nautilus.live.data_client import LiquidationDataClient
@@ -42,7 +30,9 @@ from liq_nautilus.nautilus.live.feeds.requests import Backoff
 from liq_nautilus.nautilus.live.feeds.requests import RequestError
 from liq_nautilus.nautilus.live.guard import protect
 from liq_nautilus.nautilus.live.guard import protect_engine
-from liq_nautilus.nautilus.live.paper import PaperExecutionClientConfig
+from liq_nautilus.nautilus.live.node_config import client_config
+from liq_nautilus.nautilus.live.node_config import node_config
+from liq_nautilus.nautilus.live.node_config import parsed
 from liq_nautilus.nautilus.live.paper import paper_factory
 from liq_nautilus.nautilus.live.paper import settle_at_once
 from liq_nautilus.nautilus.live.recording.recorder import Recorder
@@ -51,6 +41,8 @@ from liq_nautilus.nautilus.live.sources.records import MessageError
 from liq_nautilus.nautilus.live.state_file import SavedState
 from liq_nautilus.nautilus.live.state_file import write_state
 from liq_nautilus.nautilus.live.strategy import LiveLiquidationStrategy
+from liq_nautilus.nautilus.live.telling.alert_rules import AlertsConfig
+from liq_nautilus.nautilus.live.telling.alerts import Alerts
 from liq_nautilus.nautilus.live.warm_start import Past
 from liq_nautilus.nautilus.live.warm_start import catalog_past
 from liq_nautilus.nautilus.live.warm_start import fetch_past
@@ -60,9 +52,12 @@ from liq_nautilus.times import SECOND_NS
 from liq_nautilus.times import interval_ns
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Coroutine
+
     from liq_nautilus.nautilus.live.options import LiveOptions
 
-CURRENCY: Final = "USDT"
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 # As in backtests, whatever the bar.
 _HOURS: Final = {"fast_period": 4.0, "slow_period": 16.0, "range_period": 8.0, "patience": 4.0}
 # A node looks at its inputs often: staleness must show in seconds, not minutes.
@@ -95,6 +90,8 @@ class LiveNode:
         The strategies, by symbol.
     recorder : Recorder or None
         What records.
+    alerts : Alerts or None
+        What tells people.
 
     """
 
@@ -111,7 +108,7 @@ class LiveNode:
             symbol: BarType.from_str(bar_type_of(symbol, options.bar)) for symbol in options.symbols
         }
         self.node = TradingNode(
-            _node_config(options, list(self.bar_types.values()), is_live=is_live), loop
+            node_config(options, list(self.bar_types.values()), is_live=is_live), loop
         )
         factory, made = _capturing_factory()
         self.node.add_data_client_factory(VENUE, BinanceLiveDataClientFactory)
@@ -127,7 +124,7 @@ class LiveNode:
             kernel.msgbus,
             kernel.data_engine.process,
             self.client.health,
-            _client_config(options, []).tolerance_secs,
+            client_config(options, []).tolerance_secs,
         )
         if not is_live:
             settle_at_once(kernel.msgbus, kernel.exec_engine)
@@ -138,18 +135,41 @@ class LiveNode:
             if options.trade
         }
         self.recorder = self._recorder()
+        self.alerts = self._alerts()
+        self._warming: asyncio.Future[None] | None = None
         self._add_components()
 
-    def run(self) -> None:
-        """Warm up and run until stopped."""
-        self.node.kernel.loop.run_until_complete(self.run_async())
+    def run(self, beside: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
+        """Warm up and run until stopped; what is to run beside it ends with it."""
+        self.node.kernel.loop.run_until_complete(self._run(beside))
+
+    async def _run(self, beside: Callable[[], Coroutine[Any, Any, None]] | None) -> None:
+        running = asyncio.ensure_future(self.run_async())
+        if beside is not None:
+            other = asyncio.ensure_future(beside())
+            running.add_done_callback(lambda _: other.cancel())
+        await running
 
     async def run_async(self) -> None:
         """Warm up and run until stopped."""
+        warming = self._warming = asyncio.ensure_future(self._warm_up_all())
+        loop = asyncio.get_running_loop()
+        # Nautilus's own handlers stop a node that runs, and this one does not run yet.
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, warming.cancel)
+        await asyncio.wait([warming])
+        stop = self.node.kernel.loop_sig_callback
+        for number in _SIGNALS:
+            if stop is not None:
+                loop.add_signal_handler(number, stop, number)
+        if not warming.cancelled():
+            warming.result()
+            await self.node.run_async()
+
+    async def _warm_up_all(self) -> None:
         for symbol in self.options.symbols:
             await self.warm_up(symbol)
             self._keep_beginning(symbol)
-        await self.node.run_async()
 
     def _keep_beginning(self, symbol: str) -> None:
         # A recording replays to the same signals only from the map it began with.
@@ -160,7 +180,9 @@ class LiveNode:
             write_state(folder / f"{symbol}-{now}.state", state)
 
     async def stop_async(self) -> None:
-        """Stop trading, save and disconnect."""
+        """Stop trading, save and disconnect; a warm-up is given up."""
+        if self._warming is not None:
+            self._warming.cancel()
         await self.node.stop_async()
 
     def dispose(self) -> None:
@@ -211,8 +233,9 @@ class LiveNode:
                 return await fetch_past(fetcher, bars, start_ns, end_ns, self._delay_ns(symbol))
             except (RequestError, MessageError) as e:
                 delay = backoff.next_secs()
-                log = self.node.kernel.logger
-                log.warning(f"The past of {symbol} is not known yet, {e}; again in {delay:g} s")
+                told = f"The past of {symbol} is not known yet, {e}; again in {delay:g} s"
+                self.node.kernel.logger.warning(told)
+                self.client.health.note_error("failed warm-up", told)
                 await asyncio.sleep(delay)
 
     def _delay_ns(self, symbol: str) -> int:
@@ -230,6 +253,8 @@ class LiveNode:
             protect_engine(engine, health, kernel.logger.error)
         if self.recorder is not None:
             trader.add_actor(self.recorder)
+        if self.alerts is not None:
+            trader.add_actor(self.alerts)
         for actor in self.actors.values():
             protect(actor, health)
             trader.add_actor(actor)
@@ -253,7 +278,7 @@ class LiveNode:
             "state_path": state,
             **options.actor,
         }
-        return LiveLiquidationActor(_parsed(LiveLiquidationActorConfig, values, "actor"))
+        return LiveLiquidationActor(parsed(LiveLiquidationActorConfig, values, "actor"))
 
     def _strategy(self, symbol: str, number: int) -> LiveLiquidationStrategy:
         length_ns = interval_ns(self.options.bar)
@@ -269,75 +294,18 @@ class LiveNode:
             **periods,
             **self.options.strategy,
         }
-        return LiveLiquidationStrategy(_parsed(LiquidationStrategyConfig, values, "strategy"))
+        return LiveLiquidationStrategy(parsed(LiquidationStrategyConfig, values, "strategy"))
 
     def _recorder(self) -> Recorder | None:
         recording = self.options.recording
         if recording is None:
             return None
         values = msgspec.to_builtins(recording)
-        return Recorder(_parsed(RecorderConfig, values, "recording"))
+        return Recorder(parsed(RecorderConfig, values, "recording"))
 
-
-def _node_config(
-    options: LiveOptions, bar_types: list[BarType], *, is_live: bool
-) -> TradingNodeConfig:
-    return TradingNodeConfig(
-        trader_id=TraderId("LIQNAUTILUS-001" if is_live else "PAPER-001"),
-        logging=LoggingConfig(log_level=options.log_level),
-        exec_engine=LiveExecEngineConfig(reconciliation=is_live),
-        data_clients={
-            VENUE: _binance_config(options),
-            CLIENT_ID: _client_config(options, bar_types),
-        },
-        exec_clients={VENUE: _live_config(options) if is_live else _paper_config(options)},
-        timeout_connection=30.0,
-        timeout_disconnection=5.0,
-        timeout_post_stop=1.0,
-    )
-
-
-def _binance_config(options: LiveOptions) -> BinanceDataClientConfig:
-    return BinanceDataClientConfig(
-        account_type=BinanceAccountType.USDT_FUTURES,
-        base_url_http=options.endpoints.http,
-        base_url_ws=options.endpoints.websocket,
-        instrument_provider=_provider_config(options),
-    )
-
-
-def _provider_config(options: LiveOptions) -> BinanceInstrumentProviderConfig:
-    ids = frozenset(instrument_id(symbol) for symbol in options.symbols)
-    return BinanceInstrumentProviderConfig(load_ids=ids)
-
-
-def _client_config(options: LiveOptions, bar_types: list[BarType]) -> LiquidationDataClientConfig:
-    return LiquidationDataClientConfig(
-        base_url_http=options.endpoints.http,
-        base_url_ws=options.endpoints.websocket,
-        base_url_bybit=options.endpoints.bybit,
-        open_interest_secs=options.open_interest_secs,
-        guarded_bars=bar_types,
-    )
-
-
-def _paper_config(options: LiveOptions) -> PaperExecutionClientConfig:
-    return PaperExecutionClientConfig(
-        venue=VENUE,
-        base_currency=CURRENCY,
-        starting_balances=[f"{options.balance:.8f} {CURRENCY}"],
-        default_leverage=Decimal(options.leverage),
-        settlement=_parsed(SettlementConfig, options.settlement, "settlement"),
-    )
-
-
-def _live_config(options: LiveOptions) -> BinanceExecClientConfig:
-    return BinanceExecClientConfig(
-        account_type=BinanceAccountType.USDT_FUTURES,
-        base_url_http=options.endpoints.http,
-        instrument_provider=_provider_config(options),
-        futures_leverages={BinanceSymbol(name): options.leverage for name in options.symbols},
-    )
+    def _alerts(self) -> Alerts | None:
+        settings = self.options.alerts
+        return None if settings is None else Alerts(parsed(AlertsConfig, settings, "alerts"))
 
 
 def _capturing_factory() -> tuple[type[LiquidationDataClientFactory], list[LiquidationDataClient]]:
@@ -351,11 +319,3 @@ def _capturing_factory() -> tuple[type[LiquidationDataClientFactory], list[Liqui
             return made[-1]
 
     return Factory, made
-
-
-def _parsed(config_cls: Any, values: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - a class
-    try:
-        return config_cls.parse(msgspec.json.encode(values))
-    except (msgspec.ValidationError, TypeError, ValueError) as e:
-        msg = f"the {name}'s settings must be those of {config_cls.__name__}: {e}"
-        raise SettingError(msg) from e

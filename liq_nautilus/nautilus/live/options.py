@@ -99,6 +99,9 @@ class LiveOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         Settings that replace the usual ones.
     endpoints : Endpoints
         Where the venues are reached.
+    alerts : dict, optional
+        What is told, by the names of `AlertsConfig`, to the addresses of Apprise in the environment
+        variable LIQ_NAUTILUS_ALERT_URLS; nothing without it.
     log_level : str
         Of the node's log.
 
@@ -119,6 +122,7 @@ class LiveOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     strategy: dict[str, Any] = {}
     settlement: dict[str, Any] = {}
     endpoints: Endpoints = Endpoints()
+    alerts: dict[str, Any] | None = None
     log_level: str = "INFO"
 
     def __post_init__(self) -> None:

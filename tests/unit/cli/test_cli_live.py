@@ -27,8 +27,8 @@ class StubNode:
     def __init__(self, options: LiveOptions, *, is_live: bool) -> None:
         self.made.append((options, is_live))
 
-    def run(self) -> None:
-        self.ran.append("run")
+    def run(self, beside: object) -> None:
+        self.ran.append("run" if beside is None else "watch")
 
     def dispose(self) -> None:
         self.ran.append("dispose")
@@ -71,6 +71,13 @@ def test_paper_runs_without_a_question(stub, config):
     assert stub.ran == ["run", "dispose"]
     for line in ("account: paper, 100,000.00 USDT", "leverage: 7x", "symbols: ETHUSDT"):
         assert line in result.stderr
+
+
+def test_a_watched_node_keeps_its_log_from_the_screen(stub, config):
+    result = CliRunner().invoke(app, ["live", config, "--watch"])
+    assert result.exit_code == 0
+    assert stub.ran == ["watch", "dispose"]
+    assert stub.made[0][0].log_level == "OFF"
 
 
 @pytest.mark.parametrize("answer", ["", "y", "yes", "trade"])
