@@ -8,6 +8,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from typing import Annotated
+from typing import Any
 from typing import Literal
 
 import typer
@@ -24,16 +25,18 @@ LogFormatOption = Annotated[
     typer.Option("--log-format", help="Lines of the log file: text or json."),
 ]
 _ROOT = "liq_nautilus"
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         return json.dumps(
             {
-                "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%SZ"),
+                "time": self.formatTime(record, _TIME),
                 "level": record.levelname,
                 "logger": record.name,
                 "message": record.getMessage(),
+                **getattr(record, "fields", {}),
             }
         )
 
@@ -51,11 +54,55 @@ def _log_file(path: Path, log_format: str) -> logging.Handler:
     except OSError as e:
         msg = f"--log-file must be a file that can be written, {e}; choose another"
         raise SettingError(msg) from e
-    text = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
+    handler.setFormatter(formatter_of(log_format))
+    return handler
+
+
+def formatter_of(log_format: str) -> logging.Formatter:
+    """Return what makes lines of a log, as text or JSON, in UTC."""
+    text = logging.Formatter("%(asctime)s %(levelname)s %(message)s", _TIME)
     formatter = _JsonFormatter() if log_format == "json" else text
     formatter.converter = time.gmtime
-    handler.setFormatter(formatter)
-    return handler
+    return formatter
+
+
+def server_logging(path: Path | None, log_format: str) -> dict[str, Any]:
+    """
+    Return the logging of a server and all its processes, for `logging.config.dictConfig`.
+
+    Parameters
+    ----------
+    path : Path or None
+        The file; without it the log goes to stderr.
+    log_format : str
+        Lines of text or json.
+
+    Raises
+    ------
+    SettingError
+        If the format is unknown or the file cannot be written.
+
+    """
+    _check_format(log_format)
+    handler: dict[str, Any] = {"class": "logging.StreamHandler", "formatter": "lines"}
+    if path is not None:
+        _log_file(path, log_format).close()
+        handler |= {"class": "logging.FileHandler", "filename": str(path), "encoding": "utf-8"}
+    formatter = {"()": f"{__name__}.{formatter_of.__name__}", "log_format": log_format}
+    logger = {"handlers": ["lines"], "level": "INFO", "propagate": False}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"lines": formatter},
+        "handlers": {"lines": handler},
+        "loggers": {_ROOT: logger, "uvicorn": logger},
+    }
+
+
+def _check_format(log_format: str) -> None:
+    if log_format not in ("text", "json"):
+        msg = f"--log-format must be text or json, was {log_format!r}"
+        raise SettingError(msg)
 
 
 @contextmanager
@@ -69,9 +116,7 @@ def logging_to(path: Path | None, log_format: str = "text") -> Iterator[None]:
         If the format is unknown or the file cannot be written.
 
     """
-    if log_format not in ("text", "json"):
-        msg = f"--log-format must be text or json, was {log_format!r}"
-        raise SettingError(msg)
+    _check_format(log_format)
     handler = logging.NullHandler() if path is None else _log_file(path, log_format)
     logger = logging.getLogger(_ROOT)
     previous = logger.level

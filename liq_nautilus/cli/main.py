@@ -16,6 +16,7 @@ from liq_nautilus.cli import download
 from liq_nautilus.cli import ingest
 from liq_nautilus.cli import live
 from liq_nautilus.cli import quality
+from liq_nautilus.cli import serve
 from liq_nautilus.cli.common import load_environment_file
 from liq_nautilus.cli.common import with_local_paths
 from liq_nautilus.cli.faults import fault_of_the_world
@@ -48,6 +49,7 @@ for command in (
     history.history,
     compare.compare,
     signals.signals,
+    serve.serve,
     live.live,
     quality.quality,
     download.download,

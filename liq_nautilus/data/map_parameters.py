@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Final
@@ -34,6 +35,36 @@ def read_parameters(path: Path, what: str = "--params") -> TrackerParameters:
 
     """
     return parameters_of(read_object(path, what), f"{what} ({path})")
+
+
+def with_weights(parameters: TrackerParameters | None, weights: str) -> TrackerParameters:
+    """
+    Return parameters with other weights of the models in the ensemble.
+
+    Parameters
+    ----------
+    parameters : TrackerParameters or None
+        The others; None for the defaults.
+    weights : str
+        Shares of binance_standard, funding_adjusted and py_liquidation_map.
+
+    Raises
+    ------
+    SettingError
+        If they are no three shares.
+
+    Examples
+    --------
+    >>> with_weights(None, "1,0,0").model_weights
+    (1.0, 0.0, 0.0)
+
+    """
+    try:
+        shares = tuple(float(text) for text in weights.split(","))
+        return replace(parameters or TrackerParameters(), model_weights=shares)
+    except ValueError as e:
+        msg = f"--model-weights must be 3 shares such as 0.5,0.3,0.2, was {weights!r}"
+        raise SettingError(msg) from e
 
 
 def parameters_of(document: dict[str, Any], what: str) -> TrackerParameters:

@@ -27,6 +27,8 @@ TIMEFRAMES: Final = ("1h", "4h", "12h", "1d", "7d", "30d")
 RESOLUTIONS: Final = ("1m", "5m", "15m", "30m", "1h", "4h", "1d")
 MAX_COLUMNS: Final = 3_000
 MAX_ROWS: Final = 1_000
+# Nanoseconds of 64 bits reach as far.
+_LAST_NS: Final = 2**63 - DAY_NS * 366
 # A picture wants some hundred columns.
 _WANTED_COLUMNS: Final = 750
 
@@ -79,14 +81,24 @@ def moment_ns(when: When | None, option: str = "--at") -> int | None:
         If the text is no time.
 
     """
-    if when is None or isinstance(when, int):
-        return when
+    if when is None:
+        return None
+    if isinstance(when, int):
+        return _checked(when, when, option)
     text = when if isinstance(when, str) else when.isoformat()
     try:
-        return from_iso(text)
-    except ValueError as e:
+        found = from_iso(text)
+    except (ValueError, OverflowError) as e:
         msg = f"{option} must be an ISO 8601 time such as 2026-01-31T12:00, was {text!r}"
         raise SettingError(msg) from e
+    return _checked(found, text, option)
+
+
+def _checked(found: int, when: str | int, option: str) -> int:
+    if not 0 <= found < _LAST_NS:
+        msg = f"{option} must lie between 1970 and 2262, was {when}"
+        raise SettingError(msg)
+    return found
 
 
 def ask_of(window: Window, end_ns: int) -> tuple[str, Ask]:

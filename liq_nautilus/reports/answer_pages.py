@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from liq_nautilus.reports.answer_text import assumptions_text
+from liq_nautilus.reports.answer_text import pain_text
 from liq_nautilus.reports.heatmap import heatmap_figure
 from liq_nautilus.reports.maps import liquidation_map_figure
 from liq_nautilus.reports.model_panels import comparison_figure
@@ -40,21 +42,25 @@ def heatmap_of(answer: HeatmapAnswer) -> go.Figure:
     )
     if bars.empty:
         bars = pd.DataFrame({"ts_close": [answer.end_ns], "close": [answer.current_price]})
-    return heatmap_figure(grid, bars, symbol=answer.symbol)
+    figure = heatmap_figure(grid, bars, symbol=answer.symbol)
+    newest = answer.newest
+    return figure.update_layout(meta=_told(newest, pain_text(newest.max_pain)))
 
 
 def map_of(answer: LevelsAnswer) -> go.Figure:
     """Return the figure of levels that were asked for."""
-    return liquidation_map_figure(
+    figure = liquidation_map_figure(
         _level_frame(answer), answer.current_price, symbol=answer.symbol, model=answer.model
     )
+    return figure.update_layout(meta=_told(answer, pain_text(answer.max_pain)))
 
 
 def comparison_of(answer: ComparisonAnswer) -> go.Figure:
     """Return the figure of a comparison that was asked for."""
     frames = [_level_frame(model) for model in answer.models]
     price = answer.models[0].current_price
-    return comparison_figure(pd.concat(frames), price, symbol=answer.symbol)
+    figure = comparison_figure(pd.concat(frames), price, symbol=answer.symbol)
+    return figure.update_layout(meta=_told(answer.models[-1], _agreement_text(answer)))
 
 
 def heatmap_page(answer: HeatmapAnswer) -> str:
@@ -75,14 +81,19 @@ def heatmap_page(answer: HeatmapAnswer) -> str:
 
 def comparison_page(answer: ComparisonAnswer) -> str:
     """Return a comparison as a page that needs nothing else."""
-    agreement = "" if answer.agreement is None else f" They place {answer.agreement:.1f} % alike."
-    caption = f"Each model's share of its side's notional by price.{agreement}"
+    caption = f"Each model's share of its side's notional by price; {_agreement_text(answer)}."
     return _page(
         f"{answer.symbol} models compared",
         iso(answer.ts),
         {"comparison": (caption, comparison_of(answer))},
         answer.models[0].assumptions,
     )
+
+
+def _agreement_text(answer: ComparisonAnswer) -> str:
+    if answer.agreement is None:
+        return "fewer than two models have a map"
+    return f"the models place {answer.agreement:.1f} % of their notional alike"
 
 
 def _map_caption(answer: LevelsAnswer) -> str:
@@ -102,18 +113,20 @@ def _page(
             f'<div class="figure" id="{escape(place)}" '
             f'style="min-height:{figure.layout.height // 2}px"></div></section>'
         )
-    parts.append(f"<footer>{assumptions_text(assumptions)}</footer>")
+    parts.append(f"<footer>{escape(assumptions_text(assumptions))}</footer>")
     figures = {place: figure for place, (_, figure) in sections.items()}
     return render_page(title, "\n".join(parts), figures)
 
 
-def assumptions_text(assumptions: dict[str, Any]) -> str:
-    """Return what a map assumes as a line of HTML."""
-    brackets = assumptions["brackets"]
-    return escape(
-        f"{assumptions['formula']} liquidation formula, brackets of {brackets['symbol']} from "
-        f"{brackets['valid_from']}, venues {', '.join(assumptions['venues'])}"
-    )
+def _told(answer: LevelsAnswer, *more: str) -> dict[str, str]:
+    # What a live page says below a figure.
+    parts = [
+        *(f"NOT VALID: {warning}" for warning in answer.warnings),
+        f"map of {iso(answer.ts)}",
+        *more,
+        assumptions_text(answer.assumptions),
+    ]
+    return {"said": "; ".join(parts)}
 
 
 def _level_frame(answer: LevelsAnswer) -> pd.DataFrame:

@@ -367,7 +367,9 @@ def render_page(
         "body": body,
         "plotly": get_plotlyjs(),
         "data": _script_json({"figures": _untitled(figures), "fine": fine or {}}),
-        "script": here.joinpath("page.js").read_text(encoding="utf-8"),
+        "script": "\n".join(
+            here.joinpath(name).read_text(encoding="utf-8") for name in ("fitted.js", "page.js")
+        ),
     }
     page = here.joinpath("page.html").read_text(encoding="utf-8")
     pieces = page.split("@")

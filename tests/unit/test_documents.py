@@ -79,6 +79,13 @@ def test_the_readme_lists_every_command():
     assert set(COMMANDS) <= listed
 
 
+def test_the_readme_lists_every_variable():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    read = {name for part in templates() for name in re.findall(r"^LIQ_NAUTILUS_[A-Z_]+$", part)}
+    assert len(read) > 5
+    assert {name for name in read if f"`{name}`" not in text} == set()
+
+
 def test_a_wrong_command_or_option_would_be_found():
     assert wrong_commands("uv run liq-nautilus levles --json") == ["levles"]
     assert wrong_commands("    uv run liq-nautilus levels --jason x") == ["levels --jason"]

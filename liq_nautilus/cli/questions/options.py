@@ -14,7 +14,6 @@ import typer
 
 from liq_nautilus.cli.common import print_json
 from liq_nautilus.cli.common import say
-from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError
 from liq_nautilus.json_files import read_json
 from liq_nautilus.json_files import write_text
@@ -22,7 +21,6 @@ from liq_nautilus.json_files import write_text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from liq_nautilus.core.parameters import TrackerParameters
     from liq_nautilus.queries.answer import Answer
 
 SymbolOption = Annotated[
@@ -40,11 +38,18 @@ AtOption = Annotated[
     typer.Option("--at", help="Moment, ISO 8601 UTC; by default that of the newest input."),
 ]
 ParamsOption = Annotated[
-    Path | None, typer.Option("--params", help="Parameters written by `calibrate`.")
+    Path | None,
+    typer.Option(
+        "--params", help="Parameters written by `calibrate`.", envvar="LIQ_NAUTILUS_PARAMS"
+    ),
 ]
 BracketsOption = Annotated[
     Path | None,
-    typer.Option("--brackets", help="Binance's leverageBracket response, as a JSON file."),
+    typer.Option(
+        "--brackets",
+        help="Binance's leverageBracket response, as a JSON file.",
+        envvar="LIQ_NAUTILUS_BRACKETS",
+    ),
 ]
 WeightsOption = Annotated[
     str | None,
@@ -61,7 +66,6 @@ CsvOption = Annotated[
 HtmlOption = Annotated[
     Path | None, typer.Option("--html", help="Also write a page to this file; it needs no network.")
 ]
-_N_WEIGHTS = 3
 
 
 def map_settings(params: Path | None, brackets: Path | None, weights: str | None) -> dict[str, Any]:
@@ -75,25 +79,13 @@ def map_settings(params: Path | None, brackets: Path | None, weights: str | None
 
     """
     from liq_nautilus.data.map_parameters import read_parameters
+    from liq_nautilus.data.map_parameters import with_weights
 
     document = None if brackets is None else read_json(brackets, "--brackets")
     chosen = None if params is None else read_parameters(params)
-    return {"parameters": _weighted(chosen, weights), "brackets": document}
-
-
-def _weighted(chosen: TrackerParameters | None, weights: str | None) -> TrackerParameters | None:
-    from dataclasses import replace
-
-    from liq_nautilus.core.parameters import TrackerParameters
-
-    if weights is None:
-        return chosen
-    try:
-        shares = tuple(float(text) for text in weights.split(","))
-        return replace(chosen or TrackerParameters(), model_weights=shares)
-    except ValueError as e:
-        msg = f"--model-weights must be {_N_WEIGHTS} shares such as 0.5,0.3,0.2, was {weights!r}"
-        raise SettingError(msg) from e
+    if weights is not None:
+        chosen = with_weights(chosen, weights)
+    return {"parameters": chosen, "brackets": document}
 
 
 def give(answer: Answer, csv: Path | None, *, as_json: bool) -> bool:

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from liq_nautilus.reports.answer_text import assumptions_text
+from liq_nautilus.reports.answer_text import pain_text
 from liq_nautilus.reports.raster import round_step
 from liq_nautilus.reports.style import ACTION_COLOURS
 from liq_nautilus.reports.style import LONG_COLOUR
@@ -91,16 +93,9 @@ def _rows(answer: LevelsAnswer, side: int, step: float) -> list[dict[str, float]
 def _conclude(
     console: Console, answer: LevelsAnswer, step: float, rows: dict[int, list[dict[str, float]]]
 ) -> None:
-    pain = answer.max_pain
-    names = {"long": "heaviest long level", "short": "heaviest short level", "least": "least pain"}
-    parts = [
-        f"{text} at {price_text(price)}"
-        for name, text in names.items()
-        if (price := pain[name]) is not None
-    ]
     hidden = sum(max(0, len(own) - _ROWS_PER_SIDE) for own in rows.values())
     console.print()
-    console.print("; ".join(parts) or "no levels")
+    console.print(pain_text(answer.max_pain))
     console.print(
         f"rows of {price_text(step)}, {hidden} farther ones left out (--json, --csv: all levels "
         "there are); vol.: in standard deviations of a day's return",
@@ -133,6 +128,7 @@ def show_heatmap(answer: HeatmapAnswer) -> None:
     console.print(table)
     said = answer.metadata
     console.print()
+    console.print(pain_text(said["max_pain"]))
     console.print(
         f"the densest {table.row_count} of {said['buckets']} buckets of "
         f"{price_text(said['bucket_size'])}, {answer.ts.size} columns, map known in "
@@ -215,6 +211,8 @@ def show_signal(answer: SignalAnswer) -> None:
     if cluster is not None:
         notional = math.nan if cluster["notional"] is None else cluster["notional"]
         console.print(f"cluster at {price_text(cluster['price'])}, {compact_usd(notional)}")
+    said = f"{assumptions_text(answer.assumptions)}, parameters {answer.params_hash}"
+    console.print(said, style="dim")
 
 
 def _console() -> Console:
@@ -230,12 +228,9 @@ def _title(console: Console, text: str, ts: int, model: str) -> None:
 
 
 def _assume(console: Console, answer: LevelsAnswer) -> None:
-    said = answer.assumptions
     console.print(
         f"price {price_text(answer.current_price)}, confidence {answer.confidence:.2f}, "
-        f"{said['formula']} formula, brackets of {said['brackets']['symbol']} from "
-        f"{said['brackets']['valid_from']}, venues {', '.join(said['venues'])}, "
-        f"parameters {answer.params_hash}",
+        f"{assumptions_text(answer.assumptions)}, parameters {answer.params_hash}",
         style="dim",
     )
 

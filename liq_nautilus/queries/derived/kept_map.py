@@ -191,9 +191,7 @@ class KeptMap:
             If what was computed cannot be written.
 
         """
-        while not self.days[first].is_first:
-            first -= 1
-        wanted = self.days[first:end]
+        wanted = self._wanted(first, end)
         if not self._missing(wanted, has_records=has_records) and not self._stale():
             return
         with computing_lock(self.basis.folder):
@@ -201,6 +199,19 @@ class KeptMap:
                 self._follow_run(run, progress, has_records=has_records)
             self._forget_others()
             shrink(self.basis.catalog, DEFAULT_LIMIT_BYTES, keep=self.basis.folder)
+
+    def is_followed(self, first: int, end: int, *, has_records: bool = True) -> bool:
+        """Return whether `follow` with these arguments finds all kept, so that no time is lost."""
+        return not self._missing(self._wanted(first, end), has_records=has_records)
+
+    def between(self, first_ns: int, last_ns: int) -> tuple[int, int]:
+        """Return the first of `days` that touches a window (UTC ns), and the one after the last."""
+        asked = [
+            index
+            for index, day in enumerate(self.days)
+            if day.start_ns <= last_ns and day.start_ns + DAY_NS > first_ns
+        ]
+        return (asked[0], asked[-1] + 1) if asked else (0, 0)
 
     def density_files(self, first_ns: int, last_ns: int, step_ns: int) -> Iterator[Path]:
         """
@@ -214,19 +225,15 @@ class KeptMap:
             The distance of columns; below an hour a divisor of it.
 
         """
-        asked = [
-            index
-            for index, day in enumerate(self.days)
-            if day.start_ns <= last_ns and day.start_ns + DAY_NS > first_ns
-        ]
-        if not asked:
+        first, end = self.between(first_ns, last_ns)
+        if first == end:
             return
-        self.follow(asked[0], asked[-1] + 1)
+        self.follow(first, end)
         is_daily = step_ns % DAY_NS == 0
         folder = "density-1d" if is_daily else "density-1h"
         if step_ns < HOUR_NS:
             folder = f"density-{step_ns // 60_000_000_000}m"
-        for index in asked:
+        for index in range(first, end):
             day = self.days[index]
             path = self.basis.folder / folder / f"{day.name}.parquet"
             if step_ns < HOUR_NS:
@@ -234,6 +241,11 @@ class KeptMap:
                 if not path.exists():
                     self._follow_finely(index, path, step_ns)
             yield path
+
+    def _wanted(self, first: int, end: int | None) -> tuple[KeptDay, ...]:
+        while not self.days[first].is_first:
+            first -= 1
+        return self.days[first:end]
 
     # -- What is kept ------------------------------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""The answers of a catalog over HTTP (extra `api`)."""
