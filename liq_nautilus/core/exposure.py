@@ -75,6 +75,8 @@ class Exposure:
         rows = np.zeros((2, n_tiers), dtype=ROW).view(np.recarray)
         rows.scale = 1.0
         rows.log_ratio = np.log(ratio) / width
+        # By how much (buckets) all levels lie elsewhere than the formula says.
+        self._factor_shift = 0.0
         self.positions: Positions = (np.zeros((2, n_tiers, n_buckets)), rows)
         self.traded: Traded = (np.zeros(n_buckets), np.zeros(2, dtype=np.int64))
         self._origin: int | None = None
@@ -193,10 +195,15 @@ class Exposure:
         taken on the entry notional.
 
         """
+        self.rows.offset += self.funding_shift(rate) / self._width
+
+    def funding_shift(self, rate: float) -> FloatArray:
+        """Return by how much (log) a settled rate moves liquidation prices, shape (2, n_tiers)."""
         step = np.empty(self.rows.shape)
         step[0] = rate / ((1.0 - self._maintenance_rate) * self._ratio[0])
         step[1] = rate / ((1.0 + self._maintenance_rate) * self._ratio[1])
-        self.rows.offset += np.log1p(np.maximum(step, -0.5)) / self._width
+        shift: FloatArray = np.log1p(np.maximum(step, -0.5))
+        return shift
 
     def set_ratio(self, ratio: FloatArray, maintenance_rate: FloatArray) -> None:
         """
@@ -211,12 +218,19 @@ class Exposure:
         shift = np.log(ratio / self._ratio) / self._width
         # Where nothing is open there is nothing to be shifted.
         self.rows.offset += np.where(self.rows.held > 0.0, shift, 0.0)
-        self.rows.log_ratio = np.log(ratio) / self._width
         self._ratio, self._maintenance_rate = ratio, maintenance_rate
+        self.set_factor(math.exp(self._factor_shift * self._width))
 
     def shift_prices(self, factor: float) -> None:
-        """Multiply every liquidation price by `factor` (> 0)."""
-        self.rows.offset += math.log(factor) / self._width
+        """Multiply every liquidation price by `factor` (> 0), those of later openings too."""
+        shift = math.log(factor) / self._width
+        self.rows.offset += shift
+        self.set_factor(math.exp((self._factor_shift + shift) * self._width))
+
+    def set_factor(self, factor: float) -> None:
+        """Say by which factor (> 0) liquidation prices differ from the formula's, to open by it."""
+        self._factor_shift = math.log(factor) / self._width
+        self.rows.log_ratio = np.log(self._ratio) / self._width + self._factor_shift
 
     def density(self, weights: FloatArray, first: int, n_out: int) -> FloatArray:
         """

@@ -267,8 +267,9 @@ class ExposureModel(AbstractLiquidationModel):
         return np.append(price[1:], current_price)
 
     def _row_drift(self, rows: pd.DataFrame) -> FloatArray:
-        # What funding has moved the liquidation prices of a table's rows (log); none here.
-        return np.zeros(len(rows))
+        # By how much (log) funding has moved the liquidation prices of a table's rows, shape
+        # (n_rows, 2, n_tiers); not at all here.
+        return np.zeros((len(rows), *self.ratio.shape))
 
     def _table_levels(self, rows: pd.DataFrame, current_price: float) -> LevelArrays:
         price = rows["price"].to_numpy(np.float64)
@@ -285,7 +286,7 @@ class ExposureModel(AbstractLiquidationModel):
                 share = np.where(np.isnan(leverage), self.weights[index, tier], 0.0)
                 nearest = np.abs(self.leverages - leverage[:, None]).argmin(axis=1)
                 share = np.where(~np.isnan(leverage) & (nearest == tier), 1.0, share)
-                level = price * self.ratio[index, tier] * drift
+                level = price * self.ratio[index, tier] * drift[:, index, tier]
                 alive = level < lowest if side == LONG else level > highest
                 notional = np.where(alive, volume * share, 0.0)
                 parts.append(

@@ -60,14 +60,17 @@ class FundingAdjusted(ExposureModel):
         """Take over what `state` returned."""
         super().restore(state)
         self._factor = float(state["factor"])
+        self.exposure.set_factor(self._factor)
         self._rate = float(state["rate"])
 
     def _row_drift(self, rows: pd.DataFrame) -> FloatArray:
         # A `funding` column holds what each row has paid since entry, as a fraction of notional;
-        # without it all are taken to have paid the newest rate.
+        # without it all are taken to have paid the newest rate. As settled funding moves them.
         if "funding" in rows.columns:
             paid = rows["funding"].to_numpy(np.float64)
         else:
             paid = np.full(len(rows), self._rate)
-        drift: FloatArray = np.log1p(paid) + math.log(self._factor)
-        return drift
+        drift = np.zeros((len(rows), *self.ratio.shape))
+        for i, one in enumerate(paid.tolist()):
+            drift[i] = self.exposure.funding_shift(one)
+        return drift + math.log(self._factor)

@@ -145,6 +145,113 @@ def test_funding_column_moves_the_levels_of_the_adjusted_model():
     assert (ratio > 1.0).any()
 
 
+@pytest.mark.parametrize("rate", [0.0015, -0.0008])
+@pytest.mark.parametrize("factor", [0.0, 4.0, -3.0])
+def test_the_newest_rate_and_its_factor_move_a_table_as_they_move_the_map(rate, factor):
+    parameters = TrackerParameters.from_dict(
+        {
+            "funding_factor": factor,
+            "leverages": [10, 50, 100],
+            "leverage_weights_long": [1, 1, 1],
+            "leverage_weights_short": [1, 1, 1],
+        }
+    )
+    plain, moved = FundingAdjusted(parameters), FundingAdjusted(parameters)
+    moved.on_funding(rate)
+    rows = table().iloc[[1]].assign(leverage=[50.0])
+    before, after = (m.calculate_liquidations(rows, 60_000.0) for m in (plain, moved))
+    rates, _ = plain.brackets.maintenance(np.array([parameters.position_notional]))
+    mmr = float(rates[0])
+    for side, sign in (("long", -1.0), ("short", 1.0)):
+        old, new = (f[f["side"] == side]["price_level"].item() for f in (before, after))
+        # Out of the margin by the rate, and all levels by the factor.
+        expected = (old + rate * 60_000.0 / (1.0 + sign * mmr)) * (1.0 + rate * factor)
+        assert new == pytest.approx(expected, rel=1e-9)
+        # Positive rates bring longs closer and take shorts farther.
+        assert (new > old) == (rate * (1.0 + factor) > 0.0)
+
+
+@pytest.mark.parametrize("is_saved", [False, True])
+def test_what_is_opened_under_a_factor_is_shifted_by_it_and_back(is_saved):
+    parameters = small_parameters(funding_factor=20.0)
+    model = FundingAdjusted(parameters)
+    model.exposure.set_price(100.0)
+    model.on_funding(0.002)
+    # Opened after the rate: the factor of 1.04 applies, the payment does not.
+    model.exposure.open_at(100.0, np.ones((2, model.leverages.size)))
+    if is_saved:
+        saved, model = model.state(), FundingAdjusted(parameters)
+        model.restore(saved)
+        model.exposure.open_at(100.0, np.ones((2, model.leverages.size)))
+
+    def mean_level(tier: int, side: int) -> float:
+        first, n = model.exposure.origin, model.exposure.n_buckets
+        weights = np.zeros((2, model.leverages.size))
+        weights[side, tier] = 1.0
+        held = model.density(first, n, weights)[side]
+        middle = np.exp((first + np.arange(n) + 0.5) * parameters.grid_bps * 1e-4)
+        return float(held @ middle / held.sum())
+
+    width = parameters.grid_bps * 1e-4
+    for side in range(2):
+        for tier in range(model.leverages.size):
+            expected = 100.0 * model.ratio[side, tier]
+            assert mean_level(tier, side) == pytest.approx(1.04 * expected, rel=2.0 * width)
+    model.on_funding(0.0)
+    for side in range(2):
+        for tier in range(model.leverages.size):
+            expected = 100.0 * model.ratio[side, tier]
+            assert mean_level(tier, side) == pytest.approx(expected, rel=2.0 * width)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_table_and_the_map_that_follows_the_same_prices_hold_the_same(seed):
+    # The map keeps buckets of 5 basis points, the table its rows' own prices.
+    rng = np.random.default_rng(seed)
+    n = 40
+    rows = pd.DataFrame(
+        {
+            "timestamp": np.arange(n),
+            "price": 60_000.0 * np.exp(np.cumsum(rng.normal(0.0, 0.004, n))),
+            "oi_volume": rng.uniform(1e5, 1e6, n),
+            "leverage": rng.choice([5.0, 10.0, 25.0, 50.0, 100.0, np.nan], n),
+        }
+    )
+    rate, last = float(rng.normal(0.0, 0.001)), float(rows["price"].iloc[-1] * 1.002)
+    for model in (BinanceStandard(), FundingAdjusted()):
+        followed = type(model)()
+        exposure = followed.exposure
+        exposure.set_price(float(rows["price"].iloc[0]))
+        if isinstance(model, FundingAdjusted):
+            # Moves nothing yet, and what is opened then alike.
+            model.on_funding(rate)
+            followed.on_funding(rate)
+        for row in rows.itertuples():
+            exposure.set_price(row.price)
+            kernels.sweep(exposure.positions, exposure.window.position, exposure.window.position)
+            share = np.array(followed.weights)
+            if not np.isnan(row.leverage):
+                nearest = np.abs(followed.leverages - row.leverage).argmin()
+                share = np.zeros_like(share)
+                share[:, nearest] = 1.0
+            exposure.open_at(row.price, row.oi_volume / row.price * share)
+        exposure.set_price(last)
+        kernels.sweep(exposure.positions, exposure.window.position, exposure.window.position)
+        frame = model.calculate_liquidations(rows, last)
+        for side, index in (("long", 0), ("short", 1)):
+            part = frame[frame["side"] == side]
+            held = exposure.total[index]
+            expected = np.array(
+                [
+                    (part["volume"][np.isclose(part["leverage"], tier)]).sum()
+                    for tier in followed.leverages
+                ]
+            )
+            # Some 10 rows' worth lie within a bucket of a price that was reached.
+            assert abs(held.sum() * 60_000.0 / expected.sum() - 1.0) < 0.1
+            assert np.abs(held * 60_000.0 - expected).max() < 0.1 * expected.sum()
+
+
 def test_ensemble_table_is_the_weighted_sum():
     model = ensemble()
     frame = model.calculate_liquidations(table(), 60_800.0)
