@@ -12,6 +12,7 @@ from .queries.asking import heatmap as heatmap
 from .queries.asking import history as history
 from .queries.asking import levels as levels
 from .queries.asking import signals as signals
+from .queries.forecast import forecast as forecast
 from .queries.scenario import scenario as scenario
 from .queries.views import connect as connect
 from .queries.windows import Window as Window

@@ -59,6 +59,16 @@ def accuracy(
             "baselines alike.",
         ),
     ] = False,
+    forecast: Annotated[
+        bool,
+        typer.Option("--forecast", help="Score what is forecast without knowing the path instead."),
+    ] = False,
+    horizon: Annotated[
+        str, typer.Option("--horizon", help="With --forecast: 1h, 4h or 1d.")
+    ] = "4h",
+    leave_one_out: Annotated[
+        bool, typer.Option("--leave-one-out", help="With --forecast: fit on all other windows.")
+    ] = False,
     intervals: Annotated[
         Path | None,
         typer.Option("--intervals", help="Write a CSV, one row per interval and side."),

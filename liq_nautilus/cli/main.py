@@ -21,6 +21,7 @@ from liq_nautilus.cli.common import load_environment_file
 from liq_nautilus.cli.common import with_local_paths
 from liq_nautilus.cli.faults import fault_of_the_world
 from liq_nautilus.cli.questions import compare
+from liq_nautilus.cli.questions import forecast
 from liq_nautilus.cli.questions import heatmap
 from liq_nautilus.cli.questions import history
 from liq_nautilus.cli.questions import levels
@@ -45,6 +46,7 @@ for command in (
     demo.demo,
     levels.levels,
     scenario.scenario,
+    forecast.forecast,
     heatmap.heatmap,
     history.history,
     compare.compare,

@@ -109,9 +109,7 @@ class Forecaster:
             Of "long", "short" and "both".
 
         """
-        columns = self.inputs.columns(
-            around.ts, horizon, self._hazard(around), around.open_interest
-        )
+        columns = self.columns(around, horizon)
         fit, is_known = self._fit_now(around.ts, horizon)
         correction = self._corrections[horizon] if is_known else Correction(horizon)
         share = fit.log_share(columns)
@@ -124,6 +122,11 @@ class Forecaster:
         amounts = np.column_stack([expected, quantiles]) * around.open_interest
         rows = np.column_stack([amounts, fit.chance(columns), threshold]).tolist()
         return {name: SideForecast(*row) for name, row in zip(SIDES, rows, strict=True)}
+
+    def columns(self, around: Surroundings, horizon: str) -> FloatArray:
+        """Return what `sides` is made from, shape (3, N_COLUMNS); arguments as there."""
+        hazard = self._hazard(around)
+        return self.inputs.columns(around.ts, horizon, hazard, around.open_interest)
 
     def forecast(self, around: Surroundings, horizon: str, venues: tuple[str, ...]) -> Forecast:
         """
@@ -142,7 +145,8 @@ class Forecaster:
         most = Contributions._make(column[:_MOST_LEVELS] for column in levels)
         sides = self.sides(around, horizon)
         price = around.reference_price
-        return Forecast(around.ts, horizon, price, sides, *most, venues=venues)
+        deviation = self._deviation(horizon)
+        return Forecast(around.ts, horizon, price, sides, *most, venues, deviation)
 
     def can_forecast(self, around: Surroundings) -> bool:
         """Return whether map and volatility are known."""

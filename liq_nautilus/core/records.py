@@ -220,6 +220,8 @@ class Forecast:
         +1 long, -1 short.
     venues : tuple of str
         The venues whose liquidations are meant.
+    deviation : float
+        Standard deviation of the log price over the horizon, from the last hours; NaN when unknown.
 
     """
 
@@ -232,3 +234,38 @@ class Forecast:
     notional: FloatArray
     probability_touched: FloatArray
     venues: tuple[str, ...]
+    deviation: float = math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class PositionRisk:
+    """
+    How much forced flow lies between a position and its end, and how likely it is set off.
+
+    Attributes
+    ----------
+    side : int
+        +1 long, -1 short.
+    end_price : float
+        Its stop or its liquidation price, whichever comes first (quote per base unit).
+    liquidation_price : float
+        Of an isolated position (quote per base unit).
+    notional_between : float
+        What is liquidated of positions of the same side on the way there (quote).
+    probability_touched : float
+        The chance that the price gets there within the horizon; NaN when unknown.
+    probability_unusual : float
+        The chance that an unusual amount is liquidated within the horizon; NaN when unknown.
+    stop_placement : float
+        A stop just beyond the last significant cluster before the stop; the stop itself where there
+        is none (quote per base unit).
+
+    """
+
+    side: int
+    end_price: float
+    liquidation_price: float
+    notional_between: float
+    probability_touched: float
+    probability_unusual: float
+    stop_placement: float

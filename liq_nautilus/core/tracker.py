@@ -13,35 +13,28 @@ from typing import Any
 
 import numpy as np
 
-from liq_nautilus.core.answers import MapAnswers
+from liq_nautilus.core.advice import MapAdvice
 from liq_nautilus.core.bracket_source import in_force
 from liq_nautilus.core.brackets import BracketTable
 from liq_nautilus.core.following import DISTANCES
-from liq_nautilus.core.forecast import no_forecast
-from liq_nautilus.core.forecasting.inputs import checked_horizon
 from liq_nautilus.core.kernels.arguments import Bars
 from liq_nautilus.core.parameters import TrackerParameters
 from liq_nautilus.core.plausibility import Plausibility
 from liq_nautilus.core.position_map import checked_bars
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
-from liq_nautilus.core.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from liq_nautilus.core.forecasting.outlook import Surroundings
     from liq_nautilus.core.position_map import BarValues
-    from liq_nautilus.core.records import Clusters
     from liq_nautilus.core.records import FloatArray
-    from liq_nautilus.core.records import Forecast
     from liq_nautilus.core.records import SideArray
-    from liq_nautilus.core.records import Signal
 
 STATE_VERSION = 6
 
 
-class LiquidationTracker(MapAnswers):
+class LiquidationTracker(MapAdvice):
     """
     Estimate where one instrument's open positions will be liquidated.
 
@@ -63,8 +56,6 @@ class LiquidationTracker(MapAnswers):
     ) -> None:
         super().__init__(parameters, brackets=brackets)
         self._brackets_until = 0
-        self._watch = Watch(self.parameters)
-        self._is_moved = False
         self._plausibility = Plausibility()
         self._waiting: tuple[float, float, int] | None = None
         self._rate_data()
@@ -275,50 +266,13 @@ class LiquidationTracker(MapAnswers):
         self._rate_data()
         self._watch.let_pass(self.ts, self._ensemble.confidence_score())
 
-    def clusters(self) -> Clusters:
-        """Return the clusters found at the last open interest or funding update."""
-        return self._watch.clusters
-
-    def signal(self) -> Signal:
-        """
-        Return the signal.
-
-        WAIT and REVERSAL_OPPORTUNITY are those of the last open interest or funding update, or WAIT
-        if inputs went stale since; AVOID, CLEAR and the risk are as the price is now.
-        """
-        if not self._is_moved:
-            return self._watch.signal
-        return self._watch.signal_now(self._surroundings())
-
-    def forecast(self, horizon: str = "4h") -> Forecast:
-        """
-        Return how much will be liquidated over a horizon whose path nobody knows.
-
-        Parameters
-        ----------
-        horizon : {"1h", "4h", "1d"}, optional
-            From the newest input on.
-
-        Raises
-        ------
-        ValueError
-            If the horizon is another.
-
-        """
-        venues = self.parameters.venues
-        if not self._map.has_price:
-            return no_forecast(self.ts, checked_horizon(horizon), venues)
-        return self._watch.forecaster.forecast(self._surroundings(), horizon, venues)
-
     def state(self) -> dict[str, Any]:
         """Return everything that changes, versioned: arrays, plain numbers, nested dictionaries."""
         return {
             "version": STATE_VERSION,
             **super().state(),
-            "watch": self._watch.state(),
             "plausibility": self._plausibility.state(),
             "waiting": None if self._waiting is None else list(self._waiting),
-            "is_moved": self._is_moved,
         }
 
     @classmethod
@@ -345,11 +299,9 @@ class LiquidationTracker(MapAnswers):
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `state` of a tracker with the same parameters and brackets returned."""
         super().restore(state)
-        self._watch.restore(state["watch"])
         self._plausibility.restore(state["plausibility"])
         waiting = state["waiting"]
         self._waiting = None if waiting is None else (waiting[0], waiting[1], waiting[2])
-        self._is_moved = bool(state["is_moved"])
 
     def _take_bars(self, bars: Bars) -> None:
         # Bars that open in one hour.
@@ -359,7 +311,7 @@ class LiquidationTracker(MapAnswers):
             self._watch.balance.add_predicted(notional, until)
         self._recent.add_bars(bars)
         self._followed.note_path(bars.values[:, 2].min(), bars.values[:, 1].max())
-        self._watch.forecaster.add_bars(bars)
+        self.forecaster.add_bars(bars)
         self._is_moved = True
 
     def _take_dated_bars(self, bars: Bars) -> None:
@@ -414,10 +366,3 @@ class LiquidationTracker(MapAnswers):
             self._map.bucket_size,
         )
         self._is_moved = False
-
-    def _surroundings(self) -> Surroundings:
-        # Of the last update, until the price moves.
-        around, size = self._watch.around, self._map.bucket_size
-        if around is not None and not self._is_moved:
-            return around
-        return self._watch.surroundings(self._published, self._market, self.ts, size)[0]

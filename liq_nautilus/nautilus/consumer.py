@@ -6,10 +6,16 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import Final
 
+from liq_nautilus.core.position_risk import Crowd
+from liq_nautilus.core.position_risk import Position
+from liq_nautilus.core.position_risk import position_risk
 from liq_nautilus.core.records import AVOID
 from liq_nautilus.core.records import REVERSAL_OPPORTUNITY
 from liq_nautilus.core.records import WAIT
 from liq_nautilus.nautilus.internals import instrument_topic
+from liq_nautilus.nautilus.types import LiquidationClusters
+from liq_nautilus.nautilus.types import LiquidationForecast
+from liq_nautilus.nautilus.types import LiquidationLevels
 from liq_nautilus.nautilus.types import LiquidationSignal
 from liq_nautilus.times import SECOND_NS
 
@@ -19,6 +25,10 @@ if TYPE_CHECKING:
     from nautilus_trader.common.actor import Actor
     from nautilus_trader.model.identifiers import InstrumentId
 
+    from liq_nautilus.core.records import PositionRisk
+
+# What a position is held against, as it was published last.
+_CROWD: Final = (LiquidationLevels, LiquidationClusters, LiquidationForecast)
 DEFAULT_MAX_AGE_SECS: Final = 7_500.0
 # AVOID looks within 2 % of a cluster's near edge; its peak may lie somewhat farther.
 DEFAULT_AVOID_DISTANCE: Final = 0.03
@@ -74,11 +84,18 @@ class SignalConsumer:
         self.last: LiquidationSignal | None = None
         # `Actor.subscribe_data` would also send a command to a data client, which has no part in
         # what another component of the same node publishes.
-        self._msgbus.subscribe(topic=self._topic, handler=self._receive)
+        self._crowd: dict[type, Any] = {}
+        self._handlers = {
+            self._topic: self._receive,
+            **{instrument_topic(cls, instrument_id): self._keep for cls in _CROWD},
+        }
+        for topic, handler in self._handlers.items():
+            self._msgbus.subscribe(topic=topic, handler=handler)
 
     def stop(self) -> None:
         """Follow the bus no longer."""
-        self._msgbus.unsubscribe(topic=self._topic, handler=self._receive)
+        for topic, handler in self._handlers.items():
+            self._msgbus.unsubscribe(topic=topic, handler=handler)
 
     @property
     def age_ns(self) -> int | None:
@@ -120,6 +137,58 @@ class SignalConsumer:
         if action == REVERSAL_OPPORTUNITY:
             return side == self.last.position_side
         return True
+
+    def position_risk(
+        self,
+        side: int,
+        entry: float,
+        stop: float,
+        leverage: float,
+        *,
+        maintenance_margin_rate: float = 0.004,
+    ) -> PositionRisk | None:
+        """
+        Return how much forced flow lies between a position and its end.
+
+        Parameters
+        ----------
+        side : int
+            +1 long, -1 short.
+        entry, stop : float
+            Quote per base unit.
+        leverage : float
+            Of an isolated position (>= 1).
+        maintenance_margin_rate : float, optional
+            A fraction of the notional, that of BTCUSDT's first bracket by default.
+
+        Returns
+        -------
+        PositionRisk or None
+            None before the actor has published levels, clusters and a forecast, of which chances
+            are.
+
+        Raises
+        ------
+        ValueError
+            If the side is neither, a price not above 0, the stop not against the side, or the
+            leverage below 1.
+
+        """
+        if len(self._crowd) < len(_CROWD):
+            return None
+        levels, clusters, forecast = (self._crowd[cls] for cls in _CROWD)
+        crowd = Crowd(
+            levels.to_record(),
+            clusters.to_record(),
+            float(forecast.probability_unusual[-1]),
+            forecast.deviation,
+        )
+        return position_risk(Position(side, entry, stop, leverage, maintenance_margin_rate), crowd)
+
+    def _keep(self, datum: Any) -> None:  # noqa: ANN401 - one of several custom types
+        if isinstance(datum, LiquidationLevels) and datum.model != "ensemble":
+            return
+        self._crowd[type(datum)] = datum
 
     def _receive(self, signal: LiquidationSignal) -> None:
         self.last = signal

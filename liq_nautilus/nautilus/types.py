@@ -340,6 +340,7 @@ class LiquidationForecast(CustomRecord):
     probability_unusual: FloatArray
     threshold_unusual: FloatArray
     venues: str
+    deviation: float
     ts_event: int
     ts_init: int
 
@@ -356,25 +357,17 @@ class LiquidationForecast(CustomRecord):
             record.reference_price,
             *columns,
             joined_venues(record.venues),
+            record.deviation,
             record.ts_event,
             ts_init,
         )
 
 
 CUSTOM_TYPES: Final[tuple[type[CustomRecord], ...]] = (
-    OpenInterest,
-    MarkPriceBar,
-    IndexPriceBar,
-    PremiumIndexBar,
-    TakerVolume,
-    LiquidationOrder,
-    LiquidationVolume,
-    BookDepth,
-    LiquidationLevels,
-    LiquidationClusters,
-    LiquidationForecast,
+    OpenInterest, MarkPriceBar, IndexPriceBar, PremiumIndexBar, TakerVolume, LiquidationOrder,
+    LiquidationVolume, BookDepth, LiquidationLevels, LiquidationClusters, LiquidationForecast,
     LiquidationSignal,
-)
+)  # fmt: skip
 
 
 def _decode_funding(table: pa.Table | pa.RecordBatch) -> list[FundingRateUpdate]:

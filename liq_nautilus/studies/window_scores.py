@@ -257,7 +257,11 @@ def relation_of(fit: Fit, start: int, end: int) -> str:
         "none" (not trained), "overlapping", "earlier" (all of them) or "disjoint".
 
     """
-    windows = fit.provenance.get("windows", [])
+    return relation_between(fit.provenance.get("windows", []), start, end)
+
+
+def relation_between(windows: Sequence[dict[str, Any]], start: int, end: int) -> str:
+    """Return how training windows, as a provenance names them, lie to one; see `relation_of`."""
     if not windows:
         return "none"
     if any(one["start_ns"] < end and one["end_ns"] > start for one in windows):

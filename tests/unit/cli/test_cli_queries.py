@@ -68,6 +68,30 @@ def test_a_person_reads_a_table_that_fits_the_screen(catalog, command):
         assert "BTCUSDT" in lines[0]
 
 
+def test_a_forecast_says_how_much_per_side_and_what_a_position_risks(catalog):
+    found = document("forecast", catalog, "--horizon", "4h")
+    assert found["horizon"] == "4h"
+    assert list(found["sides"]) == ["long", "short", "both"]
+    names = ["q10", "q50", "q90", "q99"]
+    for one in found["sides"].values():
+        told = [one[name] for name in names]
+        assert told == sorted(told)
+        assert 0.0 < one["probability_unusual"] < 1.0
+    level = found["contributions"][0]
+    assert set(level) == {"price", "side", "notional", "probability_touched"}
+    assert "position_risk" not in found
+    price = found["current_price"]
+    stop = 0.97 * price
+    mine = ("--position", "long", "--stop", stop, "--leverage", "5")
+    risk = document("forecast", catalog, "--horizon", "4h", *mine)["position_risk"]
+    assert risk["side"] == "long"
+    assert risk["end_price"] == pytest.approx(stop)
+    assert risk["notional_between"] > 0.0
+    shown = invoke("forecast", catalog, *mine).stdout
+    assert "your long ends at" in shown
+    assert "chance of an unusual amount" in shown
+
+
 def test_levels_are_shown_nearest_first_with_what_adds_up(catalog):
     lines = invoke("levels", catalog).stdout.splitlines()
     for side, sign in (("long", -1), ("short", 1)):
@@ -159,6 +183,14 @@ def test_parameters_come_from_a_file_and_weights_from_the_environment(catalog, t
         ("heatmap", ["--timeframe", "2d"], SettingError, "--timeframe must be one of"),
         ("heatmap", ["--html", "/dev/null/x.html"], StoreError, "--html must be a writable file"),
         ("history", ["--csv", "/dev/null/x.csv"], StoreError, "--csv must be a file"),
+        ("forecast", ["--horizon", "2h"], SettingError, "--horizon must be one of 1h, 4h, 1d"),
+        ("forecast", ["--position", "long"], SettingError, "must be long or short, with --stop"),
+        (
+            "forecast",
+            ["--position", "long", "--stop", "1e9"],
+            SettingError,
+            "a stop above 0 that lies against it",
+        ),
         ("history", ["--log-format", "xml"], SettingError, "--log-format must be text or json"),
     ],
 )

@@ -1,0 +1,1 @@
+"""How well liquidations are forecast without the path, beside every simpler forecast."""
