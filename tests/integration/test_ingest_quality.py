@@ -5,7 +5,9 @@ import pyarrow.parquet as pq
 import pytest
 from support.data_files import KINDS
 from support.data_files import write_file
+from support.snapshots import KnownMarket
 
+from liq_nautilus.cli.main import app
 from liq_nautilus.nautilus.catalog.inventory import Catalog
 from liq_nautilus.nautilus.catalog.quality import CatalogQuality
 from liq_nautilus.nautilus.ingest.ingest import ingest
@@ -80,3 +82,37 @@ def test_more_than_was_ordered_cannot_have_been_executed(tmp_path, executed):
     summary = ingest(tmp_path / "source", tmp_path / "catalog")
     (issue,) = summary.issues
     assert issue.what.startswith("accumulated_fill_quantity must be")
+
+
+@pytest.mark.parametrize("place", [0, 40, 287])
+@pytest.mark.parametrize("factor", [0.0, 0.001, 50.0])
+@pytest.mark.parametrize("symbol", ["BTCUSDT", "XRPUSDT"])
+def test_suspicious_snapshots_are_named_when_they_come_and_kept(tmp_path, place, factor, symbol):
+    market = KnownMarket(symbol, n_days=2)
+    market.write_bars(tmp_path / "source")
+    path = market.write_snapshots(tmp_path / "source", 0, lead=0)
+    lines = path.read_text().splitlines()
+    fields = lines[1 + place].split(",")
+    fields[2] = f"{float(fields[2]) * factor:.3f}"
+    path.write_text("\n".join([*lines[: 1 + place], ",".join(fields), *lines[2 + place :], ""]))
+    summary = ingest(tmp_path / "source", tmp_path / "catalog")
+    (stretch,) = summary.suspicious[symbol]
+    assert (stretch.start_ns, stretch.n_rows) == (market.moments[place], 1)
+    assert summary.kinds["metrics"][symbol].kept == 288
+    (found,) = summary.to_dict()["suspicious"][symbol]
+    assert found["rows"] == 1
+    again = ingest(tmp_path / "source", tmp_path / "catalog")
+    assert again.suspicious == summary.suspicious
+
+
+def test_ordinary_snapshots_are_not_suspicious(tmp_path, capsys):
+    market = KnownMarket("ETHUSDT", n_days=2)
+    market.write_bars(tmp_path / "source")
+    path = market.write_snapshots(tmp_path / "source", 0, lead=1)
+    assert ingest(tmp_path / "source", tmp_path / "catalog").suspicious == {}
+    text = path.read_text()
+    path.write_text(text.replace("ETHUSDT,8", "ETHUSDT,9000008"))
+    with pytest.raises(SystemExit):
+        app(["ingest", str(tmp_path / "source"), "--catalog", str(tmp_path / "second")])
+    words = "rows are suspicious and not believed by the map, the first at 2026-01-01"
+    assert words in capsys.readouterr().out

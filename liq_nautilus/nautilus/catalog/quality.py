@@ -21,6 +21,7 @@ from liq_nautilus.data.kinds.open_interest import OPEN_INTEREST
 from liq_nautilus.data.columns import numbers
 from liq_nautilus.data.quality_rules import Samples
 from liq_nautilus.data.quality_rules import SeriesQuality
+from liq_nautilus.data.quality_rules import Stretch
 from liq_nautilus.data.quality_rules import assess
 from liq_nautilus.data.quality_rules import with_rejected
 from liq_nautilus.data.stamps import files_by_meaning
@@ -160,6 +161,22 @@ class CatalogQuality:
         """
         parts = self.parts(symbol, start_ns, end_ns)
         return min(sum(QUALITY_WEIGHTS[name] * score for name, score in parts.items()), 1.0)
+
+    def suspicious(
+        self, symbol: str, start_ns: int | None = None, end_ns: int | None = None
+    ) -> tuple[Stretch, ...]:
+        """
+        Return the stretches of open interest that the map does not believe.
+
+        Parameters
+        ----------
+        symbol : str
+            Binance's symbol.
+        start_ns, end_ns : int, optional
+            The window in UTC nanoseconds, end exclusive; the whole series by default.
+
+        """
+        return self._quality(OPEN_INTEREST, symbol, "", start_ns, end_ns).impossible
 
     def _quality(
         self,

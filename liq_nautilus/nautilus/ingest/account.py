@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import field
+from typing import TYPE_CHECKING
 from typing import Any
 
 from liq_nautilus.data.issues import Issue
 from liq_nautilus.data.issues import Issues
 from liq_nautilus.times import iso
+
+if TYPE_CHECKING:
+    from liq_nautilus.data.quality_rules import Stretch
 
 
 @dataclass(slots=True)
@@ -63,6 +67,9 @@ class IngestSummary:
         Rejected rows, grouped by file and reason, and refused files.
     stamps : dict
         Kind, then symbol, to what the labels of its files mean: how many files of each `Meaning`.
+    suspicious : dict
+        Symbol to the stretches of open interest that are in the catalog and not believed by the
+        map.
 
     """
 
@@ -72,6 +79,7 @@ class IngestSummary:
     kinds: dict[str, dict[str, SeriesCounts]] = field(default_factory=dict)
     notes: Issues = field(default_factory=Issues)
     stamps: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
+    suspicious: dict[str, tuple[Stretch, ...]] = field(default_factory=dict)
 
     @property
     def issues(self) -> list[Issue]:
@@ -100,6 +108,13 @@ class IngestSummary:
                 for series, symbols in sorted(self.kinds.items())
             },
             "stamps": self.stamps,
+            "suspicious": {
+                symbol: [
+                    {"start": iso(one.start_ns), "end": iso(one.end_ns), "rows": one.n_rows}
+                    for one in stretches
+                ]
+                for symbol, stretches in self.suspicious.items()
+            },
             "issues": [asdict(issue) for issue in self.issues],
         }
 

@@ -14,6 +14,8 @@ from liq_nautilus.data.finding import SourceFile
 from liq_nautilus.data.finding import find_files
 from liq_nautilus.data.kinds import KINDS
 from liq_nautilus.data.kinds import Rules
+from liq_nautilus.data.kinds import kinds_of
+from liq_nautilus.data.kinds.open_interest import OPEN_INTEREST
 from liq_nautilus.data.rows import connect
 from liq_nautilus.data.stamps import files_by_meaning
 from liq_nautilus.errors import DataGapError
@@ -30,6 +32,7 @@ from liq_nautilus.nautilus.catalog.inventory import Catalog
 from liq_nautilus.nautilus.catalog.layout import series_directory
 from liq_nautilus.nautilus.catalog.layout import writing_lock
 from liq_nautilus.nautilus.catalog.naming import name_as_held
+from liq_nautilus.nautilus.catalog.quality import CatalogQuality
 from liq_nautilus.nautilus.catalog.targets import targets_of
 from liq_nautilus.nautilus.catalog.trade_source import check_trade_source
 from liq_nautilus.nautilus.ingest.account import IngestSummary
@@ -174,6 +177,7 @@ def ingest(
             series.finish()
         for symbol in sorted({file.symbol for file in files}):
             _tell_labels((catalog, staging), symbol, encodings, summary)
+            _note_suspicious(catalog, symbol, summary)
     encodings.save()
     if not summary.n_files_read:
         raise DataGapError(_nothing_found(source, summary))
@@ -196,6 +200,18 @@ def _tell_labels(
             decide_again(Stamping(catalog, symbol, kind.label_lead_ns), target, notes, folders)
             found = files_by_meaning(record.stamps for record in notes.records)
             summary.stamps.setdefault(kind.name, {})[symbol] = found
+
+
+def _note_suspicious(catalog: Path, symbol: str, summary: IngestSummary) -> None:
+    # Of what the files of this run hold.
+    for kind in kinds_of(OPEN_INTEREST):
+        counts = summary.kinds.get(kind, {}).get(symbol)
+        if counts is None or counts.first_ns is None or counts.last_ns is None:
+            continue
+        end_ns = counts.last_ns + KINDS[kind].label_lead_ns + 1
+        judge = CatalogQuality(Catalog(catalog))
+        if found := judge.suspicious(symbol, counts.first_ns, end_ns):
+            summary.suspicious[symbol] = found
 
 
 def _choose(source: Path, selection: _Selection, summary: IngestSummary) -> list[SourceFile]:

@@ -185,3 +185,36 @@ def test_a_series_is_judged_as_the_map_would():
     assert np.flatnonzero(found).tolist() == [0, 7, 12]
     alone = unknown_snapshots(ts, contracts, notional, ends[:0], rows[:0])
     assert np.flatnonzero(alone).tolist() == [7, 12]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_series_is_judged_as_it_is_judged_when_it_comes(seed):
+    dice = np.random.default_rng(seed)
+    n = 120
+    ts = np.arange(n) * 300 * 10**9
+    price = 60_000.0 * np.exp(np.cumsum(dice.normal(0.0, 1e-3, n)))
+    volume = dice.choice([0.0, np.nan, 1e3, 1e5], n)
+    mark = dice.choice([0.0, 1.0], n, p=[0.9, 0.1])
+    bars = np.stack([price, price * 1.001, price * 0.999, price, volume, mark], axis=1)
+    contracts = 80_000.0 + dice.normal(0.0, 50.0, n)
+    if seed % 3:
+        bars[dice.integers(0, n, 4), :4] *= 50.0
+        contracts[dice.integers(0, n, 9)] *= dice.choice([0.0, 10.0, np.nan, 0.01])
+    notional = contracts * price * (dice.choice([1.0, 3.0], n) if seed % 2 else 1.0)
+    kept = np.sort(dice.choice(n, 90, replace=False))
+    found = unknown_snapshots(ts, contracts, notional, ts[kept], bars[kept])
+    judge, last, done, wanted = Plausibility(), bars[kept][0, 0], 0, []
+    for i in range(n):
+        after = int(np.searchsorted(ts[kept], ts[i], side="right"))
+        if after > done:
+            believed = judge.bars(bars[kept][done:after])
+            last = bars[kept][done:after][believed][-1, 3] if believed.any() else last
+            done = after
+        is_stated = np.isfinite(contracts[i])
+        wanted.append(
+            is_stated
+            and not judge.open_interest(contracts[i], notional[i], int(ts[i]), float(last))
+        )
+    assert found.tolist() == wanted
+    if not seed % 6:
+        assert not found.any()
