@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from liq_nautilus.cli.accuracy_of_forecasts import score_forecasts
 from liq_nautilus.cli.common import DEFAULT_CATALOG
 from liq_nautilus.cli.common import CatalogOption
 from liq_nautilus.cli.common import EndOption
@@ -92,7 +93,15 @@ def accuracy(
         msg = "--walk-forward fits parameters anew and cannot be given with --params; drop one"
         raise SettingError(msg)
     _check_models(model or [])
+    if leave_one_out and not forecast:
+        msg = "--leave-one-out belongs to --forecast; give both, or --walk-forward alone"
+        raise SettingError(msg)
     spans = [window_ns(start, end)]
+    if forecast:
+        windows = chosen_windows(catalog, symbol, spans, labels, bar, brackets=brackets)
+        way = "leave-one-out" if leave_one_out else "walk-forward" if walk_forward else "shipped"
+        score_forecasts(windows, params, horizon, way, intervals, as_json=as_json)
+        return
     windows = chosen_windows(
         catalog, symbol, spans, labels, bar, refresh=refresh, brackets=brackets
     )

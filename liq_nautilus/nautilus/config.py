@@ -170,6 +170,15 @@ class LiquidationStrategyConfig(StrategyConfig, frozen=True, kw_only=True):
         The share of equity lost when the stop is hit, in (0, 1].
     max_leverage : float
         The largest notional of a position, in equities (> 0).
+    scale_by_risk : bool
+        With signals, positions are smaller by the signal's risk: at a chance of .3 that an unusual
+        amount is liquidated, by .3.
+    place_stops : bool
+        With signals, a stop among significant clusters lies just beyond the last of them, and the
+        quantity is smaller accordingly.
+    trade_reversals : bool
+        Whether REVERSAL_OPPORTUNITY opens positions against the cascade. On real windows that could
+        not be told from a coin, so that it is off.
     reversal_stop_multiple, reversal_take_profit_multiple : float
         The same distances for entries on REVERSAL_OPPORTUNITY.
     reversal_hold_secs : float
@@ -204,6 +213,9 @@ class LiquidationStrategyConfig(StrategyConfig, frozen=True, kw_only=True):
     patience: int = 48
     risk_fraction: float = 0.01
     max_leverage: float = 2.0
+    scale_by_risk: bool = False
+    place_stops: bool = False
+    trade_reversals: bool = False
     reversal_stop_multiple: float = 1.0
     reversal_take_profit_multiple: float = 1.5
     reversal_hold_secs: float = 14_400.0

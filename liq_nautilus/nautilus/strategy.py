@@ -42,8 +42,9 @@ class LiquidationStrategy(Strategy):
     such that the stop costs `risk_fraction` of equity.
 
     With signals: no entry under AVOID and WAIT (it is made up for when they end within the
-    patience, else it is gone); on REVERSAL_OPPORTUNITY a position against the cascade is opened,
-    after closing one with it, with stop, take-profit and a time limit.
+    patience, else it is gone), on request smaller positions at higher risk and stops beyond
+    clusters. On request, on REVERSAL_OPPORTUNITY a position against the cascade is opened, after
+    closing one with it, with stop, take-profit and a time limit.
 
     Parameters
     ----------
@@ -154,7 +155,7 @@ class LiquidationStrategy(Strategy):
     def on_liquidation_signal(self, signal: LiquidationSignal) -> None:
         """Enter against a cascade; one entry per unbroken REVERSAL_OPPORTUNITY."""
         config = self._settings
-        if signal.action != REVERSAL_OPPORTUNITY:
+        if signal.action != REVERSAL_OPPORTUNITY or not config.trade_reversals:
             self._reversed_ns = 0
             return
         is_early = signal.ts_init < config.trade_from_ns or not self.indicators_initialized()
@@ -194,8 +195,8 @@ class LiquidationStrategy(Strategy):
     ) -> bool:
         instrument = self._instrument
         width = self._range.value * math.sqrt(self._settings.fast_period)
-        quantity = self._quantity(price, stop_multiple * width)
-        stop = price - side * stop_multiple * width
+        stop = self._placed_stop(side, price, price - side * stop_multiple * width)
+        quantity = self._quantity(price, abs(price - stop))
         target = price + side * take_profit_multiple * width
         tick = instrument.price_increment.as_double()
         if quantity is None or min(stop, target) < tick or stop_multiple * width < tick:
@@ -216,6 +217,21 @@ class LiquidationStrategy(Strategy):
         self.submit_order_list(orders)
         return True
 
+    def _placed_stop(self, side: int, price: float, stop: float) -> float:
+        # Beyond the clusters it lies among, where that is wanted and they are known.
+        if self._signals is None or not self._settings.place_stops or stop <= 0.0:
+            return stop
+        leverage = max(self._settings.max_leverage, 1.0)
+        risk = self._signals.position_risk(side, price, stop, leverage)
+        return stop if risk is None else risk.stop_placement
+
+    def _share(self) -> float:
+        # What a position may risk, as a share of what it may without signals.
+        if self._signals is None or not self._settings.scale_by_risk:
+            return 1.0
+        risk = math.nan if self._signals.last is None else self._signals.last.risk
+        return 1.0 if math.isnan(risk) else 1.0 - risk
+
     def _quantity(self, price: float, stop_distance: float) -> Any:  # noqa: ANN401 - a Quantity or None
         # The size at which the stop costs the risked share, within leverage and venue limits.
         config, instrument = self._settings, self._instrument
@@ -224,6 +240,7 @@ class LiquidationStrategy(Strategy):
             return None
         loss, worth = self._per_unit(price, stop_distance)
         size = min(config.risk_fraction * equity / loss, config.max_leverage * equity / worth)
+        size *= self._share()
         step = instrument.size_increment.as_double()
         size = math.floor(size / step * (1.0 + 1e-12)) * step
         smallest = instrument.min_quantity.as_double() if instrument.min_quantity else step

@@ -107,7 +107,8 @@ def test_a_reversal_signal_opens_a_position_against_the_cascade(exchange: FakeEx
         strategy.on_liquidation_signal(LiquidationSignal.from_dict(values))
         await eventually(lambda: REVERSAL in book.filled, "an entry against the cascade")
 
-    drive(options_for(exchange, strategy={"trade_from_ns": 0}), scenario)
+    strategy = {"trade_from_ns": 0, "trade_reversals": True}
+    drive(options_for(exchange, strategy=strategy), scenario)
     (book,) = books
     (side,) = {fill.order_side for fill in book.of(REVERSAL)}
     assert side == (OrderSide.BUY if sides[0] > 0 else OrderSide.SELL)

@@ -40,7 +40,8 @@ def options_of(folder: Path, symbols: Sequence[str]) -> BacktestOptions:
         out=folder / "out",
         symbols=tuple(symbols),
         random_runs=0,
-        actor={"publish_models": [], "publish_clusters": False},
+        actor={"publish_models": [], "publish_clusters": False, "publish_forecasts": ()},
+        strategy={"trade_reversals": True},
     )
 
 

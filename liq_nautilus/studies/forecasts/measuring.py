@@ -89,7 +89,7 @@ def measure_forecasts(
         raise SettingError(msg)
     scored: list[dict[str, SideEvidence]] = []
     entries, rows, used, relations = [], [], [], set()
-    for window, trained in _trained(windows, parameters, horizon, way, progress):
+    for window, trained in trained_windows(windows, parameters, horizon, way, progress):
         progress(f"forecasting {iso(window.start)} to {iso(window.end)}")
         moments = gather_moments(window, trained.parameters, horizon)
         if not len(moments.ts):
@@ -132,13 +132,14 @@ def fit_windows(
     return fits, [window_provenance(window) for window in windows]
 
 
-def _trained(
+def trained_windows(
     windows: Sequence[Window],
     parameters: TrackerParameters,
     horizon: str,
     way: str,
     progress: Callable[[str], Any],
 ) -> list[tuple[Window, Trained]]:
+    """Return the windows that can be forecast, each with its fits; as `measure_forecasts`."""
     fits, provenance = shipped()
     if way == SHIPPED:
         trained = Trained(parameters, fits[horizon], provenance["windows"])

@@ -10,6 +10,8 @@ import pytest
 from nautilus_trader.indicators import AverageTrueRange
 from nautilus_trader.indicators import ExponentialMovingAverage
 from nautilus_trader.indicators import MovingAverageType
+from support.streams import made_up_days
+from support.streams import small_parameters
 from support.trading_engine import HOUR
 from support.trading_engine import MINUTE
 from support.trading_engine import SECOND
@@ -20,6 +22,8 @@ from support.trading_market import BTC
 from support.trading_market import bar_type_of
 from support.trading_market import run_strategy
 
+from liq_nautilus.core import feed
+from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.errors import SettingError
 from liq_nautilus.nautilus.backtest.rival_signals import LiquidationReplay
 from liq_nautilus.nautilus.backtest.rival_signals import plain_drop_signals
@@ -29,6 +33,9 @@ from liq_nautilus.nautilus.config import LiquidationStrategyConfig
 from liq_nautilus.nautilus.config import SettlementConfig
 from liq_nautilus.nautilus.consumer import SignalConsumer
 from liq_nautilus.nautilus.strategy import LiquidationStrategy
+from liq_nautilus.nautilus.types import LiquidationClusters
+from liq_nautilus.nautilus.types import LiquidationForecast
+from liq_nautilus.nautilus.types import LiquidationLevels
 from liq_nautilus.nautilus.types import LiquidationSignal
 
 if TYPE_CHECKING:
@@ -147,6 +154,7 @@ def test_a_reversal_enters_against_the_cascade_for_a_limited_time(tmp_path: Path
         wave(noise=0.00001, height=0.0001),
         extra_actors=(actor,),
         use_signals=True,
+        trade_reversals=True,
         reversal_stop_multiple=50.0,
         reversal_take_profit_multiple=50.0,
         reversal_hold_secs=3_600.0,
@@ -168,12 +176,75 @@ def test_a_reversal_closes_what_it_argues_against(tmp_path: Path):
     clear = [row for row in every("CLEAR") if row[0] < ts]
     turn = [(ts, "REVERSAL_OPPORTUNITY", -int(trade["side"]))]
     actor = replay(tmp_path, [*clear, *turn])
-    ledger, _ = run_strategy(wave(), extra_actors=(actor,), use_signals=True, **FAST)
+    options = {"extra_actors": (actor,), "use_signals": True, **FAST}
+    ledger, _ = run_strategy(wave(), trade_reversals=True, **options)
     first, second = ledger.positions.iloc[0], ledger.positions.iloc[1]
     # Inside a bar: closed and turned round at its close.
     assert first["ts_closed"] == second["ts_opened"] == trade["ts_opened"] + STEP
     assert second["entry_reason"] == "reversal"
     assert second["side"] == -first["side"]
+
+
+def test_reversals_are_not_traded_unless_asked_for(tmp_path: Path):
+    rows = [(ts, "REVERSAL_OPPORTUNITY", -1) for ts, *_ in every("CLEAR")]
+    actor = replay(tmp_path, rows)
+    ledger, _ = run_strategy(wave(), extra_actors=(actor,), use_signals=True, **FAST)
+    assert "reversal" not in ledger.positions["entry_reason"].tolist()
+
+
+def sized(risk: float, **settings: object) -> tuple[float, float]:
+    """Return the share and the stop of a strategy that heard one signal and knows the crowd."""
+    config = LiquidationStrategyConfig(instrument_id=BTC, bar_type=bar_type_of(), **settings)
+    strategy = LiquidationStrategy(config)
+    placed = SimpleNamespace(stop_placement=97.0)
+    strategy._signals = SimpleNamespace(
+        last=SimpleNamespace(risk=risk), position_risk=lambda *_: placed
+    )
+    return strategy._share(), strategy._placed_stop(1, 100.0, 98.0)
+
+
+def test_positions_are_scaled_by_risk_and_stops_placed_by_it_on_request():
+    assert sized(0.3) == (1.0, 98.0)
+    assert sized(0.3, scale_by_risk=True) == (0.7, 98.0)
+    assert sized(math.nan, scale_by_risk=True) == (1.0, 98.0)
+    assert sized(0.3, place_stops=True) == (1.0, 97.0)
+
+
+def test_without_signals_or_before_any_nothing_is_scaled_or_placed():
+    config = LiquidationStrategyConfig(
+        instrument_id=BTC, bar_type=bar_type_of(), scale_by_risk=True, place_stops=True
+    )
+    strategy = LiquidationStrategy(config)
+    assert strategy._share() == 1.0
+    assert strategy._placed_stop(-1, 100.0, 103.0) == 103.0
+    strategy._signals = SimpleNamespace(last=None, position_risk=lambda *_: None)
+    assert strategy._share() == 1.0
+    assert strategy._placed_stop(-1, 100.0, 103.0) == 103.0
+
+
+def test_the_consumer_weighs_a_position_by_what_was_published():
+    component = SimpleNamespace(clock=SimpleNamespace(timestamp_ns=lambda: 0), msgbus=Bus())
+    consumer = SignalConsumer(component, BTC)
+    tracker = LiquidationTracker(small_parameters())
+    for event in feed.in_time_order(made_up_days(2)):
+        feed.apply_event(tracker, event)
+    price = tracker.reference_price
+    mine = (1, price, 0.97 * price, 10.0)
+    assert consumer.position_risk(*mine) is None
+    records = [
+        LiquidationLevels.from_record(tracker.levels("binance_standard"), BTC, 1),
+        LiquidationLevels.from_record(tracker.levels(), BTC, 1),
+        LiquidationClusters.from_record(tracker.clusters(), BTC, 1),
+        LiquidationForecast.from_record(tracker.forecast("4h"), BTC, 1),
+    ]
+    handlers = list(component.msgbus.handlers.values())
+    for record in (*records, records[0]):
+        handlers[1](record)
+    rate = tracker.brackets.brackets[0].maintenance_margin_rate
+    found = consumer.position_risk(*mine, maintenance_margin_rate=rate)
+    assert found == tracker.position_risk(*mine)
+    consumer.stop()
+    assert not component.msgbus.handlers
 
 
 def test_an_unknown_instrument_stops_the_strategy():

@@ -333,3 +333,23 @@ def test_a_scenario_tells_each_side_with_its_band(catalog):
 def test_a_scenario_that_cannot_be_is_refused(catalog, options, match):
     with pytest.raises(SettingError, match=match):
         run("scenario", "--catalog", catalog, *options)
+
+
+def test_forecasts_are_scored_by_the_command(catalog, tmp_path):
+    rows = tmp_path / "moments.csv"
+    ask = ("accuracy", "--catalog", catalog, "--forecast", "--horizon", "1h")
+    document = json.loads(run(*ask, "--json", "--intervals", rows))
+    assert document["horizon"] == "1h"
+    assert document["params"]["source"] == "shipped with liq_nautilus"
+    header, *lines = rows.read_text().splitlines()
+    assert header.startswith("ts,ts_end,side,realised,expected,q10,q50,q90,q99,probability_unusual")
+    assert len(lines) == sum(entry["n"] for entry in document["windows"])
+    assert not any(",," in line for line in lines)
+    shown = run(*ask)
+    assert "pooled" in shown
+    assert "(disjoint)" in shown or "(earlier)" in shown or "(overlapping)" in shown
+
+
+def test_what_belongs_to_forecasts_is_refused_without(catalog):
+    with pytest.raises(SettingError, match="--leave-one-out belongs to --forecast"):
+        run("accuracy", "--catalog", catalog, "--leave-one-out")
