@@ -29,8 +29,8 @@ from nautilus_trader.trading.strategy import Strategy
 from liq_nautilus.nautilus import SignalConsumer
 from liq_nautilus.nautilus.backtest.options import BacktestOptions
 from liq_nautilus.nautilus.backtest.paired import run_once
-from liq_nautilus.nautilus.backtest.run_config import resolve_scope
 from liq_nautilus.nautilus.backtest.run_config import run_config
+from liq_nautilus.nautilus.backtest.scope import resolve_scope
 
 CONFIG = Path(__file__).with_suffix(".json")
 

@@ -8,33 +8,30 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import Final
 
-import numpy as np
 import pandas as pd
 from nautilus_trader.common.actor import Actor
-from nautilus_trader.model.enums import AggressorSide
 
-from liq_nautilus.core.contracts import order_notional
 from liq_nautilus.core.feed import Event
 from liq_nautilus.core.feed import Feed
 from liq_nautilus.core.feed import bar_event
-from liq_nautilus.core.feed import batch_known_at
 from liq_nautilus.core.feed import funding_event
-from liq_nautilus.core.feed import liquidation_event
-from liq_nautilus.core.feed import open_interest_event
 from liq_nautilus.core.feed import time_event
-from liq_nautilus.core.feed import trade_batches
 from liq_nautilus.core.records import WAIT
 from liq_nautilus.core.tracker import LiquidationTracker
-from liq_nautilus.core.venues import named_venues
 from liq_nautilus.data.bracket_files import read_brackets
-from liq_nautilus.data.map_parameters import checked_parameters
-from liq_nautilus.data.map_parameters import read_parameters
-from liq_nautilus.errors import SettingError
+from liq_nautilus.nautilus.heard import LargeTrades
+from liq_nautilus.nautilus.heard import event_of_bar
+from liq_nautilus.nautilus.heard import event_of_mark_bar
+from liq_nautilus.nautilus.heard import event_of_open_interest
+from liq_nautilus.nautilus.heard import event_of_order
+from liq_nautilus.nautilus.heard import events_of_volume
 from liq_nautilus.nautilus.instruments import binance_symbol
 from liq_nautilus.nautilus.internals import PUBLISHING
 from liq_nautilus.nautilus.internals import check_internals
 from liq_nautilus.nautilus.internals import instrument_topic
 from liq_nautilus.nautilus.internals import subscribe_instrument_data
+from liq_nautilus.nautilus.map_settings import parameters_from
+from liq_nautilus.nautilus.map_settings import published_models
 from liq_nautilus.nautilus.missing_inputs import MissingInputs
 from liq_nautilus.nautilus.publisher import PublishedStore
 from liq_nautilus.nautilus.snapshots import bytes_to_state
@@ -47,9 +44,7 @@ from liq_nautilus.nautilus.types import LiquidationSignal
 from liq_nautilus.nautilus.types import LiquidationVolume
 from liq_nautilus.nautilus.types import MarkPriceBar
 from liq_nautilus.nautilus.types import OpenInterest
-from liq_nautilus.times import MILLISECOND_NS
 from liq_nautilus.times import SECOND_NS
-from liq_nautilus.times import opened_at
 
 if TYPE_CHECKING:
     from nautilus_trader.common.component import TimeEvent
@@ -59,7 +54,6 @@ if TYPE_CHECKING:
     from nautilus_trader.model.data import MarkPriceUpdate
     from nautilus_trader.model.data import TradeTick
 
-    from liq_nautilus.core.parameters import TrackerParameters
     from liq_nautilus.nautilus.config import LiquidationActorConfig
     from liq_nautilus.nautilus.custom import CustomRecord
 
@@ -107,11 +101,10 @@ class LiquidationActor(Actor):
         self._feed = Feed(tracker)
         # Everything known until then has come (UTC ns).
         self._complete_ns = -1
-        self._models = _models(config)
-        self._large_notional = tracker.parameters.large_trade_notional
+        self._models = published_models(config)
         self._delay_ns = round(config.open_interest_delay_secs * SECOND_NS)
         self._store = PublishedStore(config.store_path) if config.store_path else None
-        self._trades: list[tuple[float, float, int, int]] = []
+        self._trades = LargeTrades(tracker.parameters.large_trade_notional)
         self._interval_ns = round(config.bar_type.spec.timedelta.total_seconds()) * SECOND_NS
         self._missing = MissingInputs((_BARS, _OPEN_INTEREST), self._interval_ns)
         # When something pending becomes known, earliest first.
@@ -181,7 +174,7 @@ class LiquidationActor(Actor):
         tracker = self.tracker
         inputs = {
             "pending": self._feed.state(),
-            "trades": self._trades,
+            "trades": self._trades.waiting,
             "complete": self._complete_ns,
             "mark": self._mark_ts,
             "updated": self._last_update_ns,
@@ -205,7 +198,7 @@ class LiquidationActor(Actor):
 
     def _restore_inputs(self, inputs: dict[str, Any]) -> None:
         self._feed.restore(inputs["pending"])
-        self._trades = [tuple(trade) for trade in inputs["trades"]]
+        self._trades.waiting = [tuple(trade) for trade in inputs["trades"]]
         self._complete_ns = inputs["complete"]
         self._mark_ts = inputs["mark"]
         self._last_update_ns = inputs["updated"]
@@ -218,26 +211,11 @@ class LiquidationActor(Actor):
     def on_bar(self, bar: Bar) -> None:
         """Take a bar of last prices."""
         self._missing.note(_BARS)
-        self._push(
-            bar_event(
-                bar.open.as_double(),
-                bar.high.as_double(),
-                bar.low.as_double(),
-                bar.close.as_double(),
-                # Binance stamps a bar's close one millisecond before the next one opens.
-                bar.ts_event + MILLISECOND_NS - self._interval_ns,
-                bar.ts_event,
-                volume=bar.volume.as_double(),
-            ),
-            bar.ts_init,
-        )
+        self._push(event_of_bar(bar, self._interval_ns), bar.ts_init)
 
     def on_trade_tick(self, tick: TradeTick) -> None:
         """Keep a large trade for the batch of its minute."""
-        price, size = tick.price.as_double(), tick.size.as_double()
-        if price * size >= self._large_notional:
-            side = -1 if tick.aggressor_side == AggressorSide.SELLER else 1
-            self._trades.append((price, size, side, tick.ts_event))
+        self._trades.add(tick)
 
     def on_mark_price(self, update: MarkPriceUpdate) -> None:
         """Take a single mark price as the bar since the one before."""
@@ -256,47 +234,33 @@ class LiquidationActor(Actor):
         if isinstance(data, OpenInterest):
             self._take_open_interest(data)
         elif isinstance(data, MarkPriceBar):
-            start = opened_at(data.ts_event + MILLISECOND_NS, data.interval)
-            prices = (data.open, data.high, data.low, data.close)
-            self._push(bar_event(*prices, start, data.ts_event, "mark"), data.ts_init)
+            self._push(event_of_mark_bar(data), data.ts_init)
         elif isinstance(data, LiquidationVolume):
-            self._take_volume(data)
+            delay_ns = round(self._settings.liquidation_delay_secs * SECOND_NS)
+            for event in events_of_volume(data, delay_ns):
+                self._push(event, data.ts_init)
         elif isinstance(data, LiquidationOrder):
-            symbol = binance_symbol(data.instrument_id)
-            notional = order_notional(symbol, data.quantity, data.average_price)
-            ts = data.ts_event
-            self._push(
-                liquidation_event(data.position_side, notional, ts, ts, "orders"), data.ts_init
-            )
+            self._push(event_of_order(data), data.ts_init)
 
     def _take_open_interest(self, data: OpenInterest) -> None:
         self._missing.note(_OPEN_INTEREST)
-        delay_ns = data.ts_init - data.ts_event + self._delay_ns
-        event = open_interest_event(
-            data.open_interest, data.open_interest_notional, data.ts_event, delay_ns
-        )
+        event = event_of_open_interest(data, self._delay_ns)
         self._push(event, data.ts_init)
         self._await(event.ts_known)
-
-    def _take_volume(self, data: LiquidationVolume) -> None:
-        start = opened_at(data.ts_event, data.interval)
-        venues = named_venues(data.source)
-        delay_ns = round(self._settings.liquidation_delay_secs * SECOND_NS)
-        for side, notional in ((1, data.long_notional), (-1, data.short_notional)):
-            event = liquidation_event(
-                side, notional, start, data.ts_event, "bars", venues, delay_ns=delay_ns
-            )
-            self._push(event, data.ts_init)
 
     def _push(self, event: Event, ts_init: int) -> None:
         # What was known before this moment is complete; the moment itself is not yet. The map takes
         # it in when it is next looked at, many bars at once.
         complete_ns = ts_init - 1
-        if self._trades:
-            self._push_trades(complete_ns)
+        self._push_trades(complete_ns)
         if complete_ns > self._complete_ns:
             self._complete_ns = complete_ns
         self._feed.push(event)
+
+    def _push_trades(self, ts: int) -> None:
+        if self._trades.waiting:
+            for event in self._trades.known_at(ts):
+                self._feed.push(event)
 
     def _await(self, ts_known: int) -> None:
         # Time alerts of a moment come after all its data.
@@ -317,8 +281,7 @@ class LiquidationActor(Actor):
 
     def _release(self, ts: int) -> None:
         # Whoever releases an update, the next alert or check publishes it.
-        if self._trades:
-            self._push_trades(ts)
+        self._push_trades(ts)
         is_done = False
         while not is_done:
             try:
@@ -330,19 +293,6 @@ class LiquidationActor(Actor):
                 self.n_skipped += 1
                 if self.n_skipped == 1:
                     self.log.warning(f"A datum was skipped, later ones are only counted: {e}")
-
-    def _push_trades(self, ts: int) -> None:
-        # Of minutes that are over.
-        n = len(self._trades)
-        while n and batch_known_at(self._trades[n - 1][3]) > ts:
-            n -= 1
-        if not n:
-            return
-        batch, self._trades = self._trades[:n], self._trades[n:]
-        prices, quantities, sides, times = (np.array(column) for column in zip(*batch, strict=True))
-        columns = (prices, quantities, sides.astype(np.int8), times)
-        for event in trade_batches(*columns, self._large_notional):
-            self._feed.push(event)
 
     def _on_known(self, event: TimeEvent) -> None:
         self._know(event.ts_event)
@@ -439,28 +389,3 @@ class LiquidationActor(Actor):
         is_kept = self._keeps_levels or not isinstance(datum, LiquidationLevels)
         if self._store is not None and is_kept:
             self._store.add(datum)
-
-
-def parameters_from(config: LiquidationActorConfig) -> TrackerParameters:
-    """
-    Return the map's parameters of an actor's settings.
-
-    Raises
-    ------
-    SettingError
-        If the file cannot be read, or a parameter is wrong.
-
-    """
-    if config.parameters_path is not None:
-        return read_parameters(Path(config.parameters_path), "parameters_path")
-    return checked_parameters(config.parameters or {}, "parameters")
-
-
-def _models(config: LiquidationActorConfig) -> tuple[str, ...]:
-    known = LiquidationTracker.model_names
-    wanted = known if config.publish_models is None else tuple(config.publish_models)
-    unknown = [model for model in wanted if model not in known]
-    if unknown:
-        msg = f"publish_models must be among {', '.join(known)}, was {', '.join(unknown)}"
-        raise SettingError(msg)
-    return wanted

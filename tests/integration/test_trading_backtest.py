@@ -22,8 +22,8 @@ from liq_nautilus.nautilus.backtest.paired import run_once
 from liq_nautilus.nautilus.backtest.paired import run_paired
 from liq_nautilus.nautilus.backtest.results import RunResult
 from liq_nautilus.nautilus.backtest.results import read_run
-from liq_nautilus.nautilus.backtest.run_config import resolve_scope
 from liq_nautilus.nautilus.backtest.run_config import run_config
+from liq_nautilus.nautilus.backtest.scope import resolve_scope
 from liq_nautilus.nautilus.ingest.ingest import ingest
 
 DAY = 86_400_000_000_000

@@ -17,7 +17,7 @@ from liq_nautilus.nautilus.backtest.paired import _replay
 from liq_nautilus.nautilus.backtest.paired import run_paired
 from liq_nautilus.nautilus.backtest.results import read_run
 from liq_nautilus.nautilus.backtest.rival_signals import plain_drop_signals
-from liq_nautilus.nautilus.backtest.run_config import resolve_scope
+from liq_nautilus.nautilus.backtest.scope import resolve_scope
 from liq_nautilus.nautilus.ingest.ingest import ingest
 from liq_nautilus.times import HOUR_NS
 

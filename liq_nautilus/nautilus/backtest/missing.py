@@ -10,7 +10,7 @@ from liq_nautilus.times import DAY_NS
 from liq_nautilus.times import iso
 
 if TYPE_CHECKING:
-    from liq_nautilus.nautilus.backtest.run_config import Scope
+    from liq_nautilus.nautilus.backtest.scope import Scope
 
 # Per input what its absence means.
 _MEANS: Final = {

@@ -39,9 +39,9 @@ from liq_nautilus.nautilus.backtest.results import write_summary
 from liq_nautilus.nautilus.backtest.results import write_table
 from liq_nautilus.nautilus.backtest.rival_signals import plain_drop_signals
 from liq_nautilus.nautilus.backtest.rival_signals import shifted_signals
-from liq_nautilus.nautilus.backtest.run_config import Scope
-from liq_nautilus.nautilus.backtest.run_config import resolve_scope
 from liq_nautilus.nautilus.backtest.run_config import run_config
+from liq_nautilus.nautilus.backtest.scope import Scope
+from liq_nautilus.nautilus.backtest.scope import resolve_scope
 from liq_nautilus.nautilus.backtest.statistics import run_statistics
 from liq_nautilus.nautilus.backtest.streaming import build_engine
 from liq_nautilus.nautilus.catalog.inventory import Catalog

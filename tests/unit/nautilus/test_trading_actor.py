@@ -226,7 +226,7 @@ def test_what_was_published_is_kept_day_by_day(tmp_path: Path):
     data = random_market(1.25)
     actor, recorder = run_actor(data, store_path=str(tmp_path / "published"))
     files = sorted((tmp_path / "published").glob("**/*.parquet"))
-    assert len(files) == 6  # three types, two days
+    assert len(files) == 8  # four types, two days
     signals = read_signals(tmp_path / "published", "BTCUSDT")
     assert signals["ts"].tolist() == [s.ts_init for s in recorder.signals]
     assert signals["action"].tolist() == [s.action for s in recorder.signals]
