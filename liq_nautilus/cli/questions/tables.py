@@ -204,7 +204,9 @@ def show_signal(answer: SignalAnswer) -> None:
     _title(console, f"{answer.symbol} signal", answer.ts, "")
     action = document["action"]
     console.print(Text(action, style=f"bold {ACTION_COLOURS[action]}"), f"- {document['reason']}")
-    console.print(f"confidence {document['confidence']:.2f}")
+    risk = document["risk"]
+    chance = "unknown" if risk is None else f"{risk:.0%}"
+    console.print(f"confidence {document['confidence']:.2f}, risk of unusual liquidations {chance}")
     if document["position_side"]:
         console.print(f"liquidated positions: {document['position_side']}s")
     cluster = document["cluster"]

@@ -122,6 +122,13 @@ def test_csv_holds_every_row(catalog, tmp_path, command, column):
     assert total == pytest.approx(sum(v for v in expected[column].to_pylist() if v == v))
 
 
+def test_a_signal_tells_the_risk(catalog):
+    risk = document("signals", catalog)["risk"]
+    told = "unknown" if risk is None else f"{risk:.0%}"
+    shown = invoke("signals", catalog)
+    assert f"risk of unusual liquidations {told}" in shown.stdout
+
+
 @pytest.mark.parametrize("command", ["heatmap", "compare"])
 def test_a_page_is_written_on_request(catalog, tmp_path, command):
     done = invoke(command, catalog, "--html", tmp_path / "page.html", "--json")
