@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
+from random import Random
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,7 +43,15 @@ def test_a_recording_replays_to_the_signals_that_were_published(
     # Looks at stale inputs often enough to matter.
     actor = {"stale_check_secs": 0.2, "use_trades": True}
 
+    random = Random(17)
+
+    def dawdle(_datum: object) -> None:
+        # A busy loop: data waits in the queue while timers ring.
+        if random.random() < 0.03:
+            time.sleep(random.uniform(0.05, 0.3))
+
     async def scenario(watcher: Watcher) -> None:
+        watcher.node.node.kernel.msgbus.subscribe("data.*", dawdle, priority=8)
         await eventually(lambda: len(watcher.signals) >= 15, "signals")
         exchange.refuse(500)
         seen = len(watcher.orders)

@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING
 from typing import Final
 
 import pandas as pd
+from nautilus_trader.model.data import CustomData
+from nautilus_trader.model.data import DataType
 
 from liq_nautilus.errors import StoreError
 from liq_nautilus.nautilus.actor import LiquidationActor
+from liq_nautilus.nautilus.internals import instrument_topic
+from liq_nautilus.nautilus.live.feeds.moment import Moment
+from liq_nautilus.nautilus.live.feeds.moment import on_loop
 from liq_nautilus.nautilus.live.state_file import DamagedStateError
 from liq_nautilus.nautilus.live.state_file import SavedState
 from liq_nautilus.nautilus.live.state_file import read_state
 from liq_nautilus.nautilus.live.state_file import set_aside
 from liq_nautilus.nautilus.live.state_file import write_state
+from liq_nautilus.times import MILLISECOND_NS
 from liq_nautilus.times import SECOND_NS
 from liq_nautilus.times import iso
 
@@ -27,8 +33,8 @@ if TYPE_CHECKING:
     from liq_nautilus.core.feed import Event
     from liq_nautilus.nautilus.live.config import LiveLiquidationActorConfig
 
-# Data stamped before a moment may still be on its way through the engine's queue that long.
-_GRACE_NS: Final = SECOND_NS // 20
+# The thread that calls back has a clock of its own.
+_GRACE_NS: Final = MILLISECOND_NS
 _SAVE_TIMER: Final = "save-state"
 _TICK_TIMER: Final = "stale-tick"
 _ALERT: Final = "known-live"
@@ -39,9 +45,11 @@ class LiveLiquidationActor(LiquidationActor):
     `LiquidationActor` whose clock is the data's.
 
     A backtest's clock stands still while a datum is handled; a node's does not, and its timers fire
-    whenever the loop has time. Here whatever is due before a datum's `ts_init` happens before that
-    datum is taken, and what a datum makes known at once is published at once. So a backtest of what
-    was recorded publishes the same, at the same moments, and nothing waits for a timer.
+    at any time, in a thread of their own. Here whatever is due before a datum's `ts_init` happens
+    before that datum is taken, and what a datum makes known at once is published at once. A timer
+    only sends a `Moment` through the queue of the data: when that comes out, all that was stamped
+    before it has been taken. So a backtest of what was recorded publishes the same, at the same
+    moments, however busy the node was.
 
     The state is saved in `state_path` at intervals and at the stop, and taken up again by `resume`;
     a damaged file is set aside and said.
@@ -119,17 +127,27 @@ class LiveLiquidationActor(LiquidationActor):
         self._is_unpublished = False
         return n
 
+    def begin(self, ts: int) -> None:
+        """Let the looks at stale inputs begin after a time (UTC nanoseconds), not at the start."""
+        # A timer rings first one interval after the multiple at which it starts.
+        self._next_tick_ns = (ts // self._step_ns + 2) * self._step_ns
+
     # -- Life -------------------------------------------------------------------------------------
 
     def on_start(self) -> None:
         """Subscribe, and begin to save."""
+        self._send = on_loop(self._send_moment)
+        self._moment_topic = instrument_topic(Moment, self._live.instrument_id)
+        self.msgbus.subscribe(topic=self._moment_topic, handler=self._on_moment)
         super().on_start()
         if self._path is not None:
             interval = pd.Timedelta(seconds=self._live.state_interval_secs)
-            self.clock.set_timer(_SAVE_TIMER, interval, callback=self._on_save_timer)
+            save = on_loop(self._on_save_timer)
+            self.clock.set_timer(_SAVE_TIMER, interval, callback=save)
 
     def on_stop(self) -> None:
         """Take in and save what is there."""
+        self.msgbus.unsubscribe(topic=self._moment_topic, handler=self._on_moment)
         super().on_stop()
         self.save(self.clock.timestamp_ns())
 
@@ -140,11 +158,10 @@ class LiveLiquidationActor(LiquidationActor):
 
     def _start_timer(self) -> None:
         now = self.clock.timestamp_ns()
-        self._next_tick_ns = (now // self._step_ns + 1) * self._step_ns
-        first = pd.Timestamp(self._next_tick_ns + _GRACE_NS, unit="ns", tz="UTC")
-        self.clock.set_timer(
-            _TICK_TIMER, pd.Timedelta(self._step_ns), start_time=first, callback=self._on_due
-        )
+        if not self._next_tick_ns:
+            self.begin(now)
+        first = (now // self._step_ns + 1) * self._step_ns + _GRACE_NS
+        self.clock.set_timer_ns(_TICK_TIMER, self._step_ns, first, 0, self._send)
 
     def _push(self, event: Event, ts_init: int) -> None:
         self._catch_up(ts_init - 1)
@@ -162,10 +179,17 @@ class LiveLiquidationActor(LiquidationActor):
     def _set_alert(self) -> None:
         if _ALERT in self.clock.timer_names:
             self.clock.cancel_timer(_ALERT)
-        self.clock.set_time_alert_ns(_ALERT, self._moments[0] + _GRACE_NS, self._on_due)
+        due = max(self._moments[0], self.clock.timestamp_ns()) + _GRACE_NS
+        self.clock.set_time_alert_ns(_ALERT, due, self._send)
 
-    def _on_due(self, _event: TimeEvent) -> None:
-        self._catch_up(self.clock.timestamp_ns() - _GRACE_NS)
+    def _send_moment(self, _event: TimeEvent) -> None:
+        moment = Moment(self._live.instrument_id, self.clock.timestamp_ns())
+        self.msgbus.send("DataEngine.process", CustomData(DataType(Moment), moment))
+
+    def _on_moment(self, moment: Moment) -> None:
+        self._catch_up(moment.ts_init)
+        if self._moments and _ALERT not in self.clock.timer_names:
+            self._set_alert()
 
     def _catch_up(self, ts: int) -> None:
         # Moments and looks at stale inputs that were due until a time, in their order.

@@ -25,6 +25,8 @@ _HANDLERS: Final = (
     "on_order_event",
     "on_position_event",
     "on_liquidation_signal",
+    "_on_moment",
+    "_on_save_timer",
 )
 # So often the whole cause is logged; afterwards it is only counted.
 _TOLD: Final = 20

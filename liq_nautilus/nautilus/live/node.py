@@ -172,12 +172,12 @@ class LiveNode:
             self._keep_beginning(symbol)
 
     def _keep_beginning(self, symbol: str) -> None:
+        actor, now = self.actors[symbol], self._now()
+        actor.begin(now)
         # A recording replays to the same signals only from the map it began with.
         if self.options.recording is not None:
-            now = self._now()
             folder = Path(self.options.recording.path) / "states"
-            state = SavedState(now, self.actors[symbol].on_save())
-            write_state(folder / f"{symbol}-{now}.state", state)
+            write_state(folder / f"{symbol}-{now}.state", SavedState(now, actor.on_save()))
 
     async def stop_async(self) -> None:
         """Stop trading, save and disconnect; a warm-up is given up."""

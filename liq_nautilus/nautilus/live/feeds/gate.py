@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import Any
 
 from nautilus_trader.model.data import Bar
+from nautilus_trader.model.data import CustomData
 from nautilus_trader.model.data import FundingRateUpdate
 from nautilus_trader.model.data import MarkPriceUpdate
 from nautilus_trader.model.data import TradeTick
 
+from liq_nautilus.nautilus.custom import CustomRecord
 from liq_nautilus.times import SECOND_NS
 
 if TYPE_CHECKING:
@@ -21,15 +24,20 @@ if TYPE_CHECKING:
     from liq_nautilus.nautilus.live.feeds.health import HealthBoard
 
 _ENDPOINT = "DataEngine.process"
+_NATIVE = (Bar, TradeTick, MarkPriceUpdate, FundingRateUpdate)
 
 
 class SequenceGate:
     """
-    Lets each bar, trade, mark price and funding rate pass once and in order.
+    Lets each bar, trade, mark price and funding rate pass once and in order, stamps rising.
 
     Data come from several clients: Nautilus's own adapter does not look for repetitions, and a bar
     that was fetched because it was missing may still come by itself. Whoever listens, the sandbox
     included, then sees the same data, and a recording of it replays alike.
+
+    What passes has a later `ts_init` than all that passed before: the order of the stamps is the
+    order in which data is handled. A datum that took longer on its way, such as the first of many
+    pages of bars, is stamped again.
 
     Parameters
     ----------
@@ -55,6 +63,7 @@ class SequenceGate:
         self._health = health
         self._tolerance_ns = round(tolerance_secs * SECOND_NS)
         self._newest: dict[Hashable, int] = {}
+        self._last_init_ns = 0
         msgbus.deregister(_ENDPOINT, process)
         msgbus.register(_ENDPOINT, self.take)
 
@@ -71,7 +80,26 @@ class SequenceGate:
                 self._health.n["future"] += 1
                 return
             self._newest[key] = number
-        self._process(datum)
+        self._process(self._in_order(datum))
+
+    def _in_order(self, datum: Any) -> Any:  # noqa: ANN401 - any datum
+        if isinstance(datum, CustomData):
+            datum = self._custom_in_order(datum)
+        elif isinstance(datum, _NATIVE):
+            if datum.ts_init <= self._last_init_ns:
+                values = type(datum).to_dict(datum)
+                datum = type(datum).from_dict({**values, "ts_init": self._last_init_ns + 1})
+        else:
+            # Nothing of ours is made of it.
+            return datum
+        self._last_init_ns = max(self._last_init_ns, datum.ts_init)
+        return datum
+
+    def _custom_in_order(self, datum: CustomData) -> CustomData:
+        record = datum.data
+        if record.ts_init > self._last_init_ns or not isinstance(record, CustomRecord):
+            return datum
+        return CustomData(datum.data_type, replace(record, ts_init=self._last_init_ns + 1))
 
 
 def _place(datum: Any) -> tuple[Hashable, int] | None:  # noqa: ANN401 - any datum

@@ -15,6 +15,7 @@ from nautilus_trader.common.config import ActorConfig
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
 
 from liq_nautilus.errors import SettingError
+from liq_nautilus.nautilus.live.feeds.moment import on_loop
 from liq_nautilus.nautilus.live.recording.files import RollingFiles
 from liq_nautilus.nautilus.live.recording.files import is_recordable
 
@@ -98,7 +99,7 @@ class Recorder(Actor):
         # Before anybody acts on a datum, so that it stands before what was made of it.
         self.msgbus.subscribe(topic=_TOPIC, handler=self._take, priority=10)
         interval = pd.Timedelta(seconds=self._settings.flush_secs)
-        self.clock.set_timer(_TIMER, interval, callback=self._on_timer)
+        self.clock.set_timer(_TIMER, interval, callback=on_loop(self._on_timer))
 
     def on_stop(self) -> None:
         """Write what is there."""

@@ -95,7 +95,8 @@ def replay(recording: Path, state_path: Path, config: LiquidationActorConfig) ->
     engine.kernel.msgbus.subscribe(topic=topic, handler=replayed.append)
     engine.add_actor(actor)
     actor.on_load(saved.state)
-    engine.run()
+    # Looks at stale inputs are due from then on, before anything came.
+    engine.run(start=saved.ts_saved)
     engine.dispose()
     last_ns = max(datum.ts_init for datum in received)
     # What a look at the clock published after the last datum has nothing to be compared with.

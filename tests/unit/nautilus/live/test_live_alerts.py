@@ -65,7 +65,7 @@ def signal(ts: int, action: str = "REVERSAL_OPPORTUNITY", side: int = 1) -> Liqu
 def forecast(ts: int, chances: list[float], horizon: str = "4h") -> LiquidationForecast:
     amounts = np.array([1_250_000.0, 2e6, 3e6])
     columns = (*(amounts,) * 5, np.array(chances), amounts)
-    return LiquidationForecast(SOL, horizon, 200.0, *columns, "BINANCE", ts, ts)
+    return LiquidationForecast(SOL, horizon, 200.0, *columns, "BINANCE", 0.01, ts, ts)
 
 
 def status(ts: int, condition: str, feed: str = "open interest", since: int = 1) -> FeedStatus:

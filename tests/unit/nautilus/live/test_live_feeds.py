@@ -1,10 +1,19 @@
 from __future__ import annotations
 
+import asyncio
 import json
+import math
+from decimal import Decimal
+from threading import Thread
+from threading import get_ident
 
 import pytest
+from nautilus_trader.adapters.binance.common.types import BinanceBar
 from nautilus_trader.common.component import MessageBus
 from nautilus_trader.common.component import TestClock
+from nautilus_trader.model.data import CustomData
+from nautilus_trader.model.data import DataType
+from nautilus_trader.model.data import FundingRateUpdate
 from nautilus_trader.model.data import MarkPriceUpdate
 from nautilus_trader.model.data import QuoteTick
 from nautilus_trader.model.data import TradeTick
@@ -26,6 +35,8 @@ from liq_nautilus.nautilus.live.feeds.gate import SequenceGate
 from liq_nautilus.nautilus.live.feeds.health import FeedHealth
 from liq_nautilus.nautilus.live.feeds.health import HealthBoard
 from liq_nautilus.nautilus.live.feeds.intake import Intake
+from liq_nautilus.nautilus.live.feeds.moment import Moment
+from liq_nautilus.nautilus.live.feeds.moment import on_loop
 from liq_nautilus.nautilus.live.feeds.requests import Backoff
 from liq_nautilus.nautilus.live.feeds.requests import WeightBudget
 from liq_nautilus.nautilus.live.feeds.status import FeedStatus
@@ -167,6 +178,11 @@ def mark(ts: int, ts_init: int | None = None) -> MarkPriceUpdate:
     return MarkPriceUpdate(BTC, Price.from_str("100.0"), ts, ts_init or ts)
 
 
+def without_stamp(datum) -> tuple[type, dict]:
+    values = type(datum).to_dict(datum)
+    return type(datum), {name: x for name, x in values.items() if name != "ts_init"}
+
+
 def test_each_datum_passes_once_and_in_order():
     _, board, passed, msgbus = make_gate()
     bar_type = bar_type_of(1)
@@ -175,9 +191,79 @@ def test_each_datum_passes_once_and_in_order():
     data = [*bars, other, trade(7), trade(7), trade(6), trade(8), mark(START), mark(START)]
     for datum in data:
         msgbus.send("DataEngine.process", datum)
-    assert passed == [bars[0], bars[1], bars[4], other, data[6], data[9], data[10]]
+    expected = [bars[0], bars[1], bars[4], other, data[6], data[9], data[10]]
+    assert [without_stamp(x) for x in passed] == [without_stamp(x) for x in expected]
+    assert passed[:3] == expected[:3]
     assert board.n["repeated"] == 3
     assert board.n["late"] == 2
+
+
+def custom(ts_init: int) -> CustomData:
+    reading = OpenInterest(BTC, 5.0, 500.0, *(math.nan,) * 4, START, ts_init)
+    return CustomData(DataType(OpenInterest), reading)
+
+
+def test_the_order_in_which_data_passes_is_that_of_its_stamps():
+    gate, _, passed, _ = make_gate()
+    funding = FundingRateUpdate(BTC, Decimal("0.0001"), START + 1, START + 2)
+    venue_bar = BinanceBar(
+        bar_type_of(5),
+        *(Price.from_str("7.5"),) * 4,
+        *(Quantity.from_str("2.0"), Decimal("15.0"), 3, Decimal("1.0"), Decimal("7.5")),
+        START,
+        START + 1,
+    )
+    late = [
+        make_bar(bar_type_of(1), START - MINUTE_NS, (1, 2, 1, 2)),
+        trade(1, START),
+        mark(START),
+        funding,
+        venue_bar,
+        custom(START + 1),
+    ]
+    gate.take(custom(START + 100))
+    for datum in late:
+        gate.take(datum)
+    gate.take(CustomData(DataType(Moment), Moment(BTC, START + 50)))
+    gate.take(custom(START + 106))
+    gate.take(custom(START + 300))
+    inner = [x.data if isinstance(x, CustomData) else x for x in passed]
+    stamps = [x.ts_init - START for x in inner]
+    # A moment says what time it is, which is no order of its own.
+    assert stamps == [100, 101, 102, 103, 104, 105, 106, 50, 107, 300]
+    for datum, came in zip(late[:5], inner[1:6], strict=True):
+        assert without_stamp(came) == without_stamp(datum)
+    assert inner[6].open_interest == 5.0
+    assert isinstance(inner[5], BinanceBar)
+    assert inner[9].ts_init == START + 300
+
+
+def test_a_moment_lets_nothing_after_it_be_stamped_before_it():
+    gate, _, passed, _ = make_gate()
+    gate.take(CustomData(DataType(Moment), Moment(BTC, START + 50)))
+    gate.take(trade(1, START + 49))
+    assert passed[1].ts_init == START + 51
+
+
+def test_a_timer_of_another_thread_runs_its_handler_on_the_loop():
+    seen: list[tuple[str, int]] = []
+
+    async def main() -> None:
+        call = on_loop(lambda event: seen.append((event, get_ident())))
+        thread = Thread(target=call, args=("ring",))
+        thread.start()
+        thread.join()
+        assert seen == []
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        later.append(call)
+
+    later: list = []
+    asyncio.run(main())
+    assert seen == [("ring", get_ident())]
+    # A timer that rings after the end is no matter.
+    later[0]("late")
+    assert len(seen) == 1
 
 
 def test_what_is_stamped_in_the_future_leaves_no_trace():
