@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
 import logging
 import time
@@ -13,9 +15,11 @@ from typing import Literal
 
 import typer
 
+from liq_nautilus.cli.common import LogFileOption
 from liq_nautilus.errors import SettingError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -25,6 +29,7 @@ LogFormatOption = Annotated[
     typer.Option("--log-format", help="Lines of the log file: text or json."),
 ]
 _ROOT = "liq_nautilus"
+_LOG = logging.getLogger(__name__)
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -97,6 +102,30 @@ def server_logging(path: Path | None, log_format: str) -> dict[str, Any]:
         "handlers": {"lines": handler},
         "loggers": {_ROOT: logger, "uvicorn": logger},
     }
+
+
+def with_log[R](command: Callable[..., R]) -> Callable[..., R]:
+    """Return a command that takes `--log-file` and `--log-format`, where it does not by itself."""
+    signature = inspect.signature(command, eval_str=True)
+    if "log_format" in signature.parameters:
+        return command
+
+    @functools.wraps(command)
+    def run(*, log_file: Path | None = None, log_format: str = "text", **options: Any) -> R:  # noqa: ANN401 - the command's own
+        with logging_to(log_file, log_format):
+            begun = time.monotonic()
+            done = command(**options)
+            _LOG.info("%s ended after %.1f s", command.__name__, time.monotonic() - begun)
+            return done
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    own = [one.replace(kind=keyword) for one in signature.parameters.values()]
+    added = [
+        inspect.Parameter("log_file", keyword, default=None, annotation=LogFileOption),
+        inspect.Parameter("log_format", keyword, default="text", annotation=LogFormatOption),
+    ]
+    run.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
+    return run
 
 
 def _check_format(log_format: str) -> None:

@@ -20,6 +20,7 @@ from liq_nautilus.cli import serve
 from liq_nautilus.cli.common import load_environment_file
 from liq_nautilus.cli.common import with_local_paths
 from liq_nautilus.cli.faults import fault_of_the_world
+from liq_nautilus.cli.logs import with_log
 from liq_nautilus.cli.questions import compare
 from liq_nautilus.cli.questions import forecast
 from liq_nautilus.cli.questions import heatmap
@@ -56,7 +57,7 @@ for command in (
     quality.quality,
     download.download,
 ):
-    app.command(command.__name__)(with_local_paths(command))
+    app.command(command.__name__)(with_local_paths(with_log(command)))
 
 
 def run() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import Any
@@ -333,8 +332,7 @@ class SignalAnswer(Answer):
             "action": signal.action,
             "reason": signal.reason,
             "confidence": signal.confidence,
-            # A signal states its risk once the map forecasts one.
-            "risk": known(getattr(signal, "risk", math.nan)),
+            "risk": known(signal.risk),
             "position_side": SIDE_NAMES[int(signal.position_side)],
             "cluster": cluster,
             "params_hash": self.params_hash,

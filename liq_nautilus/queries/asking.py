@@ -140,7 +140,7 @@ def signals(
     kept, at_ns = _kept_map(catalog, symbol, at, parameters, brackets)
     moment = moment_at(kept, at_ns)
     said = assumptions(kept.basis, moment.levels["ensemble"])
-    params_hash = kept.basis.parameters.params_hash
+    params_hash = kept.basis.params_hash
     return SignalAnswer(kept.basis.symbol, moment.ts, moment.signal, params_hash, said)
 
 

@@ -26,6 +26,8 @@ from liq_nautilus.times import iso
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy.typing as npt
+
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.nautilus.catalog.inventory import Catalog
     from liq_nautilus.queries.derived.kept_map import KeptMap
@@ -122,9 +124,9 @@ def densities(kept: KeptMap, model: str, ask: Ask) -> Cells:
     n_rows = math.ceil(n_buckets / per_row)
     volume = np.full((ts.size, n_rows), np.nan)
     for day in days:
-        for index in np.flatnonzero(_chosen(day, ask)).tolist():
-            column = (int(day.ts[index]) - first_ns) // ask.step_ns
-            volume[column] = _row(day, index, first, n_rows, per_row)
+        chosen = np.flatnonzero(_chosen(day, ask))
+        columns = (day.ts[chosen] - first_ns) // ask.step_ns
+        volume[columns] = _rows(day, chosen, first, (n_rows, per_row))
     step = width * per_row
     prices = np.asarray(first * width + step * (np.arange(n_rows) + 0.5), dtype=np.float64)
     return Cells(ts, prices, step, volume)
@@ -148,11 +150,20 @@ def _shown_buckets(days: list[_Day], ask: Ask, width: float) -> tuple[int, int]:
     return first, min(max(1, math.ceil(high / width) - first), 100_000)
 
 
-def _row(day: _Day, index: int, first: int, n_rows: int, per_row: int) -> FloatArray:
-    cells = day.volume[day.offsets[index] : day.offsets[index + 1]].astype(np.float64)
-    row = (int(day.first[index]) - first + np.arange(cells.size)) // per_row
+def _rows(
+    day: _Day, chosen: npt.NDArray[np.int64], first: int, size: tuple[int, int]
+) -> npt.NDArray[np.float64]:
+    # The cells of the chosen columns, as so many rows of so many buckets each from `first` on.
+    n_rows, per_row = size
+    n_cells = day.offsets[chosen + 1] - day.offsets[chosen]
+    begins = np.cumsum(n_cells) - n_cells
+    within = np.arange(n_cells.sum()) - np.repeat(begins, n_cells)
+    row = (np.repeat(day.first[chosen], n_cells) + within - first) // per_row
+    cell = np.repeat(np.arange(chosen.size), n_cells) * n_rows + row
     inside = (row >= 0) & (row < n_rows)
-    return np.bincount(row[inside], weights=cells[inside], minlength=n_rows)
+    weights = day.volume[np.repeat(day.offsets[chosen], n_cells) + within][inside]
+    found = np.bincount(cell[inside], weights=weights, minlength=chosen.size * n_rows)
+    return found.reshape(chosen.size, n_rows)
 
 
 class _Memory:

@@ -58,6 +58,7 @@ def scenario(
     hours: float,
     at_ns: int | None = None,
     parameters: TrackerParameters | None = None,
+    brackets: object | None = None,
 ) -> Scenario:
     """
     Return how much will be liquidated if the price goes to a price within some hours.
@@ -76,6 +77,8 @@ def scenario(
         The moment (UTC nanoseconds); by default that of the newest input.
     parameters : TrackerParameters, optional
         What is assumed.
+    brackets : object, optional
+        A parsed `leverageBracket` response of Binance in place of the built-in brackets.
 
     Returns
     -------
@@ -94,7 +97,7 @@ def scenario(
     _check("--to", to, "a price above 0")
     _check("--within", hours, "longer than 0")
     chosen = only_symbol(catalog, symbol)
-    tracker = tracker_at(catalog, chosen, at_ns, parameters=parameters)
+    tracker = tracker_at(catalog, chosen, at_ns, parameters=parameters, brackets=brackets)
     if math.isnan(tracker.reference_price):
         msg = (
             f"{catalog.path} must hold open interest of {chosen} before the moment asked for, "

@@ -153,6 +153,7 @@ KEPT: Final[dict[str, Kept]] = {
             *_SAID,
             *_texts("action", "reason"),
             *_numbers("confidence"),
+            Column("risk", "DOUBLE", "known(risk)"),
             Column("position_side", "VARCHAR", "side_of(position_side)"),
             Column("cluster_price", "DOUBLE", "known(cluster_price)"),
             Column("cluster_notional", "DOUBLE", "known(cluster_notional)"),

@@ -5,9 +5,6 @@ from __future__ import annotations
 from liq_nautilus.cli.common import DEFAULT_CATALOG
 from liq_nautilus.cli.common import CatalogOption
 from liq_nautilus.cli.common import JsonOption
-from liq_nautilus.cli.common import LogFileOption
-from liq_nautilus.cli.logs import LogFormatOption
-from liq_nautilus.cli.logs import logging_to
 from liq_nautilus.cli.questions.options import AtOption
 from liq_nautilus.cli.questions.options import BracketsOption
 from liq_nautilus.cli.questions.options import CsvOption
@@ -31,8 +28,6 @@ def compare(
     html: HtmlOption = None,
     csv: CsvOption = None,
     as_json: JsonOption = False,
-    log_file: LogFileOption = None,
-    log_format: LogFormatOption = "text",
 ) -> None:
     """
     Print what each model says of the same moment, and how far they agree.
@@ -41,7 +36,7 @@ def compare(
     """
     from liq_nautilus.queries import asking
 
-    with logging_to(log_file, log_format), telling():
+    with telling():
         settings = map_settings(params, brackets, model_weights)
         answer = asking.compare(catalog, symbol, at=at, **settings)
         if html is not None:

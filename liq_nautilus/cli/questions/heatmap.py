@@ -10,10 +10,7 @@ from liq_nautilus.cli.common import DEFAULT_CATALOG
 from liq_nautilus.cli.common import CatalogOption
 from liq_nautilus.cli.common import EndOption
 from liq_nautilus.cli.common import JsonOption
-from liq_nautilus.cli.common import LogFileOption
 from liq_nautilus.cli.common import StartOption
-from liq_nautilus.cli.logs import LogFormatOption
-from liq_nautilus.cli.logs import logging_to
 from liq_nautilus.cli.questions.options import BracketsOption
 from liq_nautilus.cli.questions.options import CsvOption
 from liq_nautilus.cli.questions.options import HtmlOption
@@ -58,8 +55,6 @@ def heatmap(
     html: HtmlOption = None,
     csv: CsvOption = None,
     as_json: JsonOption = False,
-    log_file: LogFileOption = None,
-    log_format: LogFormatOption = "text",
 ) -> None:
     """
     Print the map over a window of time: how much would be liquidated at each price.
@@ -70,7 +65,7 @@ def heatmap(
     from liq_nautilus.queries.windows import Window
 
     window = Window(timeframe, start, end, resolution, price_low, price_high, rows)
-    with logging_to(log_file, log_format), telling():
+    with telling():
         settings = map_settings(params, brackets, model_weights)
         answer = asking.heatmap(catalog, symbol, model, window, **settings)
         if html is not None:

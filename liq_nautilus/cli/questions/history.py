@@ -10,10 +10,7 @@ from liq_nautilus.cli.common import DEFAULT_CATALOG
 from liq_nautilus.cli.common import CatalogOption
 from liq_nautilus.cli.common import EndOption
 from liq_nautilus.cli.common import JsonOption
-from liq_nautilus.cli.common import LogFileOption
 from liq_nautilus.cli.common import StartOption
-from liq_nautilus.cli.logs import LogFormatOption
-from liq_nautilus.cli.logs import logging_to
 from liq_nautilus.cli.questions.options import CsvOption
 from liq_nautilus.cli.questions.options import SymbolOption
 from liq_nautilus.cli.questions.options import give
@@ -33,8 +30,6 @@ def history(
     ] = None,
     csv: CsvOption = None,
     as_json: JsonOption = False,
-    log_file: LogFileOption = None,
-    log_format: LogFormatOption = "text",
 ) -> None:
     """
     Print the liquidations that happened, as far as the catalog knows.
@@ -43,11 +38,8 @@ def history(
     """
     from liq_nautilus.queries import asking
 
-    with logging_to(log_file, log_format):
-        answer = asking.history(
-            catalog, symbol, start=start, end=end, aggregate=aggregate, limit=limit
-        )
-        if give(answer, csv, as_json=as_json):
-            from liq_nautilus.cli.questions.tables import show_history
+    answer = asking.history(catalog, symbol, start=start, end=end, aggregate=aggregate, limit=limit)
+    if give(answer, csv, as_json=as_json):
+        from liq_nautilus.cli.questions.tables import show_history
 
-            show_history(answer)
+        show_history(answer)

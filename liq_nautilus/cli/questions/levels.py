@@ -9,9 +9,6 @@ import typer
 from liq_nautilus.cli.common import DEFAULT_CATALOG
 from liq_nautilus.cli.common import CatalogOption
 from liq_nautilus.cli.common import JsonOption
-from liq_nautilus.cli.common import LogFileOption
-from liq_nautilus.cli.logs import LogFormatOption
-from liq_nautilus.cli.logs import logging_to
 from liq_nautilus.cli.questions.options import AtOption
 from liq_nautilus.cli.questions.options import BracketsOption
 from liq_nautilus.cli.questions.options import CsvOption
@@ -37,8 +34,6 @@ def levels(
     model_weights: WeightsOption = None,
     csv: CsvOption = None,
     as_json: JsonOption = False,
-    log_file: LogFileOption = None,
-    log_format: LogFormatOption = "text",
 ) -> None:
     """
     Print the liquidation levels by price and side, nearest first.
@@ -47,7 +42,7 @@ def levels(
     """
     from liq_nautilus.queries import asking
 
-    with logging_to(log_file, log_format), telling():
+    with telling():
         answer = asking.levels(
             catalog,
             symbol,

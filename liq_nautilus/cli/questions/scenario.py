@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
 from typing import TYPE_CHECKING
 from typing import Annotated
 from typing import Any
@@ -15,6 +14,13 @@ from liq_nautilus.cli.common import CatalogOption
 from liq_nautilus.cli.common import JsonOption
 from liq_nautilus.cli.common import print_json
 from liq_nautilus.cli.common import time_ns
+from liq_nautilus.cli.questions.options import AtOption
+from liq_nautilus.cli.questions.options import BracketsOption
+from liq_nautilus.cli.questions.options import ParamsOption
+from liq_nautilus.cli.questions.options import SymbolOption
+from liq_nautilus.cli.questions.options import WeightsOption
+from liq_nautilus.cli.questions.options import map_settings
+from liq_nautilus.cli.questions.options import telling
 from liq_nautilus.errors import SettingError
 
 if TYPE_CHECKING:
@@ -28,30 +34,30 @@ def scenario(
     to: Annotated[float, typer.Option("--to", help="The price that is reached.")],
     within: Annotated[str, typer.Option("--within", help="In this time, such as 4h or 30m.")],
     catalog: CatalogOption = DEFAULT_CATALOG,
-    symbol: Annotated[
-        str | None, typer.Option("--symbol", help="Symbol; by default the catalog's only one.")
-    ] = None,
-    at: Annotated[
-        str | None, typer.Option("--at", help="Moment, ISO 8601 UTC; by default the newest.")
-    ] = None,
-    params: Annotated[
-        Path | None, typer.Option("--params", help="Parameters written by `calibrate`.")
-    ] = None,
+    symbol: SymbolOption = None,
+    at: AtOption = None,
+    params: ParamsOption = None,
+    brackets: BracketsOption = None,
+    model_weights: WeightsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell how much will be liquidated, per side, if the price goes to a price."""
-    from liq_nautilus.data.map_parameters import read_parameters
+    """
+    Tell how much will be liquidated, per side, if the price goes to a price.
+
+    Example: liq-nautilus scenario --symbol BTCUSDT --to 90000 --within 4h
+    """
     from liq_nautilus.nautilus.catalog.inventory import Catalog
     from liq_nautilus.queries.scenario import scenario as ask
 
-    found = ask(
-        Catalog(catalog),
-        symbol,
-        to=to,
-        hours=_hours(within),
-        at_ns=time_ns(at, "--at"),
-        parameters=None if params is None else read_parameters(params, "--params"),
-    )
+    with telling():
+        found = ask(
+            Catalog(catalog),
+            symbol,
+            to=to,
+            hours=_hours(within),
+            at_ns=time_ns(at, "--at"),
+            **map_settings(params, brackets, model_weights),
+        )
     document = scenario_document(found, within)
     if as_json:
         print_json(document)

@@ -5,9 +5,6 @@ from __future__ import annotations
 from liq_nautilus.cli.common import DEFAULT_CATALOG
 from liq_nautilus.cli.common import CatalogOption
 from liq_nautilus.cli.common import JsonOption
-from liq_nautilus.cli.common import LogFileOption
-from liq_nautilus.cli.logs import LogFormatOption
-from liq_nautilus.cli.logs import logging_to
 from liq_nautilus.cli.questions.options import AtOption
 from liq_nautilus.cli.questions.options import BracketsOption
 from liq_nautilus.cli.questions.options import CsvOption
@@ -28,8 +25,6 @@ def signals(
     model_weights: WeightsOption = None,
     csv: CsvOption = None,
     as_json: JsonOption = False,
-    log_file: LogFileOption = None,
-    log_format: LogFormatOption = "text",
 ) -> None:
     """
     Print the signal in force: AVOID, REVERSAL_OPPORTUNITY, WAIT or CLEAR, with its reason.
@@ -38,7 +33,7 @@ def signals(
     """
     from liq_nautilus.queries import asking
 
-    with logging_to(log_file, log_format), telling():
+    with telling():
         settings = map_settings(params, brackets, model_weights)
         answer = asking.signals(catalog, symbol, at=at, **settings)
         if give(answer, csv, as_json=as_json):

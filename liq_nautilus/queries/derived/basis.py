@@ -25,7 +25,7 @@ _ROOMS: Final = ("core", "nautilus/catalog")
 _FILES: Final = tuple(f"queries/derived/{name}.py" for name in ("replay", "day_record", "kept_map"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MapBasis:
     """
     What a map is computed by, besides the data.
@@ -84,12 +84,22 @@ class MapBasis:
             brackets_of(symbol, brackets),
         )
 
-    @property
+    @functools.cached_property
     def folder(self) -> Path:
         """Where what was computed by it is kept."""
         digest = print_of(f"{_FORMAT} {_code_print()} {self.brackets!r}".encode())
-        kept = derived_folder(self.catalog)
-        return kept / self.parameters.params_hash / self.symbol / digest
+        return derived_folder(self.catalog) / self.params_hash / self.symbol / digest
+
+    @property
+    def params_hash(self) -> str:
+        """Of the parameters."""
+        return _hash_of(self.parameters)
+
+
+@functools.lru_cache(maxsize=64)
+def _hash_of(parameters: TrackerParameters) -> str:
+    # Every question asks for it, and it takes milliseconds.
+    return parameters.params_hash
 
 
 @functools.cache

@@ -46,6 +46,7 @@ SIGNAL_SCHEMA: Final = pa.schema(
         ("action", pa.string()),
         ("reason", pa.string()),
         ("confidence", pa.float64()),
+        ("risk", pa.float64()),
         ("position_side", pa.int8()),
         ("cluster_price", pa.float64()),
         ("cluster_notional", pa.float64()),

@@ -4,6 +4,7 @@ import csv
 import json
 
 import pytest
+import typer
 from support.query_catalog import make_catalog
 from typer.testing import CliRunner
 
@@ -206,6 +207,41 @@ def test_what_is_wrong_is_told_in_one_line(catalog, command, arguments, error, m
     assert isinstance(done.exception, error), done.output
     assert match in str(done.exception)
     assert "\n" not in str(done.exception)
+
+
+@pytest.mark.parametrize("command", sorted(typer.main.get_command(app).commands))
+def test_every_command_keeps_a_log_on_request(command):
+    taken = typer.main.get_command(app).commands[command].params
+    options = {option for parameter in taken for option in parameter.opts}
+    assert {"--log-file", "--log-format"} <= options
+
+
+@pytest.mark.parametrize("command", [*KEYS, "scenario", "serve"])
+def test_help_has_an_example(command):
+    shown = CliRunner().invoke(app, [command, "--help"]).stdout
+    assert f"Example: liq-nautilus {command}" in shown
+
+
+def test_what_a_command_without_a_log_of_its_own_does_is_logged(catalog, tmp_path):
+    log = tmp_path / "deep" / "log.jsonl"
+    arguments = ("--to", 90_000, "--within", "4h", "--log-file", log, "--log-format", "json")
+    assert document("scenario", catalog, *arguments)["within"] == "4h"
+    ended = json.loads(log.read_text("utf-8").splitlines()[-1])
+    assert ended["message"].startswith("scenario ended after")
+    assert ended["level"] == "INFO"
+
+
+def test_brackets_of_a_file_reach_a_scenario(catalog, tmp_path):
+    tier = {"bracket": 1, "initialLeverage": 150, "notionalCap": 1e12, "notionalFloor": 0}
+    rows = [tier | {"maintMarginRatio": 0.02, "cum": 0.0}]
+    path = tmp_path / "brackets.json"
+    path.write_text(json.dumps([{"symbol": "BTCUSDT", "brackets": rows}]), "utf-8")
+    words = ("--to", 90_000, "--within", "4h")
+    strict = document("scenario", catalog, *words, "--brackets", path)["sides"]
+    assert (
+        strict["long"]["expected"]
+        != document("scenario", catalog, *words)["sides"]["long"]["expected"]
+    )
 
 
 def test_a_log_is_kept_on_request(tmp_path):
