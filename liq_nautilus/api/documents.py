@@ -26,6 +26,7 @@ from liq_nautilus.api.questions import Symbol
 from liq_nautilus.api.questions import reply
 from liq_nautilus.api.questions import window_of
 from liq_nautilus.queries import asking
+from liq_nautilus.queries.forecast import forecast as forecast_of
 from liq_nautilus.queries.windows import Window  # noqa: TC001 - read by FastAPI
 from liq_nautilus.times import SECOND_NS
 from liq_nautilus.times import iso
@@ -106,6 +107,21 @@ async def compare(request: Request, symbol: Symbol = None, at: Moment = None) ->
 
     def make(given: ServerSettings) -> bytes:
         return asking.compare(given.catalog, symbol, at=at, **given.assumed).to_json()
+
+    return await reply(request, Subject(symbol, at), make)
+
+
+@router.get("/liquidations/forecast", responses=REFUSALS)
+async def forecast(
+    request: Request,
+    symbol: Symbol = None,
+    at: Moment = None,
+    horizon: Annotated[Literal["1h", "4h", "1d"], Query()] = "1h",
+) -> Response:
+    """Return how much will be liquidated over a horizon."""
+
+    def make(given: ServerSettings) -> bytes:
+        return forecast_of(given.catalog, symbol, horizon, at=at, **given.assumed).to_json()
 
     return await reply(request, Subject(symbol, at), make)
 

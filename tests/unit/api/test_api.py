@@ -13,6 +13,7 @@ from support.query_catalog import START_NS
 from support.query_catalog import make_catalog
 from typer.testing import CliRunner
 
+import liq_nautilus
 from liq_nautilus.api import desk as desks
 from liq_nautilus.api.app import create_app
 from liq_nautilus.api.settings import ServerSettings
@@ -30,6 +31,7 @@ PATHS = {
     "/liquidations/heatmap": "heatmap",
     "/liquidations/history": "history",
     "/liquidations/compare-models": "compare",
+    "/liquidations/forecast": "forecast",
     "/trading/signals": "signals",
 }
 
@@ -61,7 +63,7 @@ def test_paths_answer_with_the_documents_of_the_command_line(client, catalog, pa
     reply = client.get(path)
     assert reply.status_code == 200
     assert reply.headers["content-type"] == "application/json"
-    assert reply.json() == json.loads(getattr(asking, PATHS[path])(catalog).to_json())
+    assert reply.json() == json.loads(getattr(liq_nautilus, PATHS[path])(catalog).to_json())
 
 
 def test_parameters_reach_the_question(client, catalog):
@@ -234,7 +236,7 @@ def ask_anything(described, path, n_examples):
     @given(case=described[path]["GET"].as_strategy())
     @settings(max_examples=n_examples, deadline=None, suppress_health_check=list(HealthCheck))
     def ask(case):
-        reply = case.call(headers=SHOWN)
+        reply = case.call(headers=SHOWN, timeout=120)
         assert reply.status_code < 500, reply.text
 
     ask()

@@ -3,17 +3,16 @@
 import json
 import os
 import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 from support.query_catalog import make_catalog
+from support.server import first_answer
+from support.server import free_port
+from support.server import serving
 
 from liq_nautilus.queries import asking
 
@@ -27,38 +26,7 @@ def catalog(tmp_path_factory):
 
 @pytest.fixture
 def unused_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
-@contextmanager
-def serving(catalog, *options, **environment):
-    words = [sys.executable, "-c", "from liq_nautilus.cli import run; run()", "serve"]
-    words += ["--catalog", str(catalog), "--log-format", "json", *options]
-    process = subprocess.Popen(
-        words, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment}
-    )
-    lines = []
-    reader = threading.Thread(target=lambda: lines.extend(process.stderr), daemon=True)
-    reader.start()
-    try:
-        yield process, lines
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-        reader.join(timeout=10)
-        process.stderr.close()
-
-
-def first_answer(port, path="/health", **options):
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=60, **options)
-        except httpx.TransportError:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+    return free_port()
 
 
 def test_what_has_begun_is_answered_before_the_end(catalog, unused_port):
