@@ -1,15 +1,17 @@
 """
 Whether a signal's confidence means something: how often what it claims came true.
 
-Every signal is taken as a claim about the hours after it (`signal_horizon_hours`), decided by the
-price alone:
+Every signal is taken as a claim about the hours after it (`signal_horizon_hours`):
 
-- AVOID: the cluster it names is reached. Its confidence is the chance of a driftless walk.
+- AVOID: more is liquidated than in nine tenths of such times that ended in the three days before.
+  Its confidence is the forecast's chance of that.
 - REVERSAL_OPPORTUNITY: the price ends beyond where it was, against the cascade. Its confidence is a
   parameter.
-- CLEAR: none of the significant clusters then on the map is reached. Its confidence is the map's,
-  which speaks of data and agreement and is no frequency.
+- CLEAR: not more than that is liquidated. Its confidence is the chance of that.
 - WAIT says that too little is known and claims nothing.
+
+By the cluster rule, AVOID claims that the cluster it names is reached, with the chance of a
+driftless walk, and CLEAR that no significant cluster is.
 
 Beside it stands, for every action, how often unusually large liquidations followed: what AVOID is
 about in the end.
@@ -43,12 +45,15 @@ from liq_nautilus.core.science.reliability import measure_reliability
 from liq_nautilus.core.science.reliability import share_interval
 from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.json_files import without_nan
+from liq_nautilus.studies.forecasts.moments import horizon_totals
+from liq_nautilus.studies.forecasts.moments import unusual_thresholds
 from liq_nautilus.studies.inputs.windows import ORDERS_SOURCE
 from liq_nautilus.studies.names import SIDE_NAMES
 from liq_nautilus.times import DAY_NS
 from liq_nautilus.times import HOUR_NS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from collections.abc import Sequence
 
     import numpy.typing as npt
@@ -65,8 +70,12 @@ if TYPE_CHECKING:
     from liq_nautilus.studies.inputs.windows import Window
 
 CLAIMS: Final[dict[Action, str]] = {
-    AVOID: "the price reaches the named cluster within the horizon",
+    AVOID: "unusually much is liquidated within the horizon",
     REVERSAL_OPPORTUNITY: "the price ends the horizon beyond the signal's, against the cascade",
+    CLEAR: "no more than usual is liquidated within the horizon",
+}
+CLUSTER_CLAIMS: Final[dict[Action, str]] = CLAIMS | {
+    AVOID: "the price reaches the named cluster within the horizon",
     CLEAR: "the price reaches no significant cluster of the map within the horizon",
 }
 NO_CLAIM: Final = "it says that too little is known; its confidence is the map's"
@@ -132,7 +141,7 @@ def collect_claims(window: Window, parameters: TrackerParameters) -> Claims:
     for event in (*window.events, *_liquidations(window)):
         feed.push(event)
     horizon_ns = round(parameters.signal_horizon_hours * HOUR_NS)
-    judge = _Judge(window, horizon_ns, parameters.avoid_significance)
+    judge = _Judge(window, horizon_ns, parameters)
     rows: list[_Row] = []
     due = {event.ts_known for event in window.events if event.is_update}
     for ts in sorted(ts for ts in due if ts < window.end):
@@ -160,10 +169,14 @@ def measure_signals(
 
     """
     parts = [collect_claims(*pair) for pair in zip(windows, parameters, strict=True)]
-    return reliability_document(parts, parameters[-1].signal_horizon_hours)
+    last = parameters[-1]
+    claims = CLAIMS if last.avoid_rule == "forecast" else CLUSTER_CLAIMS
+    return reliability_document(parts, last.signal_horizon_hours, claims)
 
 
-def reliability_document(parts: Sequence[Claims], horizon_hours: float) -> dict[str, Any]:
+def reliability_document(
+    parts: Sequence[Claims], horizon_hours: float, claims: Mapping[Action, str] = CLAIMS
+) -> dict[str, Any]:
     """
     Return claims of several windows as the document's part `reliability`.
 
@@ -173,20 +186,22 @@ def reliability_document(parts: Sequence[Claims], horizon_hours: float) -> dict[
         One per window, of different days.
     horizon_hours : float
         What the claims speak about.
+    claims : dict of str to str, optional
+        What each action claims.
 
     """
     names = [one.name for one in fields(Claims)]
     every = Claims(*(np.concatenate([getattr(one, name) for one in parts]) for name in names))
     return {
         "horizon_hours": horizon_hours,
-        "actions": {action: _entry(every, action) for action in ACTIONS},
+        "actions": {action: _entry(every, action, claims) for action in ACTIONS},
     }
 
 
-def _entry(claims: Claims, action: Action) -> dict[str, Any]:
+def _entry(claims: Claims, action: Action, said: Mapping[Action, str]) -> dict[str, Any]:
     mine = claims.action == action
     entry: dict[str, Any] = {
-        "claim": CLAIMS.get(action),
+        "claim": said.get(action),
         "n": int(mine.sum()),
         "signals": None,
         "episodes": None,
@@ -211,15 +226,32 @@ def _share(times: TimeArray, followed: FloatArray) -> dict[str, Any]:
 
 
 class _Judge:
-    # Tells, from the bars alone, whether what a signal claims came true.
+    # Tells, from bars and realised liquidations, whether what a signal claims came true.
 
-    def __init__(self, window: Window, horizon_ns: int, significance: float) -> None:
+    def __init__(self, window: Window, horizon_ns: int, parameters: TrackerParameters) -> None:
         self._bars = window.bars
         self._horizon_ns = horizon_ns
-        self._significance = significance
+        self._significance = parameters.avoid_significance
+        self._is_by_forecast = parameters.avoid_rule == "forecast"
+        starts, totals = horizon_totals(window.labels, horizon_ns)
+        self._begins = window.labels.ts_open[starts]
+        self._lasts = window.labels.ts_close[starts] - self._begins
+        both = totals[2:]
+        threshold = unusual_thresholds(self._begins, self._begins + horizon_ns, both)
+        self._unusual = np.where(np.isfinite(threshold), both > threshold, np.nan)[0]
+
+    def _is_unusual(self, ts: int) -> float:
+        # Of the horizon that begins with the interval in which the signal came.
+        place = int(np.searchsorted(self._begins, ts, side="right")) - 1
+        if place < 0 or ts >= self._begins[place] + self._lasts[place]:
+            return math.nan
+        return float(self._unusual[place])
 
     def came_true(self, ts: int, signal: Signal, clusters: Clusters) -> float:
         bars, end = self._bars, ts + self._horizon_ns
+        if self._is_by_forecast and signal.action in {AVOID, CLEAR}:
+            unusual = self._is_unusual(ts)
+            return unusual if signal.action == AVOID else 1.0 - unusual
         if signal.action == WAIT or end > bars.ts_close[-1]:
             return math.nan
         first = int(np.searchsorted(bars.ts_close, ts, side="right"))

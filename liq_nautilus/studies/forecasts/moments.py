@@ -113,7 +113,7 @@ def gather_moments(
     feed = Feed(tracker)
     for event in (*window.events, *(liquidation_events(window.labels) if has_past else ())):
         feed.push(event)
-    starts, totals = _totals(window.labels, HORIZON_HOURS[horizon] * HOUR_NS)
+    starts, totals = horizon_totals(window.labels, HORIZON_HOURS[horizon] * HOUR_NS)
     n = len(starts)
     ts = window.labels.ts_open[starts]
     columns = np.full((3, n, N_COLUMNS), np.nan)
@@ -131,13 +131,13 @@ def gather_moments(
         is_high = tracker.forecaster.outlook(around).is_high
         is_avoided[i] = is_high and tracker.signal().action != WAIT
     ends = ts + HORIZON_HOURS[horizon] * HOUR_NS
-    threshold = _thresholds(ts, ends, totals)
+    threshold = unusual_thresholds(ts, ends, totals)
     found = Moments(ts, ends, columns, totals, threshold, held, forecast, is_avoided)
     return found.take(np.isfinite(threshold[0]) & np.isfinite(held))
 
 
-def _totals(labels: Labels, horizon_ns: int) -> tuple[npt.NDArray[np.int64], FloatArray]:
-    # The intervals that a whole horizon begins with, and what it brought, (3, n).
+def horizon_totals(labels: Labels, horizon_ns: int) -> tuple[npt.NDArray[np.int64], FloatArray]:
+    """Return the intervals a whole horizon begins with, and what it brought, shape (3, n)."""
     length = int(labels.ts_close[0] - labels.ts_open[0])
     count = max(1, round(horizon_ns / length))
     sums = np.zeros((3, len(labels) + 1))
@@ -150,11 +150,27 @@ def _totals(labels: Labels, horizon_ns: int) -> tuple[npt.NDArray[np.int64], Flo
     return starts, sums[:, starts + count] - sums[:, starts]
 
 
-def _thresholds(ts: TimeArray, ends: TimeArray, totals: FloatArray) -> FloatArray:
-    # The 90th percentile of the totals that ended in the 72 hours before; NaN with less than 24.
+def unusual_thresholds(ts: TimeArray, ends: TimeArray, totals: FloatArray) -> FloatArray:
+    """
+    Return from which total on it is unusual: the 90th percentile of those that ended lately.
+
+    Parameters
+    ----------
+    ts, ends : ndarray of shape (n,)
+        When each horizon begins and ends (UTC ns).
+    totals : ndarray of shape (3, n)
+        Quote.
+
+    Returns
+    -------
+    ndarray of shape (3, n)
+        Of the totals that ended in the 72 hours before; NaN with less than 24 of them.
+
+    """
     found = np.full(totals.shape, np.nan)
+    step = int(np.diff(ends[:2]).sum())
     for i, moment in enumerate(ts.tolist()):
         first, last = np.searchsorted(ends, [moment - _MEMORY_NS, moment], side="right")
-        if last > first and ends[last - 1] - ends[first] >= _LEAST_NS - (ends[1] - ends[0]):
+        if last > first and ends[last - 1] - ends[first] >= _LEAST_NS - step:
             found[:, i] = np.quantile(totals[:, first:last], _UNUSUAL, axis=1)
     return found

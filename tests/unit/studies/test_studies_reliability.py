@@ -19,7 +19,10 @@ from liq_nautilus.times import HOUR_NS
 
 # So that there are signals of every kind in few days.
 PARAMETERS = TrackerParameters(
-    avoid_significance=0.5, reversal_significance=0.7, avoid_volatility_multiple=4.0
+    avoid_rule="cluster",
+    avoid_significance=0.5,
+    reversal_significance=0.7,
+    avoid_volatility_multiple=4.0,
 )
 HORIZON_NS = 4 * HOUR_NS
 
@@ -80,6 +83,28 @@ def came_true(bars, ts, signal, clusters):
         elif matters:
             reached += [bars.high[i] >= clusters.price_low[k] for i in inside]
     return float(any(reached) if signal.action == "AVOID" else not any(reached))
+
+
+def test_by_the_forecast_avoid_and_clear_claim_what_is_liquidated(window):
+    parameters = TrackerParameters(reversal_significance=0.99)
+    claims = collect_claims(window, parameters)
+    labels = window.labels
+    both = labels.long_notional + labels.short_notional
+    totals = np.convolve(both, np.ones(4), mode="valid")
+    judged = 0
+    for ts, action, found in zip(claims.ts, claims.action, claims.came_true, strict=True):
+        if action not in {"AVOID", "CLEAR"}:
+            continue
+        i = int((ts - window.start) // HOUR_NS)
+        if i < 27 or i >= len(totals):
+            assert np.isnan(found)
+            continue
+        usual = np.quantile(totals[max(0, i - 75) : i - 3], 0.9)
+        assert found == float((totals[i] > usual) == (action == "AVOID"))
+        judged += 1
+    assert judged > 50
+    document = reliability_document([claims], 4.0)
+    assert "liquidated" in document["actions"]["AVOID"]["claim"]
 
 
 def test_liquidations_are_known_when_their_interval_is_over(window):
