@@ -20,9 +20,14 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
+def single(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column as one array; `combine_chunks` copies even where there is nothing to join."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
 def numbers(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[Any]:
     """Return a column of numbers or truths without nulls as numpy holds it."""
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    array = single(column) if isinstance(column, pa.ChunkedArray) else column
     if pa.types.is_boolean(array.type):
         return numbers(array.cast(pa.uint8())).astype(np.bool_)
     return np.array(np.from_dlpack(array))

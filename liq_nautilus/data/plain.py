@@ -21,6 +21,7 @@ import pyarrow.csv
 
 from liq_nautilus.data import plain_columns
 from liq_nautilus.data.columns import numbers
+from liq_nautilus.data.columns import single
 from liq_nautilus.data.rows import Chunk
 from liq_nautilus.data.rows import NeedsCareError
 from liq_nautilus.data.rows import are_few
@@ -187,7 +188,7 @@ class _PlainReader:
 
     def _column(self, value: Value, raw: pa.Table, n_rows: int) -> pa.Array:
         if value.column in raw.column_names:
-            column = raw.column(value.column).combine_chunks()
+            column = single(raw.column(value.column))
             if column.null_count and not value.is_optional:
                 raise NeedsCareError
         else:
@@ -276,7 +277,7 @@ def _count_letters(column: pa.ChunkedArray) -> int:
         return int(len("true") * n_true + len("false") * (len(column) - n_true))
     if not pa.types.is_dictionary(column.type):
         return 0
-    counts = pc.value_counts(column.combine_chunks())
+    counts = pc.value_counts(single(column))
     words = [word or "" for word in counts.field("values").dictionary_decode().to_pylist()]
     if not all(word.isprintable() and '"' not in word for word in words):
         raise NeedsCareError

@@ -51,7 +51,8 @@ def decimals(column: pa.Array) -> pa.Array:
         column = pc.coalesce(column, wide_decimals(zeros, column.type.scale, column.type))
     # In units of the last place, 128 bits wide, of which the lower 63 suffice.
     most = min(10 ** (MOST_DECIMAL_DIGITS + column.type.scale), 2**63)
-    halves = np.frombuffer(column.buffers()[1], dtype=np.int64).reshape(-1, 2)
+    n, first = 2 * len(column), 16 * column.offset
+    halves = np.frombuffer(column.buffers()[1], np.int64, n, first).reshape(-1, 2)
     if len(halves) and (
         halves[:, 1].any() or not 0 <= halves[:, 0].min() <= halves[:, 0].max() < most
     ):

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from liq_nautilus.data.columns import numbers
+from liq_nautilus.data.columns import single
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -170,7 +171,7 @@ def texts(*names: str) -> tuple[Field, ...]:
 
 def decimals_of_raw(column: pa.ChunkedArray) -> pa.Array:
     """Return Nautilus's raw fixed-point bytes as decimals of 16 places, without copying."""
-    array = column.combine_chunks()
+    array = single(column)
     buffers = [None, array.buffers()[1]]
     kind = pa.decimal128(38, _RAW_PLACES)
     return pa.Array.from_buffers(kind, len(array), buffers, offset=array.offset)
@@ -178,7 +179,7 @@ def decimals_of_raw(column: pa.ChunkedArray) -> pa.Array:
 
 def coded_texts(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], list[str]]:
     """Return a column of texts as numbers of a list of different texts."""
-    encoded = column.combine_chunks().dictionary_encode()
+    encoded = single(column).dictionary_encode()
     return numbers(encoded.indices).astype(np.int64), encoded.dictionary.to_pylist()
 
 

@@ -26,6 +26,7 @@ from liq_nautilus.data.columns import bytes_array
 from liq_nautilus.data.columns import empty_table
 from liq_nautilus.data.columns import numbers
 from liq_nautilus.data.columns import repeated
+from liq_nautilus.data.columns import single
 from liq_nautilus.data.columns import wide_decimals
 
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ def raw_decimal(column: pa.ChunkedArray) -> pa.Array:
 
     Both are 16-byte little-endian integers: nothing is copied.
     """
-    array = column.combine_chunks()
+    array = single(column)
     buffers = [None, array.buffers()[1]]
     raw = pa.binary(RAW_BYTES)
     return pa.Array.from_buffers(raw, len(array), buffers, offset=array.offset)
@@ -238,7 +239,7 @@ def raw_decimal(column: pa.ChunkedArray) -> pa.Array:
 def _to_field(column: pa.ChunkedArray, field: pa.Field) -> pa.Array:
     if pa.types.is_decimal(column.type) and field.type == pa.binary(RAW_BYTES):
         return raw_decimal(column)
-    return pc.cast(column.combine_chunks(), field.type)
+    return pc.cast(single(column), field.type)
 
 
 def _own_target(
@@ -282,7 +283,7 @@ def _to_schema(table: pa.Table, schema: pa.Schema, identifier: str) -> pa.Table:
         else:
             is_known_at_once = field.name == "ts_init" and "ts_init" not in table.column_names
             column = "ts_event" if is_known_at_once else field.name
-            arrays.append(pc.cast(table.column(column).combine_chunks(), field.type))
+            arrays.append(pc.cast(single(table.column(column)), field.type))
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
