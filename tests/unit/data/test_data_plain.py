@@ -8,6 +8,7 @@ from support.data_files import KINDS
 from support.data_files import write_bytes
 
 from liq_nautilus.data import plain
+from liq_nautilus.data import plain_columns
 from liq_nautilus.data import source as source_files
 from liq_nautilus.data.finding import recognise
 from liq_nautilus.data.kinds import Rules
@@ -182,7 +183,7 @@ def test_times_in_microseconds_and_capital_words_are_plain(
 def test_float_is_the_nearest_to_the_decimal(value, places):
     text = str(round(value, places)) if places < 6 else f"{value:f}"
     column = pa.array([float(text)])
-    assert plain._floats(pa.array([text]), None).equals(column)
+    assert plain_columns.floats(pa.array([text]), None).equals(column)
 
 
 @pytest.mark.parametrize(
