@@ -6,6 +6,10 @@ Run `uv run liq-nautilus demo` once, which makes the catalog, then
     uv run python backtests/paired.py
 
 which is what `uv run liq-nautilus backtest backtests/paired.json` does, but for the report.
+
+`demo` runs the same strategy on the same market with bars of one minute. Its averages and stops
+then look at other moments and it makes other trades: the two often disagree on whether signals
+paid, which is what the interval of the difference says.
 """
 
 from __future__ import annotations

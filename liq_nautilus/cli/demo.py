@@ -28,7 +28,9 @@ _MARKER: Final = "demo.json"
 _OWN_FOLDERS: Final = ("files", "catalog")
 _NOTE: Final = (
     "This market is simulated: the page shows how the parts work together, and its profit or loss "
-    "says nothing about real markets."
+    "says nothing about real markets. Nor does its sign about the signals: on other bars the same "
+    "strategy trades at other moments, and backtests/paired.py, which takes 5-minute bars of this "
+    "market, can tell the opposite."
 )
 
 
@@ -58,8 +60,11 @@ def demo(
         from liq_nautilus.nautilus.backtest.options import BacktestOptions
         from liq_nautilus.nautilus.backtest.paired import run_paired
 
-        # The rivals at random moments take a run each: too long for a first look.
-        options = BacktestOptions(catalog=out / "catalog", out=out, random_runs=0)
+        # The rivals at random moments take a run each, the pair without slippage two: too long
+        # for a first look.
+        options = BacktestOptions(
+            catalog=out / "catalog", out=out, random_runs=0, slippage_pair=False
+        )
         result = run_paired(options)
     with _step("drawing the report"):
         from liq_nautilus.reports.pages import write_report

@@ -214,7 +214,8 @@ class Plausibility:
         self._traded_before, self._traded = totals[-2:].tolist()
 
     def _is_priced(self, contracts: float, notional: float, price: float) -> bool:
-        if math.isnan(notional) or math.isnan(price):
+        # A value of 0 is none.
+        if not notional > 0.0 or math.isnan(price):
             return True
         return price / PRICE_FACTOR <= notional / contracts <= price * PRICE_FACTOR
 

@@ -60,6 +60,8 @@ class BacktestOptions:
         How much data before the window moves the map and the averages, without trading (days).
     random_runs : int or None
         How many runs with the same signals at random moments; None: 20 up to a month, else 3.
+    slippage_pair : bool
+        Whether the pair is run without slippage too, which takes two more runs.
     store_interval_secs : float or None
         Levels are kept at most this often; None: all up to a month, else hourly.
 
@@ -84,6 +86,7 @@ class BacktestOptions:
     leverage: float = 10.0
     warm_up_days: float = WARM_UP_DAYS
     random_runs: int | None = None
+    slippage_pair: bool = True
     store_interval_secs: float | None = None
 
     def __post_init__(self) -> None:
@@ -129,6 +132,7 @@ PASSED_ON: Final = (
     "leverage",
     "warm_up_days",
     "random_runs",
+    "slippage_pair",
     "store_interval_secs",
 )
 

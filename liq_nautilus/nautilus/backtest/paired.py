@@ -216,7 +216,9 @@ def _bars(scope: Scope, symbol: str) -> pd.DataFrame:
 
 def _without_slippage(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> dict[str, float] | None:
     # The same pair with market orders at the best price: what the assumed slippage costs.
-    if scope.options.fill_model == {} or any(table.empty for table in tables.values()):
+    options = scope.options
+    is_asked = options.slippage_pair and options.fill_model != {}
+    if not is_asked or any(table.empty for table in tables.values()):
         return None
     scope = replace(scope, options=replace(scope.options, fill_model={}))
     baseline = run_once(run_config(scope, use_signals=False)).ledger.pnl.total

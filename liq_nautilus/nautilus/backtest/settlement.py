@@ -59,6 +59,8 @@ if TYPE_CHECKING:
 
 # Before strategies and actors: what the venue does to a position at a moment comes first.
 _PRIORITY: Final = 100
+# Binance stamps a settlement some milliseconds beside its hour, now and then before it.
+_EARLY_NS: Final = SECOND_NS
 
 
 class Settlement(SimulationModule):
@@ -276,8 +278,8 @@ class Settlement(SimulationModule):
 
     def _settlement_hour(self, update: FundingRateUpdate) -> int | None:
         # The hour an update settles; None for a rate that is only announced in between.
-        hour, after_ns = divmod(update.ts_event, HOUR_NS)
-        if after_ns > self._settings.settlement_tolerance_secs * SECOND_NS:
+        hour, after_ns = divmod(update.ts_event + _EARLY_NS, HOUR_NS)
+        if after_ns - _EARLY_NS > self._settings.settlement_tolerance_secs * SECOND_NS:
             return None
         interval = update.interval
         if interval and (hour * 60) % interval != 0:

@@ -108,6 +108,7 @@ def test_of_many_contradicting_stories_the_least_supported_is_given_up():
 
 def test_a_value_that_is_not_stated_says_nothing_against_a_snapshot():
     assert Plausibility().open_interest(10.0, math.nan, 0, 50.0)
+    assert Plausibility().open_interest(10.0, 0.0, 0, 50.0)
     assert Plausibility().open_interest(10.0, 500.0, 0, math.nan)
 
 

@@ -111,6 +111,11 @@ def test_announced_rates_between_settlements_are_not_settled():
         (60_000_000_001, 60.0, 0),
         (5_000_000_000, 5.0, 1),
         (5_000_000_001, 5.0, 0),
+        # Some milliseconds early is the same settlement, a minute early an announcement.
+        (-5_000_000, 60.0, 1),
+        (-1_000_000_000, 0.0, 1),
+        (-1_000_000_001, 60.0, 0),
+        (-60_000_000_000, 60.0, 0),
     ],
 )
 def test_an_update_settles_up_to_the_tolerance_and_no_longer(
