@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 from typing import Final
 from typing import NamedTuple
 
+from liq_nautilus.core.records import SideForecast
 from liq_nautilus.data.kinds.bars import BARS
 from liq_nautilus.data.kinds.funding import FUNDING
 from liq_nautilus.data.kinds.liquidations import LIQUIDATION_ORDERS
@@ -157,6 +159,17 @@ KEPT: Final[dict[str, Kept]] = {
             Column("position_side", "VARCHAR", "side_of(position_side)"),
             Column("cluster_price", "DOUBLE", "known(cluster_price)"),
             Column("cluster_notional", "DOUBLE", "known(cluster_notional)"),
+        ),
+    ),
+    "forecasts": Kept(
+        ("forecasts",),
+        (
+            *_SAID,
+            *_texts("horizon", "side"),
+            *(
+                Column(field.name, "DOUBLE", f"known({field.name})")
+                for field in dataclasses.fields(SideForecast)
+            ),
         ),
     ),
     "clusters": Kept(

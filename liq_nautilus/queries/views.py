@@ -91,7 +91,7 @@ def connect(
         `liquidation_history` (what `history` answers; leverage is null, since nobody publishes it),
         and of the map: `liquidation_levels` (every four hours, and each moment that was asked for),
         `heatmap_cache` (every hour; density is the volume per unit of price), `signals` (at each
-        update) and `clusters` (every hour).
+        update), `forecasts` (every hour) and `clusters` (every hour).
 
     Raises
     ------

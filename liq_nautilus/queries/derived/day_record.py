@@ -1,4 +1,4 @@
-"""What is kept of a day: densities, levels, clusters and signals, as tables of plain columns."""
+"""What is kept of a day, such as densities, levels and signals, as tables of plain columns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from liq_nautilus.core.forecasting.inputs import HORIZON_HOURS
 from liq_nautilus.core.records import Levels
+from liq_nautilus.core.records import SideForecast
 from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.queries.derived.files import write_table
 from liq_nautilus.times import DAY_NS
@@ -21,11 +23,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from liq_nautilus.core.records import Clusters
+    from liq_nautilus.core.records import Forecast
     from liq_nautilus.core.records import Signal
 
 # Levels are kept less often than densities, which take a tenth of their space.
 LEVELS_STEP_NS: Final = 4 * HOUR_NS
-DAY_FOLDERS: Final = ("density-1h", "density-1d", "levels", "clusters", "signals")
+DAY_FOLDERS: Final = (*("density-1h", "density-1d", "levels", "clusters", "signals", "forecasts"),)
 MODELS: Final = LiquidationTracker.model_names
 DENSITY_SCHEMA: Final = pa.schema(
     [
@@ -50,6 +53,14 @@ SIGNAL_SCHEMA: Final = pa.schema(
         ("position_side", pa.int8()),
         ("cluster_price", pa.float64()),
         ("cluster_notional", pa.float64()),
+    ]
+)
+FORECAST_SCHEMA: Final = pa.schema(
+    [
+        ("ts", pa.int64()),
+        ("horizon", pa.string()),
+        ("side", pa.string()),
+        *((field.name, pa.float64()) for field in dataclasses.fields(SideForecast)),
     ]
 )
 CLUSTER_SCHEMA: Final = pa.schema(
@@ -104,6 +115,7 @@ class DayRecord:
         self._levels: list[pa.Table] = []
         self._clusters: list[pa.Table] = []
         self._signals: list[dict[str, Any]] = []
+        self._forecasts: list[dict[str, Any]] = []
 
     def note(self, ts: int, is_update: bool) -> None:  # noqa: FBT001 - called back
         """Take down what the tracker says at a moment (UTC ns), an update of the map or a step."""
@@ -115,6 +127,8 @@ class DayRecord:
         width = self._tracker.bucket_size
         self._densities += [density_row(levels, ts, width) for levels in found]
         self._clusters.append(_cluster_table(self._tracker.clusters(), ts))
+        for horizon in HORIZON_HOURS:
+            self._forecasts += _forecast_rows(self._tracker.forecast(horizon), ts)
         if ts % LEVELS_STEP_NS == 0:
             self._levels += [level_table(levels, ts) for levels in found]
 
@@ -126,6 +140,8 @@ class DayRecord:
         write_densities(folder / "density-1d" / file, daily)
         write_table(folder / "levels" / file, _joined(self._levels, LEVEL_SCHEMA))
         write_table(folder / "clusters" / file, _joined(self._clusters, CLUSTER_SCHEMA))
+        forecasts = pa.Table.from_pylist(self._forecasts, schema=FORECAST_SCHEMA)
+        write_table(folder / "forecasts" / file, forecasts)
         signals = pa.Table.from_pylist(self._signals, schema=SIGNAL_SCHEMA)
         write_table(folder / "signals" / file, signals)
 
@@ -194,6 +210,13 @@ def _cluster_table(clusters: Clusters, ts: int) -> pa.Table:
 def _signal_row(signal: Signal, ts: int) -> dict[str, Any]:
     row = {name: getattr(signal, name) for name in SIGNAL_SCHEMA.names if name != "ts"}
     return {"ts": ts, **row}
+
+
+def _forecast_rows(found: Forecast, ts: int) -> list[dict[str, Any]]:
+    return [
+        {"ts": ts, "horizon": found.horizon, "side": side, **dataclasses.asdict(one)}
+        for side, one in found.sides.items()
+    ]
 
 
 def _joined(tables: list[pa.Table], schema: pa.Schema) -> pa.Table:

@@ -19,6 +19,7 @@ from liq_nautilus.nautilus.catalog.reading import read
 from liq_nautilus.nautilus.ingest.ingest import ingest
 from liq_nautilus.queries import asking
 from liq_nautilus.queries import views
+from liq_nautilus.queries.forecast import forecast
 from liq_nautilus.queries.windows import Window
 
 COLUMNS = {
@@ -105,6 +106,21 @@ def test_sums_are_those_of_the_answers(connection, catalog):
     history = asking.history(catalog).table
     total = one(connection, "SELECT sum(long_notional + short_notional) FROM liquidation_bars")
     assert total == pytest.approx(sum(history["notional"].to_pylist()), rel=1e-12)
+
+
+def test_forecasts_are_those_of_the_answers(connection, catalog):
+    ts = START_NS + 3 * DAY_NS + 5 * HOUR_NS
+    for horizon in ("1h", "1d"):
+        answer = forecast(catalog, horizon=horizon, at=ts).document()["sides"]
+        rows = connection.sql(
+            f"""
+            SELECT side, expected, q10, q50, q90, q99, probability_unusual FROM forecasts
+            WHERE horizon = '{horizon}' AND "timestamp" = make_timestamp({ts // 1000})
+            """
+        ).fetchall()
+        assert {row[0] for row in rows} == answer.keys()
+        for side, *numbers in rows:
+            assert numbers == pytest.approx(list(answer[side].values())[:6], rel=1e-9)
 
 
 def test_history_is_what_history_answers(connection, catalog):
