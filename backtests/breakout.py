@@ -1,9 +1,10 @@
 """
 A second strategy, unrelated to the package's own, that consults the signals.
 
-It buys new highs and sells new lows. Three lines make it listen: a `SignalConsumer` in `on_start`,
-a question before each entry, and nothing else. Run `uv run liq-nautilus demo` once, which makes the
-catalog, then
+It buys new highs and sells new lows of two hours. Three lines make it listen: a `SignalConsumer`
+in `on_start`, a question before each entry, and nothing else. That it listens is seen where a new
+high or low comes under WAIT or AVOID: it stays out then, and enters at a later one or not at all.
+Run `uv run liq-nautilus demo` once, which makes the catalog, then
 
     uv run python backtests/breakout.py
 """
