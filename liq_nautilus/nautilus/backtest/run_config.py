@@ -209,6 +209,8 @@ def _strategy(
         "instrument_id": str(instrument_id(symbol)),
         "bar_type": bar_type_of(symbol, scope.bar),
         "trade_from_ns": scope.start_ns,
+        # The rules as they were first asked for act on reversals.
+        "trade_reversals": scope.options.rules == "simple",
         **periods,
         **scope.options.strategy,
         "use_signals": use_signals,

@@ -28,6 +28,7 @@ from liq_nautilus.errors import SettingError
 from liq_nautilus.nautilus.backtest.rival_signals import LiquidationReplay
 from liq_nautilus.nautilus.backtest.rival_signals import plain_drop_signals
 from liq_nautilus.nautilus.backtest.rival_signals import shifted_signals
+from liq_nautilus.nautilus.backtest.run_config import _strategy
 from liq_nautilus.nautilus.config import LiquidationReplayConfig
 from liq_nautilus.nautilus.config import LiquidationStrategyConfig
 from liq_nautilus.nautilus.config import SettlementConfig
@@ -436,3 +437,19 @@ def test_positions_end_for_the_reason_they_say():
     assert set(tight.positions["exit_reason"]) >= {"stop"}
     near, _ = run_strategy(wave(), use_signals=False, **FAST, take_profit_multiple=0.05)
     assert set(near.positions["exit_reason"]) >= {"take-profit"}
+
+
+@pytest.mark.parametrize(
+    ("rules", "given", "expected"),
+    [
+        ("default", {}, False),
+        ("simple", {}, True),
+        ("default", {"trade_reversals": True}, True),
+        ("simple", {"trade_reversals": False}, False),
+    ],
+)
+def test_only_the_simple_rules_act_on_reversals_by_themselves(rules, given, expected):
+    options = SimpleNamespace(rules=rules, strategy=given)
+    scope = SimpleNamespace(bar="5m", start_ns=0, options=options)
+    found = _strategy(scope, "BTCUSDT", 0, use_signals=True)
+    assert found.config["trade_reversals"] is expected
