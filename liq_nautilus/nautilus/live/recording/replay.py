@@ -35,6 +35,8 @@ from liq_nautilus.nautilus.types import OpenInterest
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from liq_nautilus.nautilus.custom import CustomRecord
+
 _CLIENT: Final = "CATALOG"
 _NATIVE: Final = (Bar, TradeTick, MarkPriceUpdate, FundingRateUpdate)
 _CUSTOM: Final = (OpenInterest, LiquidationOrder, LiquidationVolume, MarkPriceBar)
@@ -42,22 +44,27 @@ _CUSTOM: Final = (OpenInterest, LiquidationOrder, LiquidationVolume, MarkPriceBa
 
 class Replay(NamedTuple):
     """
-    Signals of one symbol, over the same time.
+    What was published of one symbol, over the same time.
 
     Attributes
     ----------
-    published : list of LiquidationSignal
+    published : list of CustomRecord
         As recorded.
-    replayed : list of LiquidationSignal
+    replayed : list of CustomRecord
         As a backtest of what was received publishes them.
 
     """
 
-    published: list[LiquidationSignal]
-    replayed: list[LiquidationSignal]
+    published: list[Any]
+    replayed: list[Any]
 
 
-def replay(recording: Path, state_path: Path, config: LiquidationActorConfig) -> Replay:
+def replay(
+    recording: Path,
+    state_path: Path,
+    config: LiquidationActorConfig,
+    data_cls: type[CustomRecord] = LiquidationSignal,
+) -> Replay:
     """
     Play a recording through a backtest engine.
 
@@ -69,6 +76,8 @@ def replay(recording: Path, state_path: Path, config: LiquidationActorConfig) ->
         The actor's state when the recording began, as the node keeps it in `states` beside it.
     config : LiquidationActorConfig
         The settings the actor ran with.
+    data_cls : type, optional
+        What is compared, of what an actor publishes.
 
     Raises
     ------
@@ -82,7 +91,7 @@ def replay(recording: Path, state_path: Path, config: LiquidationActorConfig) ->
         raise DataGapError(msg)
     catalog = ParquetDataCatalog(recording.absolute())
     received = _received(catalog, config, saved.ts_saved)
-    published = _custom(catalog, LiquidationSignal, config, saved.ts_saved)
+    published = _custom(catalog, data_cls, config, saved.ts_saved)
     if not received or not published:
         msg = f"{recording} must hold what came after {state_path} began, there was nothing"
         raise DataGapError(msg)
@@ -90,8 +99,8 @@ def replay(recording: Path, state_path: Path, config: LiquidationActorConfig) ->
     fields = {name: getattr(config, name) for name in LiquidationActorConfig.__struct_fields__}
     # In a backtest data comes by itself, whichever client brought it.
     actor = LiquidationActor(LiquidationActorConfig(**fields | {"client_id": None}))
-    replayed: list[LiquidationSignal] = []
-    topic = instrument_topic(LiquidationSignal, config.instrument_id)
+    replayed: list[Any] = []
+    topic = instrument_topic(data_cls, config.instrument_id)
     engine.kernel.msgbus.subscribe(topic=topic, handler=replayed.append)
     engine.add_actor(actor)
     actor.on_load(saved.state)
