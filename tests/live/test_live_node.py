@@ -12,9 +12,13 @@ from support.live_node import eventually
 from support.live_node import options_for
 
 from liq_nautilus.core.records import WAIT
+from liq_nautilus.nautilus.live.feeds.venues import BINANCE
+from liq_nautilus.nautilus.live.feeds.venues import BYBIT
 from liq_nautilus.nautilus.live.feeds.venues import FORCED_ORDERS
 from liq_nautilus.nautilus.live.feeds.venues import MARK_PRICES
 from liq_nautilus.nautilus.live.feeds.venues import OPEN_INTEREST
+from liq_nautilus.nautilus.live.feeds.venues import bybit_instrument_id
+from liq_nautilus.nautilus.live.feeds.venues import order_feed
 
 if TYPE_CHECKING:
     from support.fake_exchange import FakeExchange
@@ -41,12 +45,38 @@ def test_what_the_venue_sends_becomes_levels_and_signals(exchange: FakeExchange)
     stamps = {x.ts_init for x in watcher.readings if x.ts_init <= published[-1]}
     assert set(published) == stamps
     assert len(published) == 4 * len(stamps)
-    orders = {(x.position_side, x.quantity, x.average_price) for x in watcher.orders}
+    binance = [x for x in watcher.orders if x.instrument_id.venue.value == BINANCE]
+    orders = {(x.position_side, x.quantity, x.average_price) for x in binance}
     assert orders <= {order[1:4] for order in exchange.forced_orders}
     actor = watcher.node.actors["BTCUSDT"]
     assert actor.n_skipped == 0
     assert watcher.signals[-1].confidence > 0.5
     assert watcher.node.client.health.last_error == ""
+
+
+def test_the_complete_feed_of_bybit_is_heard_beside_the_thinned_one(exchange: FakeExchange):
+    bybit = bybit_instrument_id("BTCUSDT")
+
+    async def scenario(watcher: Watcher) -> None:
+        heard = watcher.node.complete.n
+        await eventually(lambda: heard[str(bybit)] >= 3, "orders of Bybit")
+        await eventually(lambda: watcher.signals, "a signal")
+
+    watcher = drive(options_for(exchange, trade=False), scenario)
+    orders = [x for x in watcher.orders if x.instrument_id == bybit]
+    sent = {order[1:4] for order in exchange.bybit_orders}
+    assert {(x.position_side, x.quantity, x.bankruptcy_price) for x in orders} <= sent
+    feed = watcher.node.client.health.feed(order_feed(BYBIT), "BTCUSDT")
+    assert feed.n["passed"] == len(orders)
+
+
+def test_without_the_option_bybit_is_left_alone(exchange: FakeExchange):
+    async def scenario(watcher: Watcher) -> None:
+        await eventually(lambda: len(watcher.orders) >= 2 and watcher.signals, "forced orders")
+
+    watcher = drive(options_for(exchange, trade=False, bybit=False), scenario)
+    assert watcher.node.complete is None
+    assert {str(x.instrument_id) for x in watcher.orders} == {"BTCUSDT-PERP.BINANCE"}
 
 
 def test_faults_leave_gaps_that_are_known_and_nothing_twice(exchange: FakeExchange):
@@ -147,13 +177,13 @@ def test_a_handler_that_raises_is_counted_and_the_node_goes_on(exchange: FakeExc
 
 @pytest.mark.parametrize("silence", [2.0])
 def test_a_stalled_stream_is_connected_anew(exchange: FakeExchange, silence: float, monkeypatch):
-    from liq_nautilus.nautilus.live import node as node_module
+    from liq_nautilus.nautilus.live import node_config
     from liq_nautilus.nautilus.live.config import LiquidationDataClientConfig
 
     def quick(*args: object, **kwargs: object) -> LiquidationDataClientConfig:
         return LiquidationDataClientConfig(*args, **{**kwargs, "silence_secs": silence})
 
-    monkeypatch.setattr(node_module, "LiquidationDataClientConfig", quick)
+    monkeypatch.setattr(node_config, "LiquidationDataClientConfig", quick)
 
     async def scenario(watcher: Watcher) -> None:
         await until_it_runs(watcher)

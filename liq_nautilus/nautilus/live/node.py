@@ -14,6 +14,7 @@ from nautilus_trader.adapters.binance.factories import BinanceLiveDataClientFact
 from nautilus_trader.adapters.binance.factories import BinanceLiveExecClientFactory
 from nautilus_trader.live.node import TradingNode
 from nautilus_trader.model.data import BarType
+from nautilus_trader.model.identifiers import ClientId
 
 from liq_nautilus.data.kinds.stored import EventOptions
 from liq_nautilus.nautilus.catalog.layout import VENUE
@@ -21,6 +22,8 @@ from liq_nautilus.nautilus.catalog.layout import bar_type_of
 from liq_nautilus.nautilus.config import LiquidationStrategyConfig
 from liq_nautilus.nautilus.instruments import instrument_id
 from liq_nautilus.nautilus.live.actor import LiveLiquidationActor
+from liq_nautilus.nautilus.live.complete_orders import CompleteOrders
+from liq_nautilus.nautilus.live.complete_orders import CompleteOrdersConfig
 from liq_nautilus.nautilus.live.config import LiveLiquidationActorConfig
 from liq_nautilus.nautilus.live.data_client import CLIENT_ID
 from liq_nautilus.nautilus.live.data_client import LiquidationDataClient
@@ -88,6 +91,8 @@ class LiveNode:
         The maps, by symbol.
     strategies : dict of str to LiveLiquidationStrategy
         The strategies, by symbol.
+    complete : CompleteOrders or None
+        What listens to Bybit's liquidations.
     recorder : Recorder or None
         What records.
     alerts : Alerts or None
@@ -134,6 +139,7 @@ class LiveNode:
             for number, symbol in enumerate(options.symbols, start=1)
             if options.trade
         }
+        self.complete = self._complete_orders()
         self.recorder = self._recorder()
         self.alerts = self._alerts()
         self._warming: asyncio.Future[None] | None = None
@@ -255,6 +261,8 @@ class LiveNode:
             trader.add_actor(self.recorder)
         if self.alerts is not None:
             trader.add_actor(self.alerts)
+        if self.complete is not None:
+            trader.add_actor(self.complete)
         for actor in self.actors.values():
             protect(actor, health)
             trader.add_actor(actor)
@@ -295,6 +303,12 @@ class LiveNode:
             **self.options.strategy,
         }
         return LiveLiquidationStrategy(parsed(LiquidationStrategyConfig, values, "strategy"))
+
+    def _complete_orders(self) -> CompleteOrders | None:
+        if not self.options.bybit:
+            return None
+        symbols = tuple(self.options.symbols)
+        return CompleteOrders(CompleteOrdersConfig(symbols=symbols, client_id=ClientId(CLIENT_ID)))
 
     def _recorder(self) -> Recorder | None:
         recording = self.options.recording

@@ -94,7 +94,8 @@ class LiveOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     open_interest_secs : float
         How often open interest is asked for.
     bybit : bool
-        Meant for Bybit's complete feed of liquidations; the node does not subscribe to it yet.
+        Whether Bybit's complete feed of liquidations is heard and recorded beside Binance's thinned
+        one; the map takes Binance's alone.
     actor, strategy, settlement : dict
         Settings that replace the usual ones.
     endpoints : Endpoints
