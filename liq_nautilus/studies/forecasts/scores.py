@@ -124,10 +124,13 @@ def score(parts: Sequence[SideEvidence]) -> dict[str, Any]:
     of all moments together.
     """
     one = _together(parts)
+    ranks = {name: _rank_correlation(parts, name) for name in INPUTS}
+    known = {name: ranks[name] or -2.0 for name in BASELINES}
+    strongest = max(known, key=known.__getitem__)
     return {
         "n": len(one.ts),
-        "spearman": {name: _rank_correlation(parts, name) for name in INPUTS},
-        "strongest_baseline": max(BASELINES, key=lambda name: _rank_correlation(parts, name) or -2),
+        "spearman": ranks | {"strongest_baseline": ranks[strongest]},
+        "strongest_baseline": strongest,
         **_increment("increment", parts, FORECAST),
         **_increment("increment_placebo", parts, PLACEBO),
         "pinball_skill": 1.0 - _pinball(one, FORECAST) / _pinball(one, STRONGEST),

@@ -115,6 +115,9 @@ def test_scores_say_how_well_what_was_told_came_true(window, moments, fits):
     found = scores.score([evidence["both"], evidence["both"]])
     assert found.keys() >= KEYS
     assert found["n"] == 2 * len(moments.ts)
+    ranks = found["spearman"]
+    best = max(ranks[name] for name in forecast_fits.BASELINES)
+    assert ranks["strongest_baseline"] == ranks[found["strongest_baseline"]] == best
     assert found["coverage"]["0.1"] <= found["coverage"]["0.5"] <= found["coverage"]["0.9"]
     avoid = found["avoid"]
     assert avoid["duty"] == pytest.approx(moments.is_avoided.mean())
