@@ -11,6 +11,7 @@ from support.live_node import drive
 from support.live_node import eventually
 from support.live_node import options_for
 
+from liq_nautilus.core.completeness import Completeness
 from liq_nautilus.core.records import WAIT
 from liq_nautilus.nautilus.live.feeds.venues import BINANCE
 from liq_nautilus.nautilus.live.feeds.venues import BYBIT
@@ -59,7 +60,7 @@ def test_the_complete_feed_of_bybit_is_heard_beside_the_thinned_one(exchange: Fa
 
     async def scenario(watcher: Watcher) -> None:
         heard = watcher.node.complete.n
-        await eventually(lambda: heard[str(bybit)] >= 3, "orders of Bybit")
+        await eventually(lambda: heard["BTCUSDT"] >= 3, "orders of Bybit")
         await eventually(lambda: watcher.signals, "a signal")
 
     watcher = drive(options_for(exchange, trade=False), scenario)
@@ -68,6 +69,18 @@ def test_the_complete_feed_of_bybit_is_heard_beside_the_thinned_one(exchange: Fa
     assert {(x.position_side, x.quantity, x.bankruptcy_price) for x in orders} <= sent
     feed = watcher.node.client.health.feed(order_feed(BYBIT), "BTCUSDT")
     assert feed.n["passed"] == len(orders)
+    # A minute on, all of them are told by the same rule.
+    again = Completeness()
+    completeness = watcher.node.complete.completeness["BTCUSDT"]
+    # What still comes while the node stops reaches the bus alone.
+    orders = orders[: watcher.node.complete.n["BTCUSDT"]]
+    for order in orders:
+        again.add(order.quantity * order.bankruptcy_price, order.ts_event)
+    for one in (completeness, again):
+        one.add(1.0, orders[-1].ts_event + 60_000_000_000)
+    assert [completeness.factor(n) for n in (1, 2, 4, 8, 16, 32, 60)] == pytest.approx(
+        [again.factor(n) for n in (1, 2, 4, 8, 16, 32, 60)], nan_ok=True
+    )
 
 
 def test_without_the_option_bybit_is_left_alone(exchange: FakeExchange):

@@ -9,8 +9,10 @@ from nautilus_trader.common.actor import Actor
 from nautilus_trader.common.config import ActorConfig
 from nautilus_trader.model.identifiers import ClientId
 
+from liq_nautilus.core.completeness import Completeness
 from liq_nautilus.nautilus.internals import subscribe_instrument_data
 from liq_nautilus.nautilus.live.feeds.venues import bybit_instrument_id
+from liq_nautilus.nautilus.live.feeds.venues import symbol_of
 from liq_nautilus.nautilus.types import LiquidationOrder
 
 if TYPE_CHECKING:
@@ -38,8 +40,9 @@ class CompleteOrders(Actor):  # type: ignore[misc, unused-ignore]
     """
     Listen to all liquidations of Bybit, which publishes every one.
 
-    Binance shows one order a second and symbol at most. What both say is recorded side by side, so
-    that how much is missing at what intensity can be measured; the map takes Binance's alone.
+    Binance shows the largest order of a second and symbol. What both say is recorded side by side,
+    and `completeness` tells how much such a feed leaves out; the map takes Binance's alone, made up
+    by the parameters' `reported_share`.
 
     Parameters
     ----------
@@ -49,7 +52,9 @@ class CompleteOrders(Actor):  # type: ignore[misc, unused-ignore]
     Attributes
     ----------
     n : Counter of str
-        Orders heard, by instrument.
+        Orders heard, by symbol.
+    completeness : dict of str to Completeness
+        By how much a thinned feed is to be made up, by symbol.
 
     """
 
@@ -57,6 +62,7 @@ class CompleteOrders(Actor):  # type: ignore[misc, unused-ignore]
         super().__init__(config)
         self._settings = config
         self.n: Counter[str] = Counter()
+        self.completeness = {symbol: Completeness() for symbol in config.symbols}
 
     def on_start(self) -> None:
         """Subscribe to the orders of each symbol."""
@@ -66,5 +72,7 @@ class CompleteOrders(Actor):  # type: ignore[misc, unused-ignore]
             )
 
     def on_data(self, data: Data) -> None:
-        """Count an order."""
-        self.n[str(data.instrument_id)] += 1
+        """Take in an order."""
+        symbol = symbol_of(data.instrument_id)
+        self.n[symbol] += 1
+        self.completeness[symbol].add(data.quantity * data.bankruptcy_price, data.ts_event)
