@@ -13,8 +13,9 @@ from liq_nautilus.times import HOUR_NS
 _SLOT_NS: Final = HOUR_NS // 2
 # Three days, one value for each half hour.
 _N_SLOTS: Final = 144
-# Fewer say nothing about what is high: half a day of half hours, or a day of hours.
-_FEWEST: Final = 24
+# A shorter time, or fewer values, say nothing about what is high: a day, also of four hours each.
+_LEAST_SLOTS: Final = 48
+_FEWEST: Final = 6
 
 
 class TrailingThreshold:
@@ -46,7 +47,7 @@ class TrailingThreshold:
         self._values[slot % _N_SLOTS] = value
 
     def value(self, ts: int) -> float:
-        """Return the quantile of the half hours before a time (UTC ns); infinite with too few."""
+        """Return the quantile of the half hours before a time (UTC ns); infinite before a day."""
         slot = ts // _SLOT_NS
         if slot != self._value_slot:
             self._value, self._value_slot = self._quantile(slot), slot
@@ -65,5 +66,7 @@ class TrailingThreshold:
     def _quantile(self, slot: int) -> float:
         numbers = np.arange(max(slot, self._newest + 1) - _N_SLOTS, min(slot, self._newest + 1))
         values = self._values[numbers % _N_SLOTS]
-        values = values[np.isfinite(values)]
-        return float(np.quantile(values, self._level)) if values.size >= _FEWEST else math.inf
+        known = np.flatnonzero(np.isfinite(values))
+        if known.size < _FEWEST or slot - numbers[known[0]] < _LEAST_SLOTS:
+            return math.inf
+        return float(np.quantile(values[known], self._level))

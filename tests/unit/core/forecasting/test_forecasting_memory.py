@@ -45,9 +45,20 @@ def test_of_half_an_hour_the_last_value_counts_and_not_before_it_is_over():
     assert threshold.value(now + HALF) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(("step", "fewest"), [(HALF, 48), (HOUR_NS, 24), (4 * HOUR_NS, 6)])
+def test_less_than_a_day_says_nothing(step, fewest):
+    now = T + 24 * HOUR_NS
+    assert after(np.arange(fewest + 0.0), step).value(now) < math.inf
+    assert after(np.arange(fewest + 0.0), step).value(now - HALF) == math.inf
+    later = TrailingThreshold(0.8)
+    for i in range(1, fewest):
+        later.add(float(i), T + i * step)
+    assert later.value(now) == math.inf
+
+
 def test_few_values_say_nothing():
-    assert after(np.arange(23.0)).value(T + 23 * HALF) == math.inf
-    assert after(np.arange(24.0)).value(T + 24 * HALF) < math.inf
+    assert after(np.arange(5.0), 12 * HOUR_NS).value(T + 60 * HOUR_NS) == math.inf
+    assert after(np.arange(6.0), 11 * HOUR_NS).value(T + 60 * HOUR_NS) < math.inf
     assert TrailingThreshold(0.5).value(T) == math.inf
 
 
