@@ -176,7 +176,11 @@ class CatalogQuality:
             The window in UTC nanoseconds, end exclusive; the whole series by default.
 
         """
-        return self._quality(OPEN_INTEREST, symbol, "", start_ns, end_ns).impossible
+        window = (start_ns, end_ns)
+        frame = read(self._catalog, OPEN_INTEREST, symbol, *window, required=False)
+        if not self._unknown(frame, symbol).any():  # as it nearly always is
+            return ()
+        return self._quality(OPEN_INTEREST, symbol, "", *window).impossible
 
     def _quality(
         self,
