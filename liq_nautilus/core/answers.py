@@ -18,6 +18,7 @@ from liq_nautilus.core.openings import RecentVolatility
 from liq_nautilus.core.parameters import TrackerParameters
 from liq_nautilus.core.position_map import PositionMap
 from liq_nautilus.core.records import LONG
+from liq_nautilus.core.records import MODEL_NAMES
 from liq_nautilus.core.records import ExpectedLiquidations
 from liq_nautilus.core.view import Openings
 from liq_nautilus.core.view import Path
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
     # Of longs and of shorts.
     type Swept = tuple[ExpectedLiquidations, ExpectedLiquidations]
-
-MODEL_NAMES = ("binance_standard", "funding_adjusted", "py_liquidation_map", "ensemble")
 
 
 class MapAnswers:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     type FloatArray = npt.NDArray[np.float64]
     type SideArray = npt.NDArray[np.int8]
 
+MODEL_NAMES: Final = ("binance_standard", "funding_adjusted", "py_liquidation_map", "ensemble")
 LONG: Final = 1
 SHORT: Final = -1
 

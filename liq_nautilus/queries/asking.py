@@ -12,7 +12,7 @@ import numpy as np
 
 from liq_nautilus.core.bracket_source import in_force
 from liq_nautilus.core.feed import OPEN_INTEREST_DELAY_SECS
-from liq_nautilus.core.tracker import LiquidationTracker
+from liq_nautilus.core.records import MODEL_NAMES
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SettingError
 from liq_nautilus.nautilus.catalog.inventory import Catalog
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from liq_nautilus.queries.derived.moments import Moment
     from liq_nautilus.queries.windows import When
 
-MODELS: Final = LiquidationTracker.model_names
+MODELS: Final = MODEL_NAMES
 _NAMES: Final = {"notional": "volume", "notional_low": "volume_low", "notional_high": "volume_high"}
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from liq_nautilus.core.answers import MODEL_NAMES
 from liq_nautilus.core.records import LONG
+from liq_nautilus.core.records import MODEL_NAMES
 from liq_nautilus.core.science.baselines import Context
 from liq_nautilus.core.science.baselines import baseline_designs
 from liq_nautilus.core.science.paths import path_features

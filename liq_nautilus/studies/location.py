@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from liq_nautilus.core.answers import MODEL_NAMES
 from liq_nautilus.core.feed import Feed
 from liq_nautilus.core.records import LONG
+from liq_nautilus.core.records import MODEL_NAMES
 from liq_nautilus.core.records import SHORT
 from liq_nautilus.core.science.scoring import location_log_likelihood
 from liq_nautilus.core.tracker import LiquidationTracker

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from liq_nautilus.core.answers import MODEL_NAMES
+from liq_nautilus.core.records import MODEL_NAMES
 from liq_nautilus.core.science.bootstrap import PairedScores
 from liq_nautilus.core.science.scoring import explained_deviance
 from liq_nautilus.core.science.scoring import partial_spearman

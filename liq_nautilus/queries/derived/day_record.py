@@ -10,10 +10,9 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from liq_nautilus.core.forecasting.inputs import HORIZON_HOURS
+from liq_nautilus.core.records import MODEL_NAMES
 from liq_nautilus.core.records import Levels
 from liq_nautilus.core.records import SideForecast
-from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.queries.derived.files import write_table
 from liq_nautilus.times import DAY_NS
 from liq_nautilus.times import HOUR_NS
@@ -25,11 +24,12 @@ if TYPE_CHECKING:
     from liq_nautilus.core.records import Clusters
     from liq_nautilus.core.records import Forecast
     from liq_nautilus.core.records import Signal
+    from liq_nautilus.core.tracker import LiquidationTracker
 
 # Levels are kept less often than densities, which take a tenth of their space.
 LEVELS_STEP_NS: Final = 4 * HOUR_NS
 DAY_FOLDERS: Final = (*("density-1h", "density-1d", "levels", "clusters", "signals", "forecasts"),)
-MODELS: Final = LiquidationTracker.model_names
+MODELS: Final = MODEL_NAMES
 DENSITY_SCHEMA: Final = pa.schema(
     [
         ("ts", pa.int64()),
@@ -109,6 +109,10 @@ class DayRecord:
     """
 
     def __init__(self, tracker: LiquidationTracker, start_ns: int) -> None:
+        # Loaded where a map is followed: what is kept is read without the map's compiled loops.
+        from liq_nautilus.core.forecasting.inputs import HORIZON_HOURS  # noqa: PLC0415
+
+        self._horizons = tuple(HORIZON_HOURS)
         self._tracker = tracker
         self._start_ns = start_ns
         self._densities: list[dict[str, Any]] = []
@@ -127,7 +131,7 @@ class DayRecord:
         width = self._tracker.bucket_size
         self._densities += [density_row(levels, ts, width) for levels in found]
         self._clusters.append(_cluster_table(self._tracker.clusters(), ts))
-        for horizon in HORIZON_HOURS:
+        for horizon in self._horizons:
             self._forecasts += _forecast_rows(self._tracker.forecast(horizon), ts)
         if ts % LEVELS_STEP_NS == 0:
             self._levels += [level_table(levels, ts) for levels in found]

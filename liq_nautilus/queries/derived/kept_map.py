@@ -17,7 +17,6 @@ from typing import Final
 
 import pyarrow as pa
 
-from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import StoreError
 from liq_nautilus.nautilus.catalog.inventory import Catalog
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from liq_nautilus.core.feed import Event
+    from liq_nautilus.core.tracker import LiquidationTracker
     from liq_nautilus.queries.derived.basis import MapBasis
 
     # Told of each day that was followed.
@@ -305,14 +305,14 @@ class KeptMap:
         try:
             size = int.from_bytes(content[:_SIZE_BYTES], "little")
             state = _CODEC.decompress(content[_SIZE_BYTES:], size, asbytes=True)
-            return LiquidationTracker.from_state(bytes_to_state(state))
+            return _trackers().from_state(bytes_to_state(state))
         except (OSError, ValueError, pa.ArrowException):
             _LOG.warning("A kept state is damaged and is computed again: %s", path.name)
             path.unlink(missing_ok=True)
             return None
 
     def _new_tracker(self) -> LiquidationTracker:
-        return LiquidationTracker(self.basis.parameters, brackets=self.basis.brackets)
+        return _trackers()(self.basis.parameters, brackets=self.basis.brackets)
 
     # -- What is computed --------------------------------------------------------------------------
 
@@ -374,6 +374,13 @@ class KeptMap:
         for path in self.basis.folder.glob("*/[!.]*"):
             if path.name not in names and not path.stem.endswith(ends):
                 path.unlink(missing_ok=True)
+
+
+def _trackers() -> type[LiquidationTracker]:
+    # What is kept is read without the map's compiled loops, which take a second to load.
+    from liq_nautilus.core.tracker import LiquidationTracker  # noqa: PLC0415
+
+    return LiquidationTracker
 
 
 def _write_state(path: Path, tracker: LiquidationTracker) -> None:

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from liq_nautilus.core.records import Levels
 from liq_nautilus.core.records import Signal
+from liq_nautilus.data.columns import numbers
 from liq_nautilus.queries.derived.day_record import MODELS
 from liq_nautilus.queries.derived.day_record import level_table
 from liq_nautilus.queries.derived.files import write_table
@@ -162,13 +163,11 @@ def _read(path: Path) -> Moment | None:
         # Not asked for yet, or damaged.
         return None
     models = np.asarray(table["model"].to_pylist(), dtype=object)
+    shared = {"ts", "model", *_scalars()}
+    columns = {f: numbers(table[f]) for f in table.column_names if f not in shared}
     levels = {}
     for name, scalars in said["models"].items():
-        own = table.filter(pa.array(models == name))
-        arrays = {
-            field: own[field].to_numpy() for field in table.column_names if field not in scalars
-        }
-        del arrays["ts"]
+        arrays: dict[str, Any] = {f: column[models == name] for f, column in columns.items()}
         told: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in scalars.items()
         }

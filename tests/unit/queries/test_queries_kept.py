@@ -2,6 +2,8 @@
 
 import multiprocessing
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -194,6 +196,18 @@ def test_old_days_change_nothing_of_later_months():
     prints[20_520] = DayPrint("changed", has_open_interest=True)
     later = {day.day: day.digest for day in days_of(prints)}
     assert {str(np.datetime64(d, "D"))[:7] for d in after if after[d] != later[d]} == {"2026-03"}
+
+
+def test_what_is_kept_is_told_without_the_maps_machinery(catalog):
+    asking.levels(catalog)
+    script = (
+        "import sys; from liq_nautilus import levels, signals; "
+        f"levels({str(catalog)!r}).to_json(); signals({str(catalog)!r}).to_json(); "
+        "print({'numba', 'scipy', 'pandas', 'nautilus_trader', 'plotly'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("set()\n", 0), done.stderr
 
 
 def test_parameters_do_not_mix(own_catalog):
