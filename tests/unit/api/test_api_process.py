@@ -105,9 +105,12 @@ def lose_a_worker(catalog, port, seconds, n_clients):
         os.kill(before[0], signal.SIGKILL)
         assert next(run, None) is None
         assert first_answer(port).status_code == 200
-        now = workers_of(process)
+        # Another takes its place; on a busy machine that takes a while.
+        deadline = time.monotonic() + 60
+        while len(now := workers_of(process)) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
         assert before[0] not in now
-        assert len(now) == 2
 
 
 @pytest.mark.slow
