@@ -178,7 +178,7 @@ def assert_nothing_twice(watcher: Watcher) -> None:
         assert times == sorted(set(times))
     assert watcher.node.actors["BTCUSDT"].n_skipped == 0
     errors = [name for name in watcher.node.client.health.n if name.startswith("error in")]
-    assert errors == []
+    assert errors == [], watcher.node.client.health.last_error
 
 
 def assert_gaps_are_flagged(watcher: Watcher) -> None:
