@@ -28,7 +28,7 @@ from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.trading.strategy import Strategy
 
 from liq_nautilus.nautilus import SignalConsumer
-from liq_nautilus.nautilus.backtest.options import BacktestOptions
+from liq_nautilus.nautilus.backtest.backtest_options import BacktestOptions
 from liq_nautilus.nautilus.backtest.paired import run_once
 from liq_nautilus.nautilus.backtest.run_config import run_config
 from liq_nautilus.nautilus.backtest.scope import resolve_scope

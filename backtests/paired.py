@@ -18,7 +18,7 @@ import json
 import sys
 from pathlib import Path
 
-from liq_nautilus.nautilus.backtest.options import options_from_document
+from liq_nautilus.nautilus.backtest.backtest_options import options_from_document
 from liq_nautilus.nautilus.backtest.paired import run_paired
 
 CONFIG = Path(__file__).with_suffix(".json")

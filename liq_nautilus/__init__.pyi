@@ -1,4 +1,4 @@
-from .core.brackets import BracketTable as BracketTable
+from .core.exchange.brackets import BracketTable as BracketTable
 from .core.models.base import AbstractLiquidationModel as AbstractLiquidationModel
 from .core.models.binance_standard import BinanceStandard as BinanceStandard
 from .core.models.ensemble import Ensemble as Ensemble
@@ -14,8 +14,8 @@ from .queries.asking import levels as levels
 from .queries.asking import signals as signals
 from .queries.forecast import forecast as forecast
 from .queries.scenario import scenario as scenario
+from .queries.time_windows import Window as Window
 from .queries.views import connect as connect
-from .queries.windows import Window as Window
 from .reports.figures import HeatmapGrid as HeatmapGrid
 from .reports.figures import comparison_figure as comparison_figure
 from .reports.figures import equity_figure as equity_figure

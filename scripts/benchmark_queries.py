@@ -28,7 +28,7 @@ import numpy as np
 
 from liq_nautilus.nautilus.ingest.ingest import ingest
 from liq_nautilus.queries import asking
-from liq_nautilus.queries.windows import Window
+from liq_nautilus.queries.time_windows import Window
 from liq_nautilus.times import DAY_NS
 from liq_nautilus.times import iso
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from liq_nautilus.core.parameters import TrackerParameters
 from liq_nautilus.json_files import write_json
 from liq_nautilus.json_files import write_text
-from liq_nautilus.studies.forecasts.fits import FILE
-from liq_nautilus.studies.forecasts.fits import numbers_of
-from liq_nautilus.studies.forecasts.fits import to_document
 from liq_nautilus.studies.forecasts.measuring import fit_windows
+from liq_nautilus.studies.forecasts.rival_fits import FILE
+from liq_nautilus.studies.forecasts.rival_fits import numbers_of
+from liq_nautilus.studies.forecasts.rival_fits import to_document
 from liq_nautilus.studies.inputs.loading import Request
 from liq_nautilus.studies.inputs.loading import load_windows
 

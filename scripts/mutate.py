@@ -21,8 +21,8 @@ from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parent.parent
 _FILES = (
-    "liq_nautilus/core/margin.py",
-    "liq_nautilus/core/brackets.py",
+    "liq_nautilus/core/exchange/margin.py",
+    "liq_nautilus/core/exchange/brackets.py",
     "liq_nautilus/core/exposure.py",
     "liq_nautilus/core/kernels/sweeping.py",
     "liq_nautilus/core/kernels/closing.py",

@@ -16,9 +16,9 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 
 from liq_nautilus.api import documents
-from liq_nautilus.api import pages
+from liq_nautilus.api import page_routes as pages
 from liq_nautilus.api.desk import Desk
-from liq_nautilus.api.following import BusyError
+from liq_nautilus.api.following_catalog import BusyError
 from liq_nautilus.api.settings import ServerSettings
 from liq_nautilus.api.settings import is_loopback
 from liq_nautilus.api.settings import settings_from

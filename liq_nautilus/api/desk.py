@@ -14,23 +14,23 @@ from typing import NamedTuple
 
 from fastapi.concurrency import run_in_threadpool
 
-from liq_nautilus.api.following import BusyError
-from liq_nautilus.api.following import Following
-from liq_nautilus.api.following import Stretch
+from liq_nautilus.api.following_catalog import BusyError
+from liq_nautilus.api.following_catalog import Following
+from liq_nautilus.api.following_catalog import Stretch
 from liq_nautilus.errors import StoreError
 from liq_nautilus.nautilus.catalog.inventory import Catalog
 from liq_nautilus.nautilus.catalog.inventory import only_symbol
 from liq_nautilus.queries.asking import open_map
 from liq_nautilus.queries.derived.day_prints import print_of
 from liq_nautilus.queries.derived.day_prints import version_of
-from liq_nautilus.queries.windows import ask_of
+from liq_nautilus.queries.time_windows import ask_of
 from liq_nautilus.times import DAY_NS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from liq_nautilus.api.settings import ServerSettings
-    from liq_nautilus.queries.windows import Window
+    from liq_nautilus.queries.time_windows import Window
 
 KEPT_SECONDS: Final = 600.0
 _KEPT_BYTES: Final = 64 * 1024**2

@@ -27,7 +27,7 @@ from liq_nautilus.api.questions import reply
 from liq_nautilus.api.questions import window_of
 from liq_nautilus.queries import asking
 from liq_nautilus.queries.forecast import forecast as forecast_of
-from liq_nautilus.queries.windows import Window  # noqa: TC001 - read by FastAPI
+from liq_nautilus.queries.time_windows import Window  # noqa: TC001 - read by FastAPI
 from liq_nautilus.times import SECOND_NS
 from liq_nautilus.times import iso
 

@@ -12,8 +12,8 @@ from fastapi import Query
 from fastapi import Request
 from fastapi import Response
 
-from liq_nautilus.queries.windows import MAX_ROWS
-from liq_nautilus.queries.windows import Window
+from liq_nautilus.queries.time_windows import MAX_ROWS
+from liq_nautilus.queries.time_windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -24,7 +24,7 @@ from liq_nautilus.errors import SettingError
 from liq_nautilus.json_files import read_object
 
 if TYPE_CHECKING:
-    from liq_nautilus.nautilus.backtest.options import BacktestOptions
+    from liq_nautilus.nautilus.backtest.backtest_options import BacktestOptions
 
 _FILES: Final = ("params", "brackets")
 _KEYS: Final = ("catalog", "symbol", "start", "end", "bar", "rules", *_FILES, "out")
@@ -84,7 +84,7 @@ def backtest(
 
 
 def _document(config: Path | None) -> dict[str, Any]:
-    from liq_nautilus.nautilus.backtest.options import PASSED_ON
+    from liq_nautilus.nautilus.backtest.backtest_options import PASSED_ON
 
     if config is None:
         return {}
@@ -98,7 +98,7 @@ def _document(config: Path | None) -> dict[str, Any]:
 
 
 def _options(document: dict[str, Any], given: dict[str, Any]) -> BacktestOptions:
-    from liq_nautilus.nautilus.backtest.options import options_from_document
+    from liq_nautilus.nautilus.backtest.backtest_options import options_from_document
 
     # What stands on the command line wins over the file.
     values = {key: document.get(key) if given[key] is None else given[key] for key in _KEYS}

@@ -57,7 +57,7 @@ def demo(
 
         ingest(out / "files", out / "catalog")
     with _step("backtesting, signals off and on"):
-        from liq_nautilus.nautilus.backtest.options import BacktestOptions
+        from liq_nautilus.nautilus.backtest.backtest_options import BacktestOptions
         from liq_nautilus.nautilus.backtest.paired import run_paired
 
         # The rivals at random moments take a run each, the pair without slippage two: too long

@@ -14,7 +14,7 @@ from liq_nautilus.cli.common import say
 from liq_nautilus.errors import SettingError
 
 if TYPE_CHECKING:
-    from liq_nautilus.nautilus.live.options import LiveOptions
+    from liq_nautilus.nautilus.live.live_options import LiveOptions
 
 # Typed by hand before the first order of real money.
 _WORD: Final = "TRADE"
@@ -40,10 +40,10 @@ def live(
     ] = False,
 ) -> None:
     """Keep the map on a running node and trade it: on paper, or with --live at Binance."""
+    from liq_nautilus.nautilus.live.live_options import read_options
+    from liq_nautilus.nautilus.live.live_options import with_brackets
     from liq_nautilus.nautilus.live.node import LiveNode
     from liq_nautilus.nautilus.live.node_watch import NodeWatch
-    from liq_nautilus.nautilus.live.options import read_options
-    from liq_nautilus.nautilus.live.options import with_brackets
 
     options = with_brackets(read_options(config), brackets)
     say(describe(options, is_live=is_live))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from liq_nautilus.core import kernels
-from liq_nautilus.core.contracts import ContractUnits
+from liq_nautilus.core.exchange.contracts import ContractUnits
 from liq_nautilus.core.kernels.arguments import Bars
 from liq_nautilus.core.kernels.arguments import Prediction
 from liq_nautilus.core.kernels.arguments import Progress
@@ -27,7 +27,7 @@ from liq_nautilus.core.trailing import TrailingRate
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from liq_nautilus.core.brackets import BracketTable
+    from liq_nautilus.core.exchange.brackets import BracketTable
     from liq_nautilus.core.models.base import ExposureModel
     from liq_nautilus.core.parameters import TrackerParameters
     from liq_nautilus.core.records import FloatArray

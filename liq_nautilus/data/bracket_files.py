@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from liq_nautilus.core.brackets import brackets_of
+from liq_nautilus.core.exchange.brackets import brackets_of
 from liq_nautilus.errors import SettingError
 from liq_nautilus.json_files import read_json
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from liq_nautilus.core.brackets import BracketTable
+    from liq_nautilus.core.exchange.brackets import BracketTable
 
 
 def read_brackets(path: Path | None, symbol: str, name: str) -> BracketTable:

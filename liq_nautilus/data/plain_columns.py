@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from liq_nautilus.core.venues import venues_text
+from liq_nautilus.core.covered_venues import venues_text
 from liq_nautilus.data.columns import array_of
 from liq_nautilus.data.columns import bytes_array
 from liq_nautilus.data.columns import filled

@@ -17,7 +17,7 @@ from liq_nautilus.market.drivers import draw_drivers
 from liq_nautilus.market.population import draw_candidates
 
 if TYPE_CHECKING:
-    from liq_nautilus.core.brackets import BracketTable
+    from liq_nautilus.core.exchange.brackets import BracketTable
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.market.book import BoolArray
     from liq_nautilus.market.book import PositionArray

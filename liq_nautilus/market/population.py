@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from liq_nautilus.core.margin import isolated_liquidation_price
+from liq_nautilus.core.exchange.margin import isolated_liquidation_price
 from liq_nautilus.market.book import NEVER
 from liq_nautilus.market.book import POSITION
 
 if TYPE_CHECKING:
-    from liq_nautilus.core.brackets import BracketTable
+    from liq_nautilus.core.exchange.brackets import BracketTable
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.records import SideArray
     from liq_nautilus.market.book import BoolArray

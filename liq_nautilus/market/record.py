@@ -9,14 +9,14 @@ from zlib import crc32
 
 import numpy as np
 
-from liq_nautilus.core.margin import isolated_liquidation_price
+from liq_nautilus.core.exchange.margin import isolated_liquidation_price
 from liq_nautilus.market.book import LIQUIDATED
 from liq_nautilus.times import SECOND_NS
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from liq_nautilus.core.brackets import BracketTable
+    from liq_nautilus.core.exchange.brackets import BracketTable
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.records import SideArray
     from liq_nautilus.market.book import Book

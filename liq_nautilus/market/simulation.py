@@ -9,8 +9,8 @@ from zlib import crc32
 
 import numpy as np
 
-from liq_nautilus.core.brackets import BracketTable
-from liq_nautilus.core.margin import isolated_liquidation_price
+from liq_nautilus.core.exchange.brackets import BracketTable
+from liq_nautilus.core.exchange.margin import isolated_liquidation_price
 from liq_nautilus.errors import SettingError
 from liq_nautilus.market import engine
 from liq_nautilus.market.book import NEVER

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import Final
 
-from liq_nautilus.core.position_risk import Crowd
-from liq_nautilus.core.position_risk import Position
-from liq_nautilus.core.position_risk import position_risk
+from liq_nautilus.core.advising.position_risk import Crowd
+from liq_nautilus.core.advising.position_risk import Position
+from liq_nautilus.core.advising.position_risk import position_risk
 from liq_nautilus.core.records import AVOID
 from liq_nautilus.core.records import REVERSAL_OPPORTUNITY
 from liq_nautilus.core.records import WAIT

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from nautilus_trader.model.enums import AggressorSide
 
-from liq_nautilus.core.contracts import order_notional
+from liq_nautilus.core.covered_venues import named_venues
+from liq_nautilus.core.exchange.contracts import order_notional
 from liq_nautilus.core.feed import bar_event
 from liq_nautilus.core.feed import batch_known_at
 from liq_nautilus.core.feed import liquidation_event
 from liq_nautilus.core.feed import open_interest_event
 from liq_nautilus.core.feed import trade_batches
-from liq_nautilus.core.venues import named_venues
 from liq_nautilus.nautilus.instruments import binance_symbol
 from liq_nautilus.times import MILLISECOND_NS
 from liq_nautilus.times import opened_at

@@ -18,7 +18,7 @@ from nautilus_trader.model.objects import Price
 from nautilus_trader.model.objects import Quantity
 from nautilus_trader.persistence.catalog import ParquetDataCatalog
 
-from liq_nautilus.core.contracts import COIN_MARGINED_SUFFIX
+from liq_nautilus.core.exchange.contracts import COIN_MARGINED_SUFFIX
 from liq_nautilus.errors import SchemaError
 from liq_nautilus.nautilus.catalog.definitions import Definition
 from liq_nautilus.nautilus.catalog.exchange_info import exchange_info_entries

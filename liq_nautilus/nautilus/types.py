@@ -21,14 +21,14 @@ from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.serialization.arrow.serializer import get_schema
 from nautilus_trader.serialization.arrow.serializer import register_arrow
 
+from liq_nautilus.core.covered_venues import joined_venues
+from liq_nautilus.core.covered_venues import named_venues
 from liq_nautilus.core.records import Action
 from liq_nautilus.core.records import Clusters
 from liq_nautilus.core.records import Forecast
 from liq_nautilus.core.records import Levels
 from liq_nautilus.core.records import SideForecast
 from liq_nautilus.core.records import Signal
-from liq_nautilus.core.venues import joined_venues
-from liq_nautilus.core.venues import named_venues
 from liq_nautilus.nautilus.custom import SCHEMA_VERSION
 from liq_nautilus.nautilus.custom import CustomRecord
 from liq_nautilus.nautilus.custom import FloatArray

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from liq_nautilus.core.bracket_source import in_force
+from liq_nautilus.core.exchange.bracket_source import in_force
 from liq_nautilus.core.feed import OPEN_INTEREST_DELAY_SECS
 from liq_nautilus.core.records import MODEL_NAMES
 from liq_nautilus.errors import DataGapError
@@ -27,19 +27,19 @@ from liq_nautilus.queries.density import candles
 from liq_nautilus.queries.density import densities
 from liq_nautilus.queries.derived.basis import MapBasis
 from liq_nautilus.queries.derived.kept_map import KeptMap
-from liq_nautilus.queries.derived.moments import moment_at
+from liq_nautilus.queries.derived.kept_moments import moment_at
 from liq_nautilus.queries.happened import liquidations
-from liq_nautilus.queries.windows import Window
-from liq_nautilus.queries.windows import ask_of
-from liq_nautilus.queries.windows import moment_ns
-from liq_nautilus.queries.windows import summed_ns
+from liq_nautilus.queries.time_windows import Window
+from liq_nautilus.queries.time_windows import ask_of
+from liq_nautilus.queries.time_windows import moment_ns
+from liq_nautilus.queries.time_windows import summed_ns
 from liq_nautilus.times import iso
 
 if TYPE_CHECKING:
     from liq_nautilus.core.parameters import TrackerParameters
     from liq_nautilus.core.records import Levels
-    from liq_nautilus.queries.derived.moments import Moment
-    from liq_nautilus.queries.windows import When
+    from liq_nautilus.queries.derived.kept_moments import Moment
+    from liq_nautilus.queries.time_windows import When
 
 MODELS: Final = MODEL_NAMES
 _NAMES: Final = {"notional": "volume", "notional_low": "volume_low", "notional_high": "volume_high"}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from liq_nautilus.core.records import Forecast
     from liq_nautilus.core.records import PositionRisk
     from liq_nautilus.core.tracker import LiquidationTracker
-    from liq_nautilus.queries.windows import When
+    from liq_nautilus.queries.time_windows import When
 
 
 @dataclass(frozen=True, slots=True, eq=False)

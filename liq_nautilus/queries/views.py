@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from duckdb.func import ARROW
 
-from liq_nautilus.core.contracts import contract_value
+from liq_nautilus.core.exchange.contracts import contract_value
 from liq_nautilus.data.columns import array_of
 from liq_nautilus.data.kinds.liquidations import LIQUIDATION_SUMS
 from liq_nautilus.data.kinds.stored import RAW_BYTES

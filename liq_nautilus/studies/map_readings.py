@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from liq_nautilus.core.bracket_source import in_force
+from liq_nautilus.core.exchange.bracket_source import in_force
+from liq_nautilus.core.exchange.margin import liquidation_ratio
 from liq_nautilus.core.feed import Feed
-from liq_nautilus.core.margin import liquidation_ratio
+from liq_nautilus.core.published.view import Path
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
 from liq_nautilus.core.tracker import LiquidationTracker
-from liq_nautilus.core.view import Path
 from liq_nautilus.studies.inputs.windows import last_known
 from liq_nautilus.studies.inputs.windows import liquidation_events
 from liq_nautilus.studies.names import PUBLISHED

@@ -16,8 +16,8 @@ from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import LiqNautilusError
 from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError
-from liq_nautilus.nautilus.backtest.options import BacktestOptions
-from liq_nautilus.nautilus.backtest.options import options_from_document
+from liq_nautilus.nautilus.backtest.backtest_options import BacktestOptions
+from liq_nautilus.nautilus.backtest.backtest_options import options_from_document
 from liq_nautilus.nautilus.backtest.paired import run_once
 from liq_nautilus.nautilus.backtest.paired import run_paired
 from liq_nautilus.nautilus.backtest.results import RunResult

@@ -13,13 +13,13 @@ from support.live_node import options_for
 
 from liq_nautilus.core.completeness import Completeness
 from liq_nautilus.core.records import WAIT
-from liq_nautilus.nautilus.live.feeds.venues import BINANCE
-from liq_nautilus.nautilus.live.feeds.venues import BYBIT
-from liq_nautilus.nautilus.live.feeds.venues import FORCED_ORDERS
-from liq_nautilus.nautilus.live.feeds.venues import MARK_PRICES
-from liq_nautilus.nautilus.live.feeds.venues import OPEN_INTEREST
-from liq_nautilus.nautilus.live.feeds.venues import bybit_instrument_id
-from liq_nautilus.nautilus.live.feeds.venues import order_feed
+from liq_nautilus.nautilus.live.feeds.symbols import BINANCE
+from liq_nautilus.nautilus.live.feeds.symbols import BYBIT
+from liq_nautilus.nautilus.live.feeds.symbols import FORCED_ORDERS
+from liq_nautilus.nautilus.live.feeds.symbols import MARK_PRICES
+from liq_nautilus.nautilus.live.feeds.symbols import OPEN_INTEREST
+from liq_nautilus.nautilus.live.feeds.symbols import bybit_instrument_id
+from liq_nautilus.nautilus.live.feeds.symbols import order_feed
 
 if TYPE_CHECKING:
     from support.fake_exchange import FakeExchange

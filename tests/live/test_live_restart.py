@@ -14,8 +14,8 @@ from support.live_node import drive
 from support.live_node import eventually
 from support.live_node import options_for
 
+from liq_nautilus.nautilus.live.live_options import RecordingOptions
 from liq_nautilus.nautilus.live.node import LiveNode
-from liq_nautilus.nautilus.live.options import RecordingOptions
 from liq_nautilus.nautilus.live.recording.replay import replay
 from liq_nautilus.nautilus.live.state_file import read_state
 from liq_nautilus.nautilus.types import LiquidationLevels

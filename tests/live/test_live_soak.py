@@ -29,10 +29,10 @@ from support.live_node import eventually
 from support.live_node import options_for
 
 from liq_nautilus.nautilus.live.feeds.status import FeedStatus
-from liq_nautilus.nautilus.live.feeds.venues import FORCED_ORDERS
-from liq_nautilus.nautilus.live.feeds.venues import MARK_PRICES
-from liq_nautilus.nautilus.live.feeds.venues import OPEN_INTEREST
-from liq_nautilus.nautilus.live.options import RecordingOptions
+from liq_nautilus.nautilus.live.feeds.symbols import FORCED_ORDERS
+from liq_nautilus.nautilus.live.feeds.symbols import MARK_PRICES
+from liq_nautilus.nautilus.live.feeds.symbols import OPEN_INTEREST
+from liq_nautilus.nautilus.live.live_options import RecordingOptions
 from liq_nautilus.nautilus.live.recording.replay import replay
 from liq_nautilus.nautilus.types import LiquidationClusters
 from liq_nautilus.nautilus.types import LiquidationForecast

@@ -12,7 +12,7 @@ from support.live_node import eventually
 from support.live_node import options_for
 
 from liq_nautilus.nautilus.instruments import instrument_id
-from liq_nautilus.nautilus.live.feeds.venues import FORCED_ORDERS
+from liq_nautilus.nautilus.live.feeds.symbols import FORCED_ORDERS
 from liq_nautilus.nautilus.live.node import LiveNode
 from liq_nautilus.nautilus.live.node_watch import NodeWatch
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy import signal
 
 from liq_nautilus.core import kernels
-from liq_nautilus.core.clusters import find_clusters
+from liq_nautilus.core.published.clusters import find_clusters
 
 # Few distinct values make plateaus and ties; others are anything.
 heights = st.one_of(st.sampled_from([0.0, 1.0, 2.0, 3.0]), st.floats(0.0, 1e12))

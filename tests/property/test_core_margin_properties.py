@@ -5,10 +5,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from support import oracles
 
-from liq_nautilus.core.brackets import BracketTable
-from liq_nautilus.core.built_in_brackets import BUILT_IN
-from liq_nautilus.core.margin import bankruptcy_price
-from liq_nautilus.core.margin import isolated_liquidation_price
+from liq_nautilus.core.exchange.brackets import BracketTable
+from liq_nautilus.core.exchange.built_in_brackets import BUILT_IN
+from liq_nautilus.core.exchange.margin import bankruptcy_price
+from liq_nautilus.core.exchange.margin import isolated_liquidation_price
 
 TABLES = st.sampled_from(
     [

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from liq_nautilus.nautilus.backtest.options import BacktestOptions
+from liq_nautilus.nautilus.backtest.backtest_options import BacktestOptions
 from liq_nautilus.nautilus.backtest.paired import run_paired
 from liq_nautilus.nautilus.ingest.ingest import ingest
 

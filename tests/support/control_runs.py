@@ -12,7 +12,7 @@ from liq_nautilus.core.records import REVERSAL_OPPORTUNITY
 from liq_nautilus.market.dump_files import write_files
 from liq_nautilus.market.simulation import simulate
 from liq_nautilus.market.worlds import world
-from liq_nautilus.nautilus.backtest.options import BacktestOptions
+from liq_nautilus.nautilus.backtest.backtest_options import BacktestOptions
 from liq_nautilus.nautilus.backtest.paired import _replay
 from liq_nautilus.nautilus.backtest.paired import run_paired
 from liq_nautilus.nautilus.backtest.results import read_run

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from liq_nautilus.nautilus.live.feeds.status import FeedStatus
+from liq_nautilus.nautilus.live.live_options import Endpoints
+from liq_nautilus.nautilus.live.live_options import LiveOptions
 from liq_nautilus.nautilus.live.node import LiveNode
-from liq_nautilus.nautilus.live.options import Endpoints
-from liq_nautilus.nautilus.live.options import LiveOptions
 from liq_nautilus.nautilus.types import LiquidationLevels
 from liq_nautilus.nautilus.types import LiquidationOrder
 from liq_nautilus.nautilus.types import LiquidationSignal

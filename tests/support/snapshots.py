@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from liq_nautilus.core.contracts import contract_value
+from liq_nautilus.core.exchange.contracts import contract_value
 
 START_NS = 1_767_225_600_000_000_000  # 2026-01-01
 STEP_NS = 300_000_000_000

@@ -6,7 +6,7 @@ from datetime import datetime
 import numpy as np
 
 from liq_nautilus.core import feed
-from liq_nautilus.core.brackets import BracketTable
+from liq_nautilus.core.exchange.brackets import BracketTable
 from liq_nautilus.core.science.paths import Bars
 from liq_nautilus.studies.accuracy import Part
 from liq_nautilus.studies.accuracy import measure_accuracy

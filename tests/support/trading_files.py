@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from liq_nautilus.core.contracts import is_coin_margined
+from liq_nautilus.core.exchange.contracts import is_coin_margined
 
 if TYPE_CHECKING:
     from pathlib import Path

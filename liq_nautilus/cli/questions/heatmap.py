@@ -62,7 +62,7 @@ def heatmap(
     Example: liq-nautilus heatmap --symbol BTCUSDT --timeframe 7d --html heatmap.html
     """
     from liq_nautilus.queries import asking
-    from liq_nautilus.queries.windows import Window
+    from liq_nautilus.queries.time_windows import Window
 
     window = Window(timeframe, start, end, resolution, price_low, price_high, rows)
     with telling():

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from liq_nautilus.core.brackets import BracketTable
+from liq_nautilus.core.exchange.brackets import BracketTable
+from liq_nautilus.core.exchange.margin import liquidation_ratio
 from liq_nautilus.core.exposure import Exposure
 from liq_nautilus.core.levels import bucket_levels
 from liq_nautilus.core.levels import shown_bucket_size
-from liq_nautilus.core.margin import liquidation_ratio
 from liq_nautilus.core.parameters import TrackerParameters
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT

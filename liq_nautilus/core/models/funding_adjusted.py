@@ -13,7 +13,7 @@ from liq_nautilus.core.models.base import ExposureModel
 if TYPE_CHECKING:
     import pandas as pd
 
-    from liq_nautilus.core.brackets import BracketTable
+    from liq_nautilus.core.exchange.brackets import BracketTable
     from liq_nautilus.core.parameters import TrackerParameters
     from liq_nautilus.core.records import FloatArray
 

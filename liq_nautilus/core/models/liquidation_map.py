@@ -20,7 +20,7 @@ from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
 
 if TYPE_CHECKING:
-    from liq_nautilus.core.brackets import BracketTable
+    from liq_nautilus.core.exchange.brackets import BracketTable
     from liq_nautilus.core.models.base import LevelArrays
     from liq_nautilus.core.parameters import TrackerParameters
     from liq_nautilus.core.records import FloatArray

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from liq_nautilus.core.records import LONG
-from liq_nautilus.core.science.openings import background
-from liq_nautilus.core.science.openings import opened_and_swept
+from liq_nautilus.core.science.openings_share import background
+from liq_nautilus.core.science.openings_share import opened_and_swept
 from liq_nautilus.times import DAY_NS
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import Final
 
 import numpy as np
 
-from liq_nautilus.core.contracts import order_notional
+from liq_nautilus.core.covered_venues import named_venues
+from liq_nautilus.core.exchange.contracts import order_notional
 from liq_nautilus.core.feed import LIQUIDATION_DELAY_SECS
 from liq_nautilus.core.feed import liquidation_event
-from liq_nautilus.core.venues import named_venues
 from liq_nautilus.data.kinds.bars import with_texts
 from liq_nautilus.data.kinds.schema import Check
 from liq_nautilus.data.kinds.schema import Dump

@@ -8,12 +8,12 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from liq_nautilus.core.forced_close import LINEAR
+from liq_nautilus.core.exchange.forced_close import LINEAR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from liq_nautilus.core.forced_close import Contract
+    from liq_nautilus.core.exchange.forced_close import Contract
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.nautilus.backtest.ledger import Ledger
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from nautilus_trader.model.orders import Order
     from nautilus_trader.model.position import Position
 
-    from liq_nautilus.core.forced_close import ForcedClose
+    from liq_nautilus.core.exchange.forced_close import ForcedClose
 
 # What the ledger looks for in account events and order tags.
 FUNDING: Final = "funding"

@@ -14,7 +14,7 @@ import pandas as pd
 from nautilus_trader.model.events import OrderFilled
 from nautilus_trader.model.events import OrderRejected
 
-from liq_nautilus.core.forced_close import LINEAR
+from liq_nautilus.core.exchange.forced_close import LINEAR
 from liq_nautilus.nautilus.backtest.exchange import FUNDING
 from liq_nautilus.nautilus.backtest.exchange import LIQUIDATION
 from liq_nautilus.nautilus.backtest.venue.margin_account import contract_of
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nautilus_trader.model.identifiers import Venue
     from nautilus_trader.model.objects import Currency
 
-    from liq_nautilus.core.forced_close import Contract
+    from liq_nautilus.core.exchange.forced_close import Contract
 
 FILL_COLUMNS: Final = (
     "ts",

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from nautilus_trader.config import BacktestRunConfig
 
     from liq_nautilus.core.records import Levels
-    from liq_nautilus.nautilus.backtest.options import BacktestOptions
+    from liq_nautilus.nautilus.backtest.backtest_options import BacktestOptions
 
 _SEED: Final = 20_251
 _FEWEST_RUNS: Final = 20

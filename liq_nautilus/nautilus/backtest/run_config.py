@@ -17,7 +17,7 @@ from nautilus_trader.config import ImportableStrategyConfig
 from nautilus_trader.config import LoggingConfig
 from nautilus_trader.model.data import Bar
 
-from liq_nautilus.core.signals import RULES
+from liq_nautilus.core.advising.signals import RULES
 from liq_nautilus.data.kinds.bars import MARK_BARS
 from liq_nautilus.data.kinds.depth import DEPTH
 from liq_nautilus.data.kinds.liquidations import LIQUIDATION_ORDERS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from liq_nautilus.core.contracts import is_coin_margined
+from liq_nautilus.core.exchange.contracts import is_coin_margined
 from liq_nautilus.data.kinds import STORED_TYPES
 from liq_nautilus.data.kinds.bars import BARS
 from liq_nautilus.data.kinds.depth import DEPTH
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from liq_nautilus.data.kinds import StoredType
-    from liq_nautilus.nautilus.backtest.options import BacktestOptions
+    from liq_nautilus.nautilus.backtest.backtest_options import BacktestOptions
 
 
 @dataclass(frozen=True, slots=True)

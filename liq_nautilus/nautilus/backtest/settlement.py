@@ -20,8 +20,8 @@ from nautilus_trader.model.data import Bar
 from nautilus_trader.model.data import TradeTick
 from nautilus_trader.model.objects import Money
 
-from liq_nautilus.core.bracket_source import BracketSource
-from liq_nautilus.core.forced_close import is_reached
+from liq_nautilus.core.exchange.bracket_source import BracketSource
+from liq_nautilus.core.exchange.forced_close import is_reached
 from liq_nautilus.json_files import read_json
 from liq_nautilus.nautilus.backtest.exchange import FUNDING
 from liq_nautilus.nautilus.backtest.exchange import BarPrices

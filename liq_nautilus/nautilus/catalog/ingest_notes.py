@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import Final
 
-from liq_nautilus.core.venues import UNNAMED_VENUES
+from liq_nautilus.core.covered_venues import UNNAMED_VENUES
 from liq_nautilus.data.stamps import Meaning
 from liq_nautilus.json_files import write_text
 from liq_nautilus.json_files import read_json

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import Protocol
 
-from liq_nautilus.core.venues import venues_text
+from liq_nautilus.core.covered_venues import venues_text
 from liq_nautilus.data.finding import SourceFile
 from liq_nautilus.data.finding import find_files
 from liq_nautilus.data.kinds import KINDS

@@ -11,8 +11,8 @@ from nautilus_trader.model.identifiers import ClientId
 
 from liq_nautilus.core.completeness import Completeness
 from liq_nautilus.nautilus.internals import subscribe_instrument_data
-from liq_nautilus.nautilus.live.feeds.venues import bybit_instrument_id
-from liq_nautilus.nautilus.live.feeds.venues import symbol_of
+from liq_nautilus.nautilus.live.feeds.symbols import bybit_instrument_id
+from liq_nautilus.nautilus.live.feeds.symbols import symbol_of
 from liq_nautilus.nautilus.types import LiquidationOrder
 
 if TYPE_CHECKING:

@@ -29,15 +29,15 @@ from liq_nautilus.nautilus.live.feeds.requests import RestClient
 from liq_nautilus.nautilus.live.feeds.socket import Connection
 from liq_nautilus.nautilus.live.feeds.socket import Listener
 from liq_nautilus.nautilus.live.feeds.status import FeedStatus
-from liq_nautilus.nautilus.live.feeds.venues import BARS
-from liq_nautilus.nautilus.live.feeds.venues import BINANCE
-from liq_nautilus.nautilus.live.feeds.venues import FUNDING
-from liq_nautilus.nautilus.live.feeds.venues import MARK_PRICES
-from liq_nautilus.nautilus.live.feeds.venues import OPEN_INTEREST
-from liq_nautilus.nautilus.live.feeds.venues import dialects
-from liq_nautilus.nautilus.live.feeds.venues import order_feed
-from liq_nautilus.nautilus.live.feeds.venues import order_topic
-from liq_nautilus.nautilus.live.feeds.venues import symbol_of
+from liq_nautilus.nautilus.live.feeds.symbols import BARS
+from liq_nautilus.nautilus.live.feeds.symbols import BINANCE
+from liq_nautilus.nautilus.live.feeds.symbols import FUNDING
+from liq_nautilus.nautilus.live.feeds.symbols import MARK_PRICES
+from liq_nautilus.nautilus.live.feeds.symbols import OPEN_INTEREST
+from liq_nautilus.nautilus.live.feeds.symbols import dialects
+from liq_nautilus.nautilus.live.feeds.symbols import order_feed
+from liq_nautilus.nautilus.live.feeds.symbols import order_topic
+from liq_nautilus.nautilus.live.feeds.symbols import symbol_of
 from liq_nautilus.nautilus.live.sources import binance
 from liq_nautilus.nautilus.types import LiquidationOrder
 from liq_nautilus.nautilus.types import OpenInterest
@@ -66,7 +66,7 @@ if TYPE_CHECKING:
 
     from liq_nautilus.nautilus.live.config import LiquidationDataClientConfig
     from liq_nautilus.nautilus.live.feeds.health import HealthBoard
-    from liq_nautilus.nautilus.live.sources.records import MarkPriceReading
+    from liq_nautilus.nautilus.live.sources.messages import MarkPriceReading
 
 CLIENT_ID: Final = "LIQUIDATIONS"
 _CHECK_SECS: Final = 1.0

@@ -40,7 +40,7 @@ from liq_nautilus.nautilus.live.paper import paper_factory
 from liq_nautilus.nautilus.live.paper import settle_at_once
 from liq_nautilus.nautilus.live.recording.recorder import Recorder
 from liq_nautilus.nautilus.live.recording.recorder import RecorderConfig
-from liq_nautilus.nautilus.live.sources.records import MessageError
+from liq_nautilus.nautilus.live.sources.messages import MessageError
 from liq_nautilus.nautilus.live.state_file import SavedState
 from liq_nautilus.nautilus.live.state_file import write_state
 from liq_nautilus.nautilus.live.strategy import LiveLiquidationStrategy
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Coroutine
 
-    from liq_nautilus.nautilus.live.options import LiveOptions
+    from liq_nautilus.nautilus.live.live_options import LiveOptions
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 # As in backtests, whatever the bar.

@@ -29,7 +29,7 @@ from liq_nautilus.nautilus.live.paper import PaperExecutionClientConfig
 if TYPE_CHECKING:
     from nautilus_trader.model.data import BarType
 
-    from liq_nautilus.nautilus.live.options import LiveOptions
+    from liq_nautilus.nautilus.live.live_options import LiveOptions
 
 CURRENCY: Final = "USDT"
 

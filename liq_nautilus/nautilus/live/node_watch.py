@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 from rich.live import Live
 
-from liq_nautilus.core.margin import isolated_liquidation_price
-from liq_nautilus.nautilus.live.feeds.venues import symbol_of
+from liq_nautilus.core.exchange.margin import isolated_liquidation_price
+from liq_nautilus.nautilus.live.feeds.symbols import symbol_of
 from liq_nautilus.nautilus.live.telling.terminal import FeedLine
 from liq_nautilus.nautilus.live.telling.terminal import Holding
 from liq_nautilus.nautilus.live.telling.terminal import SymbolView

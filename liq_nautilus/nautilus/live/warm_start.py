@@ -12,7 +12,7 @@ from liq_nautilus.errors import DataGapError
 from liq_nautilus.nautilus.catalog.events import read_events
 from liq_nautilus.nautilus.catalog.inventory import Catalog
 from liq_nautilus.nautilus.live.feeds.fetching import length_ns
-from liq_nautilus.nautilus.live.feeds.venues import symbol_of
+from liq_nautilus.nautilus.live.feeds.symbols import symbol_of
 from liq_nautilus.times import DAY_NS
 from liq_nautilus.times import MILLISECOND_NS
 

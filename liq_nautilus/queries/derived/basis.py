@@ -8,11 +8,11 @@ from importlib import resources
 from typing import TYPE_CHECKING
 from typing import Final
 
-from liq_nautilus.core.brackets import BracketTable
-from liq_nautilus.core.brackets import brackets_of
+from liq_nautilus.core.exchange.brackets import BracketTable
+from liq_nautilus.core.exchange.brackets import brackets_of
 from liq_nautilus.core.parameters import TrackerParameters
 from liq_nautilus.queries.derived.day_prints import print_of
-from liq_nautilus.queries.derived.files import derived_folder
+from liq_nautilus.queries.derived.derived_files import derived_folder
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable

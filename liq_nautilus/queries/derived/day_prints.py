@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 
 from liq_nautilus.data.kinds.open_interest import OPEN_INTEREST
-from liq_nautilus.queries.derived.files import derived_folder
-from liq_nautilus.queries.derived.files import write_bytes
+from liq_nautilus.queries.derived.derived_files import derived_folder
+from liq_nautilus.queries.derived.derived_files import write_bytes
 from liq_nautilus.times import DAY_NS
 
 if TYPE_CHECKING:

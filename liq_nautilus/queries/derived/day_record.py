@@ -13,7 +13,7 @@ import pyarrow as pa
 from liq_nautilus.core.records import MODEL_NAMES
 from liq_nautilus.core.records import Levels
 from liq_nautilus.core.records import SideForecast
-from liq_nautilus.queries.derived.files import write_table
+from liq_nautilus.queries.derived.derived_files import write_table
 from liq_nautilus.times import DAY_NS
 from liq_nautilus.times import HOUR_NS
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from liq_nautilus.core.position_risk import Position
+from liq_nautilus.core.advising.position_risk import Position
 from liq_nautilus.times import DAY_NS
 from liq_nautilus.times import HOUR_NS
 

@@ -12,10 +12,10 @@ from liq_nautilus.core.forecasting.inputs import HORIZON_HOURS
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SettingError
 from liq_nautilus.studies.calibrating import window_provenance
-from liq_nautilus.studies.forecasts.fits import fit_all
-from liq_nautilus.studies.forecasts.fits import numbers_of
-from liq_nautilus.studies.forecasts.fits import shipped
 from liq_nautilus.studies.forecasts.moments import gather_moments
+from liq_nautilus.studies.forecasts.rival_fits import fit_all
+from liq_nautilus.studies.forecasts.rival_fits import numbers_of
+from liq_nautilus.studies.forecasts.rival_fits import shipped
 from liq_nautilus.studies.forecasts.scores import SIDES
 from liq_nautilus.studies.forecasts.scores import interval_rows
 from liq_nautilus.studies.forecasts.scores import score
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from liq_nautilus.core.parameters import TrackerParameters
-    from liq_nautilus.studies.forecasts.fits import Fits
     from liq_nautilus.studies.forecasts.moments import Moments
+    from liq_nautilus.studies.forecasts.rival_fits import Fits
     from liq_nautilus.studies.forecasts.scores import SideEvidence
     from liq_nautilus.studies.inputs.windows import Window
 

@@ -15,15 +15,15 @@ from liq_nautilus.core.science.bootstrap import PairedScores
 from liq_nautilus.core.science.bootstrap import spearman_difference
 from liq_nautilus.core.science.reliability import measure_reliability
 from liq_nautilus.core.science.scoring import spearman
-from liq_nautilus.studies.forecasts.fits import BASELINES
-from liq_nautilus.studies.forecasts.fits import FORECAST
-from liq_nautilus.studies.forecasts.fits import HOUR
-from liq_nautilus.studies.forecasts.fits import INPUTS
-from liq_nautilus.studies.forecasts.fits import PAST
-from liq_nautilus.studies.forecasts.fits import PLACEBO
-from liq_nautilus.studies.forecasts.fits import STRONGEST
-from liq_nautilus.studies.forecasts.fits import VOLATILITY
-from liq_nautilus.studies.forecasts.fits import predict
+from liq_nautilus.studies.forecasts.rival_fits import BASELINES
+from liq_nautilus.studies.forecasts.rival_fits import FORECAST
+from liq_nautilus.studies.forecasts.rival_fits import HOUR
+from liq_nautilus.studies.forecasts.rival_fits import INPUTS
+from liq_nautilus.studies.forecasts.rival_fits import PAST
+from liq_nautilus.studies.forecasts.rival_fits import PLACEBO
+from liq_nautilus.studies.forecasts.rival_fits import STRONGEST
+from liq_nautilus.studies.forecasts.rival_fits import VOLATILITY
+from liq_nautilus.studies.forecasts.rival_fits import predict
 from liq_nautilus.times import DAY_NS
 from liq_nautilus.times import HOUR_NS
 from liq_nautilus.times import iso
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.science.paths import TimeArray
-    from liq_nautilus.studies.forecasts.fits import Fits
-    from liq_nautilus.studies.forecasts.fits import Prediction
     from liq_nautilus.studies.forecasts.moments import Moments
+    from liq_nautilus.studies.forecasts.rival_fits import Fits
+    from liq_nautilus.studies.forecasts.rival_fits import Prediction
     from liq_nautilus.studies.inputs.windows import Labels
 
     type Flags = npt.NDArray[np.bool_]

@@ -20,7 +20,7 @@ from liq_nautilus.times import HOUR_NS
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from liq_nautilus.core.brackets import BracketTable
+    from liq_nautilus.core.exchange.brackets import BracketTable
     from liq_nautilus.core.feed import Event
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.science.paths import IntervalPaths

@@ -23,8 +23,8 @@ from liq_nautilus.cli.main import app as commands
 from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError
 from liq_nautilus.queries import asking
-from liq_nautilus.queries.windows import Window
-from liq_nautilus.queries.windows import moment_ns
+from liq_nautilus.queries.time_windows import Window
+from liq_nautilus.queries.time_windows import moment_ns
 
 PATHS = {
     "/liquidations/levels": "levels",

@@ -12,10 +12,10 @@ from liq_nautilus.cli.live import describe
 from liq_nautilus.cli.main import app
 from liq_nautilus.errors import SettingError
 from liq_nautilus.nautilus.live import node as node_module
-from liq_nautilus.nautilus.live.options import LiveOptions
-from liq_nautilus.nautilus.live.options import RecordingOptions
-from liq_nautilus.nautilus.live.options import read_options
-from liq_nautilus.nautilus.live.options import with_brackets
+from liq_nautilus.nautilus.live.live_options import LiveOptions
+from liq_nautilus.nautilus.live.live_options import RecordingOptions
+from liq_nautilus.nautilus.live.live_options import read_options
+from liq_nautilus.nautilus.live.live_options import with_brackets
 
 EXAMPLE = Path(__file__).parents[3] / "backtests" / "live.json"
 

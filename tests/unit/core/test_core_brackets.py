@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from liq_nautilus.core.bracket_source import BracketSource
-from liq_nautilus.core.bracket_source import in_force
-from liq_nautilus.core.brackets import BracketTable
-from liq_nautilus.core.brackets import brackets_of
-from liq_nautilus.core.margin import isolated_liquidation_price
+from liq_nautilus.core.exchange.bracket_source import BracketSource
+from liq_nautilus.core.exchange.bracket_source import in_force
+from liq_nautilus.core.exchange.brackets import BracketTable
+from liq_nautilus.core.exchange.brackets import brackets_of
+from liq_nautilus.core.exchange.margin import isolated_liquidation_price
 from liq_nautilus.core.parameters import TrackerParameters
 from liq_nautilus.core.tracker import LiquidationTracker
 

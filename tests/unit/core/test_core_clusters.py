@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from liq_nautilus.core.clusters import find_clusters
+from liq_nautilus.core.published.clusters import find_clusters
 
 N = 200
 EDGES = np.linspace(100.0, 120.0, N + 1)

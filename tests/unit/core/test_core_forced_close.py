@@ -7,21 +7,21 @@ import math
 import numpy as np
 import pytest
 
-from liq_nautilus.core.bracket_source import BracketSource
-from liq_nautilus.core.brackets import BracketTable
-from liq_nautilus.core.clearance_fees import clearance_fee_rate
-from liq_nautilus.core.contracts import ContractUnits
-from liq_nautilus.core.contracts import contract_value
-from liq_nautilus.core.contracts import order_notional
-from liq_nautilus.core.forced_close import Backing
-from liq_nautilus.core.forced_close import Contract
-from liq_nautilus.core.forced_close import LiquidationRules
-from liq_nautilus.core.forced_close import OpenPosition
-from liq_nautilus.core.forced_close import backing
-from liq_nautilus.core.forced_close import liquidation_steps
-from liq_nautilus.core.forced_close import to_grid
-from liq_nautilus.core.forced_close import trigger_price
-from liq_nautilus.core.margin import liquidation_ratio
+from liq_nautilus.core.exchange.bracket_source import BracketSource
+from liq_nautilus.core.exchange.brackets import BracketTable
+from liq_nautilus.core.exchange.clearance_fees import clearance_fee_rate
+from liq_nautilus.core.exchange.contracts import ContractUnits
+from liq_nautilus.core.exchange.contracts import contract_value
+from liq_nautilus.core.exchange.contracts import order_notional
+from liq_nautilus.core.exchange.forced_close import Backing
+from liq_nautilus.core.exchange.forced_close import Contract
+from liq_nautilus.core.exchange.forced_close import LiquidationRules
+from liq_nautilus.core.exchange.forced_close import OpenPosition
+from liq_nautilus.core.exchange.forced_close import backing
+from liq_nautilus.core.exchange.forced_close import liquidation_steps
+from liq_nautilus.core.exchange.forced_close import to_grid
+from liq_nautilus.core.exchange.forced_close import trigger_price
+from liq_nautilus.core.exchange.margin import liquidation_ratio
 
 E = 100_000.0
 T2026 = 1_767_225_600 * 10**9

@@ -15,7 +15,7 @@ from support.streams import same_records
 from support.streams import small_parameters
 
 from liq_nautilus.core import feed
-from liq_nautilus.core.brackets import BracketTable
+from liq_nautilus.core.exchange.brackets import BracketTable
 from liq_nautilus.core.records import SideForecast
 from liq_nautilus.core.tracker import LiquidationTracker
 

@@ -4,14 +4,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from liq_nautilus.core.brackets import Bracket
-from liq_nautilus.core.brackets import BracketTable
-from liq_nautilus.core.built_in_brackets import BUILT_IN
-from liq_nautilus.core.margin import bankruptcy_price
-from liq_nautilus.core.margin import isolated_liquidation_price
-from liq_nautilus.core.margin import liquidation_price
-from liq_nautilus.core.margin import liquidation_ratio
-from liq_nautilus.core.margin import simplified_liquidation_price
+from liq_nautilus.core.exchange.brackets import Bracket
+from liq_nautilus.core.exchange.brackets import BracketTable
+from liq_nautilus.core.exchange.built_in_brackets import BUILT_IN
+from liq_nautilus.core.exchange.margin import bankruptcy_price
+from liq_nautilus.core.exchange.margin import isolated_liquidation_price
+from liq_nautilus.core.exchange.margin import liquidation_price
+from liq_nautilus.core.exchange.margin import liquidation_ratio
+from liq_nautilus.core.exchange.margin import simplified_liquidation_price
 from liq_nautilus.times import DAY_NS
 
 ENTRY = 100_000.0

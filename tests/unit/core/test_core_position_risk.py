@@ -9,10 +9,10 @@ from support.streams import made_up_days
 from support.streams import small_parameters
 
 from liq_nautilus.core import feed
+from liq_nautilus.core.advising.position_risk import Crowd
+from liq_nautilus.core.advising.position_risk import Position
+from liq_nautilus.core.advising.position_risk import position_risk
 from liq_nautilus.core.forecasting.outlook import touch_probability
-from liq_nautilus.core.position_risk import Crowd
-from liq_nautilus.core.position_risk import Position
-from liq_nautilus.core.position_risk import position_risk
 from liq_nautilus.core.records import Clusters
 from liq_nautilus.core.records import Levels
 from liq_nautilus.core.tracker import LiquidationTracker

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
-from liq_nautilus.core.science.openings import background
-from liq_nautilus.core.science.openings import opened_and_swept
-from liq_nautilus.core.science.openings import swept_length
+from liq_nautilus.core.science.openings_share import background
+from liq_nautilus.core.science.openings_share import opened_and_swept
+from liq_nautilus.core.science.openings_share import swept_length
 from liq_nautilus.core.science.paths import Bars
 from liq_nautilus.core.science.paths import IntervalPaths
 from liq_nautilus.core.science.paths import interval_paths

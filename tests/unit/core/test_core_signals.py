@@ -3,13 +3,13 @@ import math
 import numpy as np
 import pytest
 
+from liq_nautilus.core.advising.signals import RULES
+from liq_nautilus.core.advising.signals import LiquidationBalance
+from liq_nautilus.core.advising.signals import SignalInputs
+from liq_nautilus.core.advising.signals import decide_signal
+from liq_nautilus.core.advising.signals import touch_probability
 from liq_nautilus.core.parameters import TrackerParameters
 from liq_nautilus.core.records import Clusters
-from liq_nautilus.core.signals import RULES
-from liq_nautilus.core.signals import LiquidationBalance
-from liq_nautilus.core.signals import SignalInputs
-from liq_nautilus.core.signals import decide_signal
-from liq_nautilus.core.signals import touch_probability
 
 MINUTE = 60_000_000_000
 BIN = 5 * MINUTE

@@ -20,7 +20,7 @@ from support.streams import same_state
 from support.streams import small_parameters
 
 from liq_nautilus.core import feed
-from liq_nautilus.core.brackets import BracketTable
+from liq_nautilus.core.exchange.brackets import BracketTable
 from liq_nautilus.core.tracker import LiquidationTracker
 
 PRICE = 60_000.0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from liq_nautilus.core.brackets import BracketTable
+from liq_nautilus.core.exchange.brackets import BracketTable
 from liq_nautilus.core.parameters import TrackerParameters
 from liq_nautilus.core.tracker import LiquidationTracker
 

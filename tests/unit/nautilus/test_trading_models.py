@@ -15,8 +15,8 @@ from support.trading_engine import hourly_bars
 from support.trading_engine import play
 
 from liq_nautilus.errors import SettingError
-from liq_nautilus.nautilus.backtest.options import BacktestOptions
-from liq_nautilus.nautilus.backtest.options import options_from_document
+from liq_nautilus.nautilus.backtest.backtest_options import BacktestOptions
+from liq_nautilus.nautilus.backtest.backtest_options import options_from_document
 from liq_nautilus.nautilus.backtest.run_config import _ruled
 from liq_nautilus.nautilus.backtest.venue.execution_models import execution_models
 from liq_nautilus.nautilus.backtest.venue.fill_model import SlippageFillModel

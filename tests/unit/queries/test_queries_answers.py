@@ -20,7 +20,7 @@ from liq_nautilus.nautilus.catalog.reading import read
 from liq_nautilus.queries import asking
 from liq_nautilus.queries import comparing
 from liq_nautilus.queries.map_at import tracker_at
-from liq_nautilus.queries.windows import Window
+from liq_nautilus.queries.time_windows import Window
 
 MODELS_WITH_MAP = ("binance_standard", "funding_adjusted", "ensemble")
 AT = START_NS + 2 * DAY_NS + 7 * HOUR_NS + 123

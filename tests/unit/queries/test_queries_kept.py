@@ -19,16 +19,16 @@ from liq_nautilus.errors import StoreError
 from liq_nautilus.nautilus.catalog.inventory import Catalog
 from liq_nautilus.nautilus.ingest.ingest import ingest
 from liq_nautilus.queries import asking
-from liq_nautilus.queries.derived import files as derived_files
+from liq_nautilus.queries.derived import derived_files
 from liq_nautilus.queries.derived import kept_map
-from liq_nautilus.queries.derived import moments
+from liq_nautilus.queries.derived import kept_moments as moments
 from liq_nautilus.queries.derived.basis import MapBasis
 from liq_nautilus.queries.derived.day_prints import DayPrint
 from liq_nautilus.queries.derived.day_prints import day_prints
+from liq_nautilus.queries.derived.day_replay import day_events
+from liq_nautilus.queries.derived.day_replay import follow_day
 from liq_nautilus.queries.derived.kept_map import KeptMap
 from liq_nautilus.queries.derived.kept_map import days_of
-from liq_nautilus.queries.derived.replay import day_events
-from liq_nautilus.queries.derived.replay import follow_day
 
 # The last liquidation bar ends, and is stamped, where the fifth day begins.
 DAYS = [f"2026-01-0{day}" for day in range(1, 6)]

@@ -20,7 +20,7 @@ from liq_nautilus.nautilus.ingest.ingest import ingest
 from liq_nautilus.queries import asking
 from liq_nautilus.queries import views
 from liq_nautilus.queries.forecast import forecast
-from liq_nautilus.queries.windows import Window
+from liq_nautilus.queries.time_windows import Window
 
 COLUMNS = {
     "liquidation_levels": [

@@ -15,9 +15,9 @@ from liq_nautilus.cli.main import app
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError
-from liq_nautilus.nautilus.backtest.options import BacktestOptions
+from liq_nautilus.nautilus.backtest.backtest_options import BacktestOptions
 from liq_nautilus.nautilus.ingest.ingest import ingest
-from liq_nautilus.nautilus.live.options import LiveOptions
+from liq_nautilus.nautilus.live.live_options import LiveOptions
 from liq_nautilus.studies import calibrating
 from liq_nautilus.studies.inputs.loading import Request
 from liq_nautilus.studies.inputs.loading import load_windows

@@ -8,8 +8,8 @@ import pytest
 from support.study_windows import START
 from support.study_windows import made_up_window
 
+from liq_nautilus.core.advising.position_risk import Position
 from liq_nautilus.core.parameters import TrackerParameters
-from liq_nautilus.core.position_risk import Position
 from liq_nautilus.core.science.paths import Bars
 from liq_nautilus.studies.forecasts import entries as entries_module
 from liq_nautilus.studies.forecasts.entries import Entries

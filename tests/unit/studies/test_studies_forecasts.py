@@ -10,8 +10,8 @@ from liq_nautilus.core.forecasting.inputs import GROUPS
 from liq_nautilus.core.parameters import TrackerParameters
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SettingError
-from liq_nautilus.studies.forecasts import fits as forecast_fits
 from liq_nautilus.studies.forecasts import measuring
+from liq_nautilus.studies.forecasts import rival_fits as forecast_fits
 from liq_nautilus.studies.forecasts import scores
 from liq_nautilus.studies.forecasts.moments import gather_moments
 from liq_nautilus.times import HOUR_NS

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from nautilus_trader.model.enums import OrderType
 
-from liq_nautilus.core.forced_close import is_reached
-from liq_nautilus.core.forced_close import to_grid
+from liq_nautilus.core.exchange.forced_close import is_reached
+from liq_nautilus.core.exchange.forced_close import to_grid
 from liq_nautilus.nautilus.backtest.exchange import BarPrices
 from liq_nautilus.nautilus.backtest.exchange import expire_order
 from liq_nautilus.nautilus.backtest.exchange import match_bar

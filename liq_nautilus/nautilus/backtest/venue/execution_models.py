@@ -13,7 +13,7 @@ from nautilus_trader.backtest.config import ImportableLatencyModelConfig
 from liq_nautilus.errors import SettingError
 
 if TYPE_CHECKING:
-    from liq_nautilus.nautilus.backtest.options import BacktestOptions
+    from liq_nautilus.nautilus.backtest.backtest_options import BacktestOptions
 
 _MILLISECOND_NS: Final = 1_000_000
 _PATHS: Final = ("path", "config_path")

@@ -16,7 +16,7 @@ from nautilus_trader.model.enums import OrderType
 from nautilus_trader.model.objects import Price
 from nautilus_trader.model.objects import Quantity
 
-from liq_nautilus.core.book_walk import walked_distance
+from liq_nautilus.core.exchange.book_walk import walked_distance
 from liq_nautilus.errors import SettingError
 from liq_nautilus.times import SECOND_NS
 

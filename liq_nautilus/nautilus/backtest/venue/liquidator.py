@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from liq_nautilus.core.clearance_fees import clearance_fee_rate
-from liq_nautilus.core.forced_close import LiquidationRules
-from liq_nautilus.core.forced_close import is_reached
-from liq_nautilus.core.forced_close import liquidation_steps
-from liq_nautilus.core.forced_close import trigger_price
+from liq_nautilus.core.exchange.clearance_fees import clearance_fee_rate
+from liq_nautilus.core.exchange.forced_close import LiquidationRules
+from liq_nautilus.core.exchange.forced_close import is_reached
+from liq_nautilus.core.exchange.forced_close import liquidation_steps
+from liq_nautilus.core.exchange.forced_close import trigger_price
 from liq_nautilus.nautilus.backtest.exchange import cancel_orders
 from liq_nautilus.nautilus.backtest.exchange import close_by_force
 from liq_nautilus.nautilus.instruments import binance_symbol
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from nautilus_trader.backtest.engine import SimulatedExchange
     from nautilus_trader.model.identifiers import InstrumentId
 
-    from liq_nautilus.core.forced_close import ForcedClose
-    from liq_nautilus.core.forced_close import OpenPosition
+    from liq_nautilus.core.exchange.forced_close import ForcedClose
+    from liq_nautilus.core.exchange.forced_close import OpenPosition
     from liq_nautilus.nautilus.backtest.venue.margin_account import Holding
     from liq_nautilus.nautilus.backtest.venue.margin_account import MarginAccount
     from liq_nautilus.nautilus.backtest.venue.market_prices import MarketPrices

@@ -8,10 +8,10 @@ from typing import Any
 from typing import Final
 from typing import NamedTuple
 
-from liq_nautilus.core.forced_close import Contract
-from liq_nautilus.core.forced_close import OpenPosition
-from liq_nautilus.core.forced_close import backing
-from liq_nautilus.core.forced_close import trigger_price
+from liq_nautilus.core.exchange.forced_close import Contract
+from liq_nautilus.core.exchange.forced_close import OpenPosition
+from liq_nautilus.core.exchange.forced_close import backing
+from liq_nautilus.core.exchange.forced_close import trigger_price
 from liq_nautilus.nautilus.instruments import binance_symbol
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from nautilus_trader.model.instruments import Instrument
     from nautilus_trader.model.position import Position
 
-    from liq_nautilus.core.bracket_source import BracketSource
-    from liq_nautilus.core.brackets import BracketTable
-    from liq_nautilus.core.forced_close import Backing
+    from liq_nautilus.core.exchange.bracket_source import BracketSource
+    from liq_nautilus.core.exchange.brackets import BracketTable
+    from liq_nautilus.core.exchange.forced_close import Backing
     from liq_nautilus.nautilus.backtest.venue.market_prices import MarketPrices
 
 CROSS: Final = "cross"

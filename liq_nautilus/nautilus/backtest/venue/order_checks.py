@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from nautilus_trader.model.identifiers import InstrumentId
     from nautilus_trader.model.orders import Order
 
-    from liq_nautilus.core.bracket_source import BracketSource
+    from liq_nautilus.core.exchange.bracket_source import BracketSource
     from liq_nautilus.nautilus.backtest.venue.margin_account import Holding
     from liq_nautilus.nautilus.backtest.venue.margin_account import MarginAccount
     from liq_nautilus.nautilus.backtest.venue.market_prices import MarketPrices

@@ -14,7 +14,7 @@ from nautilus_trader.model.objects import Quantity
 
 from liq_nautilus.nautilus.instruments import binance_symbol
 from liq_nautilus.nautilus.live.sources import binance
-from liq_nautilus.nautilus.live.sources.records import MessageError
+from liq_nautilus.nautilus.live.sources.messages import MessageError
 from liq_nautilus.nautilus.types import OpenInterest
 from liq_nautilus.times import DAY_NS
 from liq_nautilus.times import HOUR_NS
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from nautilus_trader.model.identifiers import InstrumentId
 
     from liq_nautilus.nautilus.live.feeds.requests import RestClient
-    from liq_nautilus.nautilus.live.sources.records import Candle
-    from liq_nautilus.nautilus.live.sources.records import OpenInterestReading
-    from liq_nautilus.nautilus.live.sources.records import SettledFunding
+    from liq_nautilus.nautilus.live.sources.messages import Candle
+    from liq_nautilus.nautilus.live.sources.messages import OpenInterestReading
+    from liq_nautilus.nautilus.live.sources.messages import SettledFunding
 
 _UNITS: Final = ((DAY_NS, "d"), (HOUR_NS, "h"), (MINUTE_NS, "m"))
 # Binance keeps open interest that long.

@@ -16,20 +16,20 @@ from liq_nautilus.nautilus.live.feeds.fetching import length_ns
 from liq_nautilus.nautilus.live.feeds.fetching import open_interest_of
 from liq_nautilus.nautilus.live.feeds.health import HealthBoard
 from liq_nautilus.nautilus.live.feeds.status import FeedStatus
-from liq_nautilus.nautilus.live.feeds.venues import BARS
-from liq_nautilus.nautilus.live.feeds.venues import BINANCE
-from liq_nautilus.nautilus.live.feeds.venues import BYBIT
-from liq_nautilus.nautilus.live.feeds.venues import FUNDING
-from liq_nautilus.nautilus.live.feeds.venues import MARK_PRICES
-from liq_nautilus.nautilus.live.feeds.venues import OPEN_INTEREST
-from liq_nautilus.nautilus.live.feeds.venues import PARSERS
-from liq_nautilus.nautilus.live.feeds.venues import order_feed
-from liq_nautilus.nautilus.live.feeds.venues import symbol_of
-from liq_nautilus.nautilus.live.sources.records import ForcedOrder
-from liq_nautilus.nautilus.live.sources.records import MarkPriceReading
-from liq_nautilus.nautilus.live.sources.records import MessageError
-from liq_nautilus.nautilus.live.sources.records import OpenInterestReading
-from liq_nautilus.nautilus.live.sources.records import UnknownMessageError
+from liq_nautilus.nautilus.live.feeds.symbols import BARS
+from liq_nautilus.nautilus.live.feeds.symbols import BINANCE
+from liq_nautilus.nautilus.live.feeds.symbols import BYBIT
+from liq_nautilus.nautilus.live.feeds.symbols import FUNDING
+from liq_nautilus.nautilus.live.feeds.symbols import MARK_PRICES
+from liq_nautilus.nautilus.live.feeds.symbols import OPEN_INTEREST
+from liq_nautilus.nautilus.live.feeds.symbols import PARSERS
+from liq_nautilus.nautilus.live.feeds.symbols import order_feed
+from liq_nautilus.nautilus.live.feeds.symbols import symbol_of
+from liq_nautilus.nautilus.live.sources.messages import ForcedOrder
+from liq_nautilus.nautilus.live.sources.messages import MarkPriceReading
+from liq_nautilus.nautilus.live.sources.messages import MessageError
+from liq_nautilus.nautilus.live.sources.messages import OpenInterestReading
+from liq_nautilus.nautilus.live.sources.messages import UnknownMessageError
 from liq_nautilus.nautilus.live.sources.sieve import Sieve
 from liq_nautilus.nautilus.types import LiquidationOrder
 from liq_nautilus.times import SECOND_NS
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from liq_nautilus.nautilus.live.feeds.health import Change
     from liq_nautilus.nautilus.live.feeds.health import FeedHealth
     from liq_nautilus.nautilus.live.feeds.requests import RequestError
-    from liq_nautilus.nautilus.live.sources.records import Record
-    from liq_nautilus.nautilus.live.sources.records import SettledFunding
+    from liq_nautilus.nautilus.live.sources.messages import Record
+    from liq_nautilus.nautilus.live.sources.messages import SettledFunding
 
 _PRICE_DECIMALS: Final = 8
 # These say nothing about how a feed does: a zero as little as silence.

@@ -10,7 +10,7 @@ from typing import Final
 
 from liq_nautilus.nautilus.live.feeds.requests import Backoff
 from liq_nautilus.nautilus.live.feeds.requests import RequestError
-from liq_nautilus.nautilus.live.sources.records import MessageError
+from liq_nautilus.nautilus.live.sources.messages import MessageError
 from liq_nautilus.times import SECOND_NS
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from liq_nautilus.nautilus.live.feeds.bar_guard import BarGuard
     from liq_nautilus.nautilus.live.feeds.fetching import Fetcher
-    from liq_nautilus.nautilus.live.sources.records import OpenInterestReading
-    from liq_nautilus.nautilus.live.sources.records import SettledFunding
+    from liq_nautilus.nautilus.live.sources.messages import OpenInterestReading
+    from liq_nautilus.nautilus.live.sources.messages import SettledFunding
 
 # The venue states a settlement some seconds after it happened.
 _SETTLEMENT_DELAY_SECS: Final = 5.0

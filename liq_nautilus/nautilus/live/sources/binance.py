@@ -15,23 +15,23 @@ from typing import Literal
 
 import msgspec
 
-from liq_nautilus.nautilus.live.sources.records import Candle
-from liq_nautilus.nautilus.live.sources.records import ForcedOrder
-from liq_nautilus.nautilus.live.sources.records import MalformedMessageError
-from liq_nautilus.nautilus.live.sources.records import MarkPriceReading
-from liq_nautilus.nautilus.live.sources.records import OpenInterestReading
-from liq_nautilus.nautilus.live.sources.records import SettledFunding
-from liq_nautilus.nautilus.live.sources.records import UnknownMessageError
-from liq_nautilus.nautilus.live.sources.records import count
-from liq_nautilus.nautilus.live.sources.records import decoded
-from liq_nautilus.nautilus.live.sources.records import moment
-from liq_nautilus.nautilus.live.sources.records import number
-from liq_nautilus.nautilus.live.sources.records import rate
+from liq_nautilus.nautilus.live.sources.messages import Candle
+from liq_nautilus.nautilus.live.sources.messages import ForcedOrder
+from liq_nautilus.nautilus.live.sources.messages import MalformedMessageError
+from liq_nautilus.nautilus.live.sources.messages import MarkPriceReading
+from liq_nautilus.nautilus.live.sources.messages import OpenInterestReading
+from liq_nautilus.nautilus.live.sources.messages import SettledFunding
+from liq_nautilus.nautilus.live.sources.messages import UnknownMessageError
+from liq_nautilus.nautilus.live.sources.messages import count
+from liq_nautilus.nautilus.live.sources.messages import decoded
+from liq_nautilus.nautilus.live.sources.messages import moment
+from liq_nautilus.nautilus.live.sources.messages import number
+from liq_nautilus.nautilus.live.sources.messages import rate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from liq_nautilus.nautilus.live.sources.records import Record
+    from liq_nautilus.nautilus.live.sources.messages import Record
 
 HTTP_URL: Final = "https://fapi.binance.com"
 WEBSOCKET_URL: Final = "wss://fstream.binance.com"

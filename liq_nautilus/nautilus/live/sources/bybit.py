@@ -13,16 +13,16 @@ from typing import Literal
 
 import msgspec
 
-from liq_nautilus.nautilus.live.sources.records import ForcedOrder
-from liq_nautilus.nautilus.live.sources.records import UnknownMessageError
-from liq_nautilus.nautilus.live.sources.records import decoded
-from liq_nautilus.nautilus.live.sources.records import moment
-from liq_nautilus.nautilus.live.sources.records import number
+from liq_nautilus.nautilus.live.sources.messages import ForcedOrder
+from liq_nautilus.nautilus.live.sources.messages import UnknownMessageError
+from liq_nautilus.nautilus.live.sources.messages import decoded
+from liq_nautilus.nautilus.live.sources.messages import moment
+from liq_nautilus.nautilus.live.sources.messages import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from liq_nautilus.nautilus.live.sources.records import Record
+    from liq_nautilus.nautilus.live.sources.messages import Record
 
 WEBSOCKET_URL: Final = "wss://stream.bybit.com"
 # To be sent every 20 seconds, or the venue ends the connection.

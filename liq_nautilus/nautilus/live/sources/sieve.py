@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from typing import Final
 from typing import Literal
 
-from liq_nautilus.nautilus.live.sources.records import ForcedOrder
-from liq_nautilus.nautilus.live.sources.records import OpenInterestReading
+from liq_nautilus.nautilus.live.sources.messages import ForcedOrder
+from liq_nautilus.nautilus.live.sources.messages import OpenInterestReading
 from liq_nautilus.times import SECOND_NS
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from liq_nautilus.nautilus.live.sources.records import Record
+    from liq_nautilus.nautilus.live.sources.messages import Record
 
     type Verdict = Literal["passed", "duplicate", "out_of_order", "future", "stale", "zero"]
 

@@ -22,7 +22,7 @@ from support.trading_market import bar_type_of
 from support.trading_market import open_interest
 
 from liq_nautilus.errors import SettingError
-from liq_nautilus.nautilus.live.options import RecordingOptions
+from liq_nautilus.nautilus.live.live_options import RecordingOptions
 from liq_nautilus.nautilus.live.recording import files as files_module
 from liq_nautilus.nautilus.live.recording.files import RollingFiles
 from liq_nautilus.nautilus.live.recording.files import is_recordable

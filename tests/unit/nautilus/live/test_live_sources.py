@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from liq_nautilus.nautilus.live.sources import binance
 from liq_nautilus.nautilus.live.sources import bybit
-from liq_nautilus.nautilus.live.sources.records import ForcedOrder
-from liq_nautilus.nautilus.live.sources.records import MalformedMessageError
-from liq_nautilus.nautilus.live.sources.records import MarkPriceReading
-from liq_nautilus.nautilus.live.sources.records import MessageError
-from liq_nautilus.nautilus.live.sources.records import OpenInterestReading
-from liq_nautilus.nautilus.live.sources.records import UnknownMessageError
+from liq_nautilus.nautilus.live.sources.messages import ForcedOrder
+from liq_nautilus.nautilus.live.sources.messages import MalformedMessageError
+from liq_nautilus.nautilus.live.sources.messages import MarkPriceReading
+from liq_nautilus.nautilus.live.sources.messages import MessageError
+from liq_nautilus.nautilus.live.sources.messages import OpenInterestReading
+from liq_nautilus.nautilus.live.sources.messages import UnknownMessageError
 from liq_nautilus.nautilus.live.sources.sieve import Sieve
 from liq_nautilus.times import HOUR_NS
 from liq_nautilus.times import SECOND_NS

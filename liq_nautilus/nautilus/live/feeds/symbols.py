@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from liq_nautilus.nautilus.live.config import LiquidationDataClientConfig
-    from liq_nautilus.nautilus.live.sources.records import Record
+    from liq_nautilus.nautilus.live.sources.messages import Record
 
     type Parser = Callable[[bytes], tuple[Record, ...]]
 

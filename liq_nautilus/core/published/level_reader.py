@@ -10,7 +10,7 @@ import numpy as np
 
 from liq_nautilus.core.grid import MAP_RANGE
 from liq_nautilus.core.grid import grid_around
-from liq_nautilus.core.level_columns import LevelColumns
+from liq_nautilus.core.published.level_columns import LevelColumns
 from liq_nautilus.core.records import Levels
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from liq_nautilus.core.models.ensemble import Ensemble
     from liq_nautilus.core.openings import Market
     from liq_nautilus.core.parameters import TrackerParameters
-    from liq_nautilus.core.view import PublishedMap
+    from liq_nautilus.core.published.view import PublishedMap
 
 
 class Moment(NamedTuple):

@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from liq_nautilus.core import kernels
-from liq_nautilus.core.level_columns import LevelColumns
-from liq_nautilus.core.level_columns import with_bands_of
 from liq_nautilus.core.levels import Bands
 from liq_nautilus.core.openings import expected_swept_length
 from liq_nautilus.core.openings import swept_length
+from liq_nautilus.core.published.level_columns import LevelColumns
+from liq_nautilus.core.published.level_columns import with_bands_of
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from liq_nautilus.core.contracts import ContractUnits
+    from liq_nautilus.core.exchange.contracts import ContractUnits
     from liq_nautilus.core.grid import Grid
     from liq_nautilus.core.models.base import ExposureModel
     from liq_nautilus.core.models.ensemble import Ensemble

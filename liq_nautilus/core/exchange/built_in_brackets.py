@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from liq_nautilus.core.contracts import is_coin_margined
+from liq_nautilus.core.exchange.contracts import is_coin_margined
 
 # One row per bracket: maximum leverage, notional cap, maintenance margin rate.
 type Rows = tuple[tuple[float, float, float], ...]

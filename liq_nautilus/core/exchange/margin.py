@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from liq_nautilus.core.contracts import is_coin_margined
+from liq_nautilus.core.exchange.contracts import is_coin_margined
 from liq_nautilus.core.records import LONG
 
 if TYPE_CHECKING:
-    from liq_nautilus.core.brackets import BracketTable
+    from liq_nautilus.core.exchange.brackets import BracketTable
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.records import SideArray
 
@@ -112,7 +112,7 @@ def isolated_liquidation_price(
 
     Examples
     --------
-    >>> from liq_nautilus.core.brackets import BracketTable
+    >>> from liq_nautilus.core.exchange.brackets import BracketTable
     >>> table = BracketTable.built_in("BTCUSDT")
     >>> isolated_liquidation_price(
     ...     np.array([100_000.0]),

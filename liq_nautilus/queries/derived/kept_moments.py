@@ -22,7 +22,7 @@ from liq_nautilus.core.records import Signal
 from liq_nautilus.data.columns import numbers
 from liq_nautilus.queries.derived.day_record import MODELS
 from liq_nautilus.queries.derived.day_record import level_table
-from liq_nautilus.queries.derived.files import write_table
+from liq_nautilus.queries.derived.derived_files import write_table
 
 if TYPE_CHECKING:
     from liq_nautilus.core.tracker import LiquidationTracker

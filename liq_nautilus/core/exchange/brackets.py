@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from liq_nautilus.core.built_in_brackets import DEFAULT_DATE
-from liq_nautilus.core.built_in_brackets import built_in_versions
+from liq_nautilus.core.exchange.built_in_brackets import DEFAULT_DATE
+from liq_nautilus.core.exchange.built_in_brackets import built_in_versions
 from liq_nautilus.times import iso_day
 
 if TYPE_CHECKING:
-    from liq_nautilus.core.built_in_brackets import Rows
+    from liq_nautilus.core.exchange.built_in_brackets import Rows
     from liq_nautilus.core.records import FloatArray
 
 
@@ -223,7 +223,7 @@ def brackets_of(symbol: str, document: object | None) -> BracketTable:
     document : object, optional
         A parsed answer of `leverageBracket`, which holds for all time; without it the first
         built-in table, whose place later ones take as time passes (see
-        `liq_nautilus.core.bracket_source.in_force`).
+        `liq_nautilus.core.exchange.bracket_source.in_force`).
 
     """
     if document is None:

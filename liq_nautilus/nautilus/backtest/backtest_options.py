@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import Final
 
+from liq_nautilus.core.advising.signals import RULES
 from liq_nautilus.core.feed import WARM_UP_DAYS
-from liq_nautilus.core.signals import RULES
 from liq_nautilus.errors import SettingError
 from liq_nautilus.times import DAY_NS
 
@@ -40,7 +40,7 @@ class BacktestOptions:
     params : Path or None
         A file of `liq-nautilus calibrate`.
     rules : str
-        By which signals are decided: a name of `liq_nautilus.core.signals.RULES`.
+        By which signals are decided: a name of `liq_nautilus.core.advising.signals.RULES`.
     brackets : Path or None
         A saved answer of Binance's `leverageBracket`, for the map and for liquidations.
     fill_model, fee_model : dict or None

@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from liq_nautilus.core.margin import liquidation_price
+from liq_nautilus.core.exchange.margin import liquidation_price
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from liq_nautilus.core.brackets import BracketTable
+    from liq_nautilus.core.exchange.brackets import BracketTable
 
 
 class Contract(NamedTuple):

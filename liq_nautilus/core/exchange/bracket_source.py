@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Final
 from typing import NamedTuple
 
-from liq_nautilus.core.brackets import BracketTable
-from liq_nautilus.core.brackets import brackets_of
-from liq_nautilus.core.built_in_brackets import built_in_versions
+from liq_nautilus.core.exchange.brackets import BracketTable
+from liq_nautilus.core.exchange.brackets import brackets_of
+from liq_nautilus.core.exchange.built_in_brackets import built_in_versions
 
 _FOREVER_NS: Final = 2**63 - 1
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from typing import Any
 
-from liq_nautilus.core.answers import MapAnswers
-from liq_nautilus.core.forecast import no_forecast
+from liq_nautilus.core.advising.position_risk import Crowd
+from liq_nautilus.core.advising.position_risk import Position
+from liq_nautilus.core.advising.position_risk import position_risk
+from liq_nautilus.core.advising.watch import Watch
+from liq_nautilus.core.forecasting.forecaster import no_forecast
 from liq_nautilus.core.forecasting.inputs import checked_horizon
-from liq_nautilus.core.position_risk import Crowd
-from liq_nautilus.core.position_risk import Position
-from liq_nautilus.core.position_risk import position_risk
-from liq_nautilus.core.watch import Watch
+from liq_nautilus.core.published.map_answers import MapAnswers
 
 if TYPE_CHECKING:
-    from liq_nautilus.core.brackets import BracketTable
-    from liq_nautilus.core.forecast import Forecaster
+    from liq_nautilus.core.exchange.brackets import BracketTable
+    from liq_nautilus.core.forecasting.forecaster import Forecaster
     from liq_nautilus.core.forecasting.outlook import Surroundings
     from liq_nautilus.core.parameters import TrackerParameters
     from liq_nautilus.core.records import Clusters
@@ -104,7 +104,7 @@ class MapAdvice(MapAnswers):
         Raises
         ------
         ValueError
-            As `liq_nautilus.core.position_risk.position_risk`.
+            As `liq_nautilus.core.advising.position_risk.position_risk`.
 
         """
         forecast = self.forecast(horizon)

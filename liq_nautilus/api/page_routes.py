@@ -24,8 +24,8 @@ from liq_nautilus.api.questions import Symbol
 from liq_nautilus.api.questions import reply
 from liq_nautilus.api.questions import window_of
 from liq_nautilus.queries import asking
-from liq_nautilus.queries.windows import TIMEFRAMES
-from liq_nautilus.queries.windows import Window
+from liq_nautilus.queries.time_windows import TIMEFRAMES
+from liq_nautilus.queries.time_windows import Window
 
 if TYPE_CHECKING:
     from liq_nautilus.api.settings import ServerSettings

@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 
 from liq_nautilus.core import kernels
-from liq_nautilus.core.clusters import find_clusters
-from liq_nautilus.core.forecast import Forecaster
+from liq_nautilus.core.advising.signals import LiquidationBalance
+from liq_nautilus.core.advising.signals import SignalInputs
+from liq_nautilus.core.advising.signals import as_seen_now
+from liq_nautilus.core.advising.signals import decide_signal
 from liq_nautilus.core.forecasting.fits import ForecastFit
+from liq_nautilus.core.forecasting.forecaster import Forecaster
 from liq_nautilus.core.forecasting.outlook import Surroundings
 from liq_nautilus.core.grid import MAP_RANGE
 from liq_nautilus.core.grid import grid_around
 from liq_nautilus.core.kernels.arguments import UsualClusters
+from liq_nautilus.core.published.clusters import find_clusters
 from liq_nautilus.core.records import WAIT
 from liq_nautilus.core.records import Clusters
 from liq_nautilus.core.records import Signal
-from liq_nautilus.core.signals import LiquidationBalance
-from liq_nautilus.core.signals import SignalInputs
-from liq_nautilus.core.signals import as_seen_now
-from liq_nautilus.core.signals import decide_signal
 from liq_nautilus.core.trailing import BINS_PER_DECADE
 from liq_nautilus.core.trailing import Freshness
 from liq_nautilus.core.trailing import TrailingDistribution
@@ -31,13 +31,13 @@ from liq_nautilus.times import HOUR_NS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from liq_nautilus.core.clusters import ClusterArrays
     from liq_nautilus.core.grid import Grid
     from liq_nautilus.core.models.ensemble import Ensemble
     from liq_nautilus.core.openings import Market
     from liq_nautilus.core.parameters import TrackerParameters
+    from liq_nautilus.core.published.clusters import ClusterArrays
+    from liq_nautilus.core.published.view import PublishedMap
     from liq_nautilus.core.records import FloatArray
-    from liq_nautilus.core.view import PublishedMap
 
 
 class Watch:

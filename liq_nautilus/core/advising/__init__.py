@@ -1,0 +1,1 @@
+"""What the map advises: signals, and what a position risks."""

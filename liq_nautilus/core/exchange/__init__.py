@@ -1,0 +1,1 @@
+"""The exchange's margin mathematics: brackets, liquidation prices, forced closes, fees."""
