@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 # Rises when the kept files change their shape.
 _FORMAT: Final = 1
 # The code that decides what a map is and what is kept of it.
-_ROOMS: Final = ("core", "nautilus/catalog")
-_FILES: Final = tuple(f"queries/derived/{name}.py" for name in ("replay", "day_record", "kept_map"))
+_ROOMS: Final = ("core", "nautilus/catalog", "queries/derived")
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,6 @@ def _code_print() -> str:
     # Another version of the program may draw another map of the same data.
     package = resources.files("liq_nautilus")
     sources = [path for room in _ROOMS for path in _sources(package.joinpath(room))]
-    sources += [package.joinpath(name) for name in _FILES]
     return print_of(b"".join(path.read_bytes() for path in sources))
 
 
