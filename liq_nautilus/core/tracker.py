@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.records import SideArray
 
-STATE_VERSION = 6
+STATE_VERSION = 7
 
 
 class LiquidationTracker(MapAdvice):

@@ -121,7 +121,7 @@ class MapAdvice(MapAnswers):
     def surroundings(self) -> Surroundings | None:
         """Return the map around the current price; None before any."""
         if self._watch.around is not None and not self._is_moved:
-            return self._watch.around
+            return self._watch.around._replace(ts=self.ts)
         if not self._map.has_price:
             return None
         size = self._map.bucket_size

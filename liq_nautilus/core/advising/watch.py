@@ -60,7 +60,7 @@ class Watch:
     forecaster : Forecaster
         How much will be liquidated.
     around : Surroundings or None
-        The map around the price at the last update; None before, and after a restart.
+        The map around the price at the last update; None before any.
 
     """
 
@@ -201,6 +201,7 @@ class Watch:
             "forecaster": self.forecaster.state(),
             "clusters": {name: getattr(self.clusters, name) for name in Clusters.__slots__},
             "signal": {name: getattr(self.signal, name) for name in Signal.__slots__},
+            "around": None if self.around is None else self.around._asdict(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -214,6 +215,7 @@ class Watch:
         self.forecaster.restore(state["forecaster"])
         self.clusters = Clusters(**state["clusters"])
         self.signal = Signal(**state["signal"])
+        self.around = None if state["around"] is None else Surroundings(**state["around"])
 
     def _significance(self, found: ClusterArrays, price: float, ts: int) -> FloatArray:
         # Near clusters, which AVOID is about, are compared with near ones: far ones, of low
