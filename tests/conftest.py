@@ -1,5 +1,6 @@
 """Settings of the tests as a whole."""
 
+import os
 import tempfile
 
 import pytest
@@ -27,3 +28,14 @@ def _cache_of_the_tests():
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("LIQ_NAUTILUS_CACHE", folder)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _settings_stay_with_their_test():
+    """Forget what a command has read from a `.env` file into this process."""
+    before = {name: value for name, value in os.environ.items() if name.startswith("LIQ_")}
+    yield
+    for name in [name for name in os.environ if name.startswith("LIQ_")]:
+        if name not in before:
+            del os.environ[name]
+    os.environ.update(before)
