@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from collections.abc import Sequence
 
-    from liq_nautilus.data.download import Outcome
-    from liq_nautilus.data.download import Progress
+    from liq_nautilus.data.files.download import Outcome
+    from liq_nautilus.data.files.download import Progress
 
 _log = logging.getLogger("liq_nautilus.download")
 
@@ -58,10 +58,10 @@ def download(
     Each file is verified by its sha256. Files that are there are not fetched again, what broke off
     goes on where it ended, what fails is tried four times; days that are missing are listed.
     """
-    from liq_nautilus.data.download import BASE_URL
-    from liq_nautilus.data.download import Transfer
-    from liq_nautilus.data.download import download as fetch
-    from liq_nautilus.data.download import dump_files
+    from liq_nautilus.data.files.download import BASE_URL
+    from liq_nautilus.data.files.download import Transfer
+    from liq_nautilus.data.files.download import download as fetch
+    from liq_nautilus.data.files.download import dump_files
 
     start_ns, end_ns = window_ns(start, end)
     files = dump_files(symbol, kind, start_ns or 0, end_ns or 0)
@@ -102,8 +102,8 @@ def _progress(n_files: int) -> Iterator[Progress]:
 
 
 def _report(outcomes: Sequence[Outcome], out: Path, *, as_json: bool) -> None:
-    from liq_nautilus.data.download import FAILED
-    from liq_nautilus.data.download import MISSING
+    from liq_nautilus.data.files.download import FAILED
+    from liq_nautilus.data.files.download import MISSING
 
     states = Counter(outcome.state for outcome in outcomes)
     lacking = [outcome for outcome in outcomes if outcome.state in (MISSING, FAILED)]

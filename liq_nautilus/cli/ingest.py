@@ -27,7 +27,7 @@ from liq_nautilus.cli.logs import logging_to
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from liq_nautilus.data.finding import SourceFile
+    from liq_nautilus.data.files.finding import SourceFile
     from liq_nautilus.nautilus.ingest.account import IngestSummary
     from liq_nautilus.nautilus.ingest.ingest import Progress
 

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from liq_nautilus.core.advising.advice import MapAdvice
+from liq_nautilus.core.dollars.realised_scale import DISTANCES
 from liq_nautilus.core.exchange.bracket_source import in_force
 from liq_nautilus.core.exchange.brackets import BracketTable
 from liq_nautilus.core.kernels.arguments import Bars
 from liq_nautilus.core.parameters import TrackerParameters
 from liq_nautilus.core.plausibility import Plausibility
 from liq_nautilus.core.position_map import checked_bars
-from liq_nautilus.core.realised_scale import DISTANCES
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
 

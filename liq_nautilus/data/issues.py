@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Sequence
 
-    from liq_nautilus.data.finding import SourceFile
+    from liq_nautilus.data.files.finding import SourceFile
 
 _N_LINES_LISTED: Final = 10
 

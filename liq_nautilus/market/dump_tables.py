@@ -13,7 +13,7 @@ from liq_nautilus.times import MINUTE_NS
 
 if TYPE_CHECKING:
     from liq_nautilus.core.records import FloatArray
-    from liq_nautilus.market.bars import Bars
+    from liq_nautilus.market.bar_series import Bars
     from liq_nautilus.market.book import StepArray
     from liq_nautilus.market.published import SimulatedMarket
 

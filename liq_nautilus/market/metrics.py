@@ -11,7 +11,7 @@ from liq_nautilus.market.book import NEVER
 
 if TYPE_CHECKING:
     from liq_nautilus.core.records import FloatArray
-    from liq_nautilus.market.bars import Bars
+    from liq_nautilus.market.bar_series import Bars
     from liq_nautilus.market.book import StepArray
     from liq_nautilus.market.record import MarketRecord
 

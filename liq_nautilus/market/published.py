@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from liq_nautilus.market.bars import Bars
-from liq_nautilus.market.bars import bars_of_trades
-from liq_nautilus.market.bars import price_bars
-from liq_nautilus.market.liquidations import LiquidationOrders
-from liq_nautilus.market.liquidations import LiquidationVolumes
-from liq_nautilus.market.liquidations import draw_orders
-from liq_nautilus.market.liquidations import largest_per_second
-from liq_nautilus.market.liquidations import volumes
+from liq_nautilus.market.bar_series import Bars
+from liq_nautilus.market.bar_series import bars_of_trades
+from liq_nautilus.market.bar_series import price_bars
+from liq_nautilus.market.liquidation_series import LiquidationOrders
+from liq_nautilus.market.liquidation_series import LiquidationVolumes
+from liq_nautilus.market.liquidation_series import draw_orders
+from liq_nautilus.market.liquidation_series import largest_per_second
+from liq_nautilus.market.liquidation_series import volumes
 from liq_nautilus.market.metrics import STAMP_MINUTES
 from liq_nautilus.market.metrics import Metrics
 from liq_nautilus.market.metrics import measure
 from liq_nautilus.market.record import MarketRecord
-from liq_nautilus.market.trades import Trades
-from liq_nautilus.market.trades import draw_trades
+from liq_nautilus.market.trade_series import Trades
+from liq_nautilus.market.trade_series import draw_trades
 
 
 @dataclass(frozen=True, eq=False)

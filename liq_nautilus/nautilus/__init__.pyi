@@ -6,11 +6,11 @@ from .config import LiquidationStrategyConfig as LiquidationStrategyConfig
 from .config import SettlementConfig as SettlementConfig
 from .consumer import SignalConsumer as SignalConsumer
 from .custom import data_type as data_type
-from .live.actor import LiveLiquidationActor as LiveLiquidationActor
-from .live.config import LiquidationDataClientConfig as LiquidationDataClientConfig
-from .live.config import LiveLiquidationActorConfig as LiveLiquidationActorConfig
 from .live.data_client import LiquidationDataClientFactory as LiquidationDataClientFactory
 from .live.feeds.status import FeedStatus as FeedStatus
+from .live.live_actor import LiveLiquidationActor as LiveLiquidationActor
+from .live.live_config import LiquidationDataClientConfig as LiquidationDataClientConfig
+from .live.live_config import LiveLiquidationActorConfig as LiveLiquidationActorConfig
 from .strategy import LiquidationStrategy as LiquidationStrategy
 from .types import BookDepth as BookDepth
 from .types import IndexPriceBar as IndexPriceBar

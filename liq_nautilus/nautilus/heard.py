@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from nautilus_trader.model.enums import AggressorSide
 
-from liq_nautilus.core.covered_venues import named_venues
+from liq_nautilus.core.dollars.covered_venues import named_venues
 from liq_nautilus.core.exchange.contracts import order_notional
 from liq_nautilus.core.feed import bar_event
 from liq_nautilus.core.feed import batch_known_at

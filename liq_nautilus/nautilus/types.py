@@ -21,8 +21,8 @@ from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.serialization.arrow.serializer import get_schema
 from nautilus_trader.serialization.arrow.serializer import register_arrow
 
-from liq_nautilus.core.covered_venues import joined_venues
-from liq_nautilus.core.covered_venues import named_venues
+from liq_nautilus.core.dollars.covered_venues import joined_venues
+from liq_nautilus.core.dollars.covered_venues import named_venues
 from liq_nautilus.core.records import Action
 from liq_nautilus.core.records import Clusters
 from liq_nautilus.core.records import Forecast

@@ -22,7 +22,7 @@ from liq_nautilus.json_files import json_text
 from liq_nautilus.json_files import write_text
 from liq_nautilus.reports import signal_worth
 from liq_nautilus.reports import tables
-from liq_nautilus.reports.equity import equity_figure
+from liq_nautilus.reports.equity_curve import equity_figure
 from liq_nautilus.reports.heatmap import heatmap_figure
 from liq_nautilus.reports.heatmap import hover_template
 from liq_nautilus.reports.maps import liquidation_map_figure

@@ -20,8 +20,8 @@ from support.data_files import SYMBOL
 from support.data_files import digest
 from support.data_files import write_file
 
-from liq_nautilus.data import plain
-from liq_nautilus.data import source as source_files
+from liq_nautilus.data.reading import plain
+from liq_nautilus.data.reading import source as source_files
 from liq_nautilus.nautilus.catalog.layout import bar_type_of
 from liq_nautilus.nautilus.catalog.layout import partitions_of
 from liq_nautilus.nautilus.ingest.ingest import ingest

@@ -8,7 +8,7 @@ from support.data_files import KINDS
 from support.data_files import digest
 from support.data_files import write_file
 
-from liq_nautilus.data import source as source_files
+from liq_nautilus.data.reading import source as source_files
 from liq_nautilus.nautilus.catalog.ingest_notes import read_records
 from liq_nautilus.nautilus.ingest import series_ingestion
 from liq_nautilus.nautilus.ingest.ingest import ingest

@@ -19,12 +19,12 @@ from support.data_files import stored_rows
 from support.data_files import write_bytes
 from support.data_files import write_file
 
-from liq_nautilus.data import rows
-from liq_nautilus.data import source as source_files
 from liq_nautilus.data.kinds.bars import BARS
 from liq_nautilus.data.kinds.bars import TAKER_VOLUME
 from liq_nautilus.data.kinds.open_interest import OPEN_INTEREST
 from liq_nautilus.data.kinds.trades import TRADES
+from liq_nautilus.data.reading import rows
+from liq_nautilus.data.reading import source as source_files
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError

@@ -10,7 +10,7 @@ from support.data_files import stored_rows
 from support.data_files import write_bytes
 from support.data_files import write_file
 
-from liq_nautilus.data.finding import find_files
+from liq_nautilus.data.files.finding import find_files
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.nautilus.ingest.ingest import ingest
 

@@ -16,10 +16,10 @@ from support.data_files import stored_rows
 from support.data_files import write_bytes
 from support.data_files import write_file
 
-from liq_nautilus.data import archives
-from liq_nautilus.data import rows
-from liq_nautilus.data import source as source_files
-from liq_nautilus.data.rows import read_careful
+from liq_nautilus.data.files import archives
+from liq_nautilus.data.reading import rows
+from liq_nautilus.data.reading import source as source_files
+from liq_nautilus.data.reading.rows import read_careful
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import StoreError
 from liq_nautilus.nautilus.ingest import series_ingestion
@@ -242,7 +242,7 @@ def packed(suffix: str) -> bytes:
 @pytest.mark.parametrize("suffix", [".zip", ".csv.gz", "lzma", "bzip2"])
 def test_garbled_archives_are_read_or_refused(tmp_path, suffix):
     """Whatever byte is changed: no failure but the one line, and no row that was not there."""
-    from liq_nautilus.data.finding import recognise
+    from liq_nautilus.data.files.finding import recognise
     from liq_nautilus.errors import SchemaError
 
     random_ = random.Random(5)

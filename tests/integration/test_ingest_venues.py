@@ -9,11 +9,11 @@ from support.data_files import write_bytes
 from support.data_files import write_file
 
 from liq_nautilus.cli.main import app
-from liq_nautilus.core.covered_venues import UNNAMED_VENUES
-from liq_nautilus.core.covered_venues import named_venues
+from liq_nautilus.core.dollars.covered_venues import UNNAMED_VENUES
+from liq_nautilus.core.dollars.covered_venues import named_venues
 from liq_nautilus.core.tracker import LiquidationTracker
-from liq_nautilus.data import source as source_files
 from liq_nautilus.data.kinds.liquidations import LIQUIDATION_SUMS
+from liq_nautilus.data.reading import source as source_files
 from liq_nautilus.errors import SettingError
 from liq_nautilus.nautilus.catalog.events import event_options
 from liq_nautilus.nautilus.ingest.ingest import ingest

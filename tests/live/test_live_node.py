@@ -11,7 +11,7 @@ from support.live_node import drive
 from support.live_node import eventually
 from support.live_node import options_for
 
-from liq_nautilus.core.completeness import Completeness
+from liq_nautilus.core.dollars.completeness import Completeness
 from liq_nautilus.core.records import WAIT
 from liq_nautilus.nautilus.live.feeds.symbols import BINANCE
 from liq_nautilus.nautilus.live.feeds.symbols import BYBIT
@@ -191,7 +191,7 @@ def test_a_handler_that_raises_is_counted_and_the_node_goes_on(exchange: FakeExc
 @pytest.mark.parametrize("silence", [2.0])
 def test_a_stalled_stream_is_connected_anew(exchange: FakeExchange, silence: float, monkeypatch):
     from liq_nautilus.nautilus.live import node_config
-    from liq_nautilus.nautilus.live.config import LiquidationDataClientConfig
+    from liq_nautilus.nautilus.live.live_config import LiquidationDataClientConfig
 
     def quick(*args: object, **kwargs: object) -> LiquidationDataClientConfig:
         return LiquidationDataClientConfig(*args, **{**kwargs, "silence_secs": silence})

@@ -15,8 +15,8 @@ from support.data_files import parsed
 from support.data_files import stored_rows
 from support.data_files import write_bytes
 
-from liq_nautilus.data import plain
-from liq_nautilus.data import source as source_files
+from liq_nautilus.data.reading import plain
+from liq_nautilus.data.reading import source as source_files
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.nautilus.ingest.ingest import IngestSummary
 from liq_nautilus.nautilus.ingest.ingest import ingest

@@ -31,9 +31,9 @@ from liq_nautilus.times import HOUR_NS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from liq_nautilus.core.expected_openings import Market
     from liq_nautilus.core.grid import Grid
     from liq_nautilus.core.models.ensemble import Ensemble
-    from liq_nautilus.core.openings import Market
     from liq_nautilus.core.parameters import TrackerParameters
     from liq_nautilus.core.published.clusters import ClusterArrays
     from liq_nautilus.core.published.view import PublishedMap

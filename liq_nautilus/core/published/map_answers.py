@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from liq_nautilus.core.dollars.realised_scale import RealisedScale
 from liq_nautilus.core.exchange.brackets import BracketTable
+from liq_nautilus.core.expected_openings import Market
+from liq_nautilus.core.expected_openings import RecentVolatility
 from liq_nautilus.core.models.ensemble import Ensemble
-from liq_nautilus.core.openings import Market
-from liq_nautilus.core.openings import RecentVolatility
 from liq_nautilus.core.parameters import TrackerParameters
 from liq_nautilus.core.position_map import PositionMap
 from liq_nautilus.core.published.level_reader import LevelReader
@@ -19,7 +20,6 @@ from liq_nautilus.core.published.level_reader import Moment
 from liq_nautilus.core.published.view import Openings
 from liq_nautilus.core.published.view import Path
 from liq_nautilus.core.published.view import PublishedMap
-from liq_nautilus.core.realised_scale import RealisedScale
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import MODEL_NAMES
 from liq_nautilus.core.records import ExpectedLiquidations

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from liq_nautilus.core import kernels
+from liq_nautilus.core.expected_openings import expected_swept_length
+from liq_nautilus.core.expected_openings import swept_length
 from liq_nautilus.core.levels import Bands
-from liq_nautilus.core.openings import expected_swept_length
-from liq_nautilus.core.openings import swept_length
 from liq_nautilus.core.published.level_columns import LevelColumns
 from liq_nautilus.core.published.level_columns import with_bands_of
 from liq_nautilus.core.records import LONG
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from liq_nautilus.core.exchange.contracts import ContractUnits
+    from liq_nautilus.core.expected_openings import Market
     from liq_nautilus.core.grid import Grid
     from liq_nautilus.core.models.base import ExposureModel
     from liq_nautilus.core.models.ensemble import Ensemble
-    from liq_nautilus.core.openings import Market
     from liq_nautilus.core.parameters import TrackerParameters
     from liq_nautilus.core.records import FloatArray
 

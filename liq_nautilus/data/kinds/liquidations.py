@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from liq_nautilus.core.covered_venues import named_venues
+from liq_nautilus.core.dollars.covered_venues import named_venues
 from liq_nautilus.core.exchange.contracts import order_notional
 from liq_nautilus.core.feed import LIQUIDATION_DELAY_SECS
 from liq_nautilus.core.feed import liquidation_event

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 from typing import NamedTuple
 
-from liq_nautilus.core.covered_venues import UNNAMED_VENUES
+from liq_nautilus.core.dollars.covered_venues import UNNAMED_VENUES
 from liq_nautilus.core.exchange.contracts import contract_value
 from liq_nautilus.data.values import NOISE_PLACES
 from liq_nautilus.times import interval_ns

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import Final
 
-from liq_nautilus.core.covered_venues import UNNAMED_VENUES
+from liq_nautilus.core.dollars.covered_venues import UNNAMED_VENUES
 from liq_nautilus.data.stamps import Meaning
 from liq_nautilus.json_files import write_text
 from liq_nautilus.json_files import read_json
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from liq_nautilus.data.fingerprints import Fingerprint
+    from liq_nautilus.data.reading.fingerprints import Fingerprint
 
 _FOLDER: Final = "file_records"
 UNDECIDED: Final = Meaning.UNDECIDED.name.lower()

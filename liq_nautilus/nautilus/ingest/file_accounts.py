@@ -8,14 +8,14 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 from typing import Final
 
-from liq_nautilus.data.rows import FileReport
+from liq_nautilus.data.reading.rows import FileReport
 from liq_nautilus.nautilus.catalog.ingest_notes import FileRecord
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from liq_nautilus.data.finding import SourceFile
-    from liq_nautilus.data.fingerprints import Fingerprint
+    from liq_nautilus.data.files.finding import SourceFile
+    from liq_nautilus.data.reading.fingerprints import Fingerprint
     from liq_nautilus.nautilus.ingest.account import IngestSummary
 
 _CONTRADICTION: Final = "a row must not contradict one taken before with the same time and number"

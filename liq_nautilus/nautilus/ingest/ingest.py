@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import Protocol
 
-from liq_nautilus.core.covered_venues import venues_text
-from liq_nautilus.data.finding import SourceFile
-from liq_nautilus.data.finding import find_files
+from liq_nautilus.core.dollars.covered_venues import venues_text
+from liq_nautilus.data.files.finding import SourceFile
+from liq_nautilus.data.files.finding import find_files
 from liq_nautilus.data.kinds import KINDS
 from liq_nautilus.data.kinds import Rules
 from liq_nautilus.data.kinds import kinds_of
 from liq_nautilus.data.kinds.open_interest import OPEN_INTEREST
-from liq_nautilus.data.rows import connect
+from liq_nautilus.data.reading.rows import connect
 from liq_nautilus.data.stamps import files_by_meaning
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SchemaError

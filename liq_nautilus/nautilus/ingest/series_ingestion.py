@@ -13,18 +13,18 @@ import numpy as np
 import pyarrow as pa
 
 from liq_nautilus.data.columns import array_of
-from liq_nautilus.data.fingerprints import fingerprint_of
 from liq_nautilus.data.kinds import KINDS
-from liq_nautilus.data.plain import read_plain
-from liq_nautilus.data.plain import read_together
-from liq_nautilus.data.rows import Chunk
-from liq_nautilus.data.rows import FileReport
-from liq_nautilus.data.rows import NeedsCareError
-from liq_nautilus.data.rows import read_careful
-from liq_nautilus.data.rows import read_fast
-from liq_nautilus.data.source import SMALL_BYTES
-from liq_nautilus.data.source import OpenedFile
-from liq_nautilus.data.source import opened
+from liq_nautilus.data.reading.fingerprints import fingerprint_of
+from liq_nautilus.data.reading.plain import read_plain
+from liq_nautilus.data.reading.plain import read_together
+from liq_nautilus.data.reading.rows import Chunk
+from liq_nautilus.data.reading.rows import FileReport
+from liq_nautilus.data.reading.rows import NeedsCareError
+from liq_nautilus.data.reading.rows import read_careful
+from liq_nautilus.data.reading.rows import read_fast
+from liq_nautilus.data.reading.source import SMALL_BYTES
+from liq_nautilus.data.reading.source import OpenedFile
+from liq_nautilus.data.reading.source import opened
 from liq_nautilus.errors import SchemaError
 from liq_nautilus.nautilus.catalog.ingest_notes import UNDECIDED
 from liq_nautilus.nautilus.catalog.ingest_notes import FileRecord
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     import duckdb
     import numpy.typing as npt
 
-    from liq_nautilus.data.finding import SourceFile
+    from liq_nautilus.data.files.finding import SourceFile
     from liq_nautilus.data.kinds import Rules
     from liq_nautilus.nautilus.catalog.targets import Target
     from liq_nautilus.nautilus.ingest.account import IngestSummary

@@ -9,7 +9,7 @@ from nautilus_trader.common.actor import Actor
 from nautilus_trader.common.config import ActorConfig
 from nautilus_trader.model.identifiers import ClientId
 
-from liq_nautilus.core.completeness import Completeness
+from liq_nautilus.core.dollars.completeness import Completeness
 from liq_nautilus.nautilus.internals import subscribe_instrument_data
 from liq_nautilus.nautilus.live.feeds.symbols import bybit_instrument_id
 from liq_nautilus.nautilus.live.feeds.symbols import symbol_of

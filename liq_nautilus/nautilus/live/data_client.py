@@ -64,8 +64,8 @@ if TYPE_CHECKING:
     from nautilus_trader.model.data import BarType
     from nautilus_trader.model.data import DataType
 
-    from liq_nautilus.nautilus.live.config import LiquidationDataClientConfig
     from liq_nautilus.nautilus.live.feeds.health import HealthBoard
+    from liq_nautilus.nautilus.live.live_config import LiquidationDataClientConfig
     from liq_nautilus.nautilus.live.sources.messages import MarkPriceReading
 
 CLIENT_ID: Final = "LIQUIDATIONS"

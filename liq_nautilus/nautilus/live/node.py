@@ -21,10 +21,8 @@ from liq_nautilus.nautilus.catalog.layout import VENUE
 from liq_nautilus.nautilus.catalog.layout import bar_type_of
 from liq_nautilus.nautilus.config import LiquidationStrategyConfig
 from liq_nautilus.nautilus.instruments import instrument_id
-from liq_nautilus.nautilus.live.actor import LiveLiquidationActor
 from liq_nautilus.nautilus.live.complete_orders import CompleteOrders
 from liq_nautilus.nautilus.live.complete_orders import CompleteOrdersConfig
-from liq_nautilus.nautilus.live.config import LiveLiquidationActorConfig
 from liq_nautilus.nautilus.live.data_client import CLIENT_ID
 from liq_nautilus.nautilus.live.data_client import LiquidationDataClient
 from liq_nautilus.nautilus.live.data_client import LiquidationDataClientFactory
@@ -33,6 +31,9 @@ from liq_nautilus.nautilus.live.feeds.requests import Backoff
 from liq_nautilus.nautilus.live.feeds.requests import RequestError
 from liq_nautilus.nautilus.live.guard import protect
 from liq_nautilus.nautilus.live.guard import protect_engine
+from liq_nautilus.nautilus.live.live_actor import LiveLiquidationActor
+from liq_nautilus.nautilus.live.live_config import LiveLiquidationActorConfig
+from liq_nautilus.nautilus.live.live_strategy import LiveLiquidationStrategy
 from liq_nautilus.nautilus.live.node_config import client_config
 from liq_nautilus.nautilus.live.node_config import node_config
 from liq_nautilus.nautilus.live.node_config import parsed
@@ -43,7 +44,6 @@ from liq_nautilus.nautilus.live.recording.recorder import RecorderConfig
 from liq_nautilus.nautilus.live.sources.messages import MessageError
 from liq_nautilus.nautilus.live.state_file import SavedState
 from liq_nautilus.nautilus.live.state_file import write_state
-from liq_nautilus.nautilus.live.strategy import LiveLiquidationStrategy
 from liq_nautilus.nautilus.live.telling.alert_rules import AlertsConfig
 from liq_nautilus.nautilus.live.telling.alerts import Alerts
 from liq_nautilus.nautilus.live.warm_start import Past

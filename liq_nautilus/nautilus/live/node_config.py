@@ -22,8 +22,8 @@ from liq_nautilus.errors import SettingError
 from liq_nautilus.nautilus.catalog.layout import VENUE
 from liq_nautilus.nautilus.config import SettlementConfig
 from liq_nautilus.nautilus.instruments import instrument_id
-from liq_nautilus.nautilus.live.config import LiquidationDataClientConfig
 from liq_nautilus.nautilus.live.data_client import CLIENT_ID
+from liq_nautilus.nautilus.live.live_config import LiquidationDataClientConfig
 from liq_nautilus.nautilus.live.paper import PaperExecutionClientConfig
 
 if TYPE_CHECKING:

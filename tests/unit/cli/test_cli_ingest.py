@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from liq_nautilus.cli import app
 from liq_nautilus.cli.main import run
-from liq_nautilus.data import download
-from liq_nautilus.data.download import Outcome
+from liq_nautilus.data.files import download
+from liq_nautilus.data.files.download import Outcome
 
 RUNNER = CliRunner()
 KLINES = KINDS["klines"]

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from liq_nautilus.core.completeness import Completeness
+from liq_nautilus.core.dollars.completeness import Completeness
 from liq_nautilus.times import MINUTE_NS
 from liq_nautilus.times import SECOND_NS
 

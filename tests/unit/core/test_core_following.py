@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from liq_nautilus.core.realised_scale import DISTANCES
-from liq_nautilus.core.realised_scale import RealisedScale
+from liq_nautilus.core.dollars.realised_scale import DISTANCES
+from liq_nautilus.core.dollars.realised_scale import RealisedScale
 
 HOUR = 3_600_000_000_000
 START = 470_000 * HOUR

@@ -5,9 +5,9 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import halfnorm
 
-from liq_nautilus.core.openings import Market
-from liq_nautilus.core.openings import expected_swept_length
-from liq_nautilus.core.openings import swept_length
+from liq_nautilus.core.expected_openings import Market
+from liq_nautilus.core.expected_openings import expected_swept_length
+from liq_nautilus.core.expected_openings import swept_length
 
 RATIO = np.array([0.99, 0.97, 0.9])
 

@@ -5,12 +5,12 @@ import pytest
 from support.streams import small_parameters
 
 from liq_nautilus.core.exchange.contracts import ContractUnits
+from liq_nautilus.core.expected_openings import Market
 from liq_nautilus.core.grid import grid_around
 from liq_nautilus.core.models.binance_standard import BinanceStandard
 from liq_nautilus.core.models.ensemble import Ensemble
 from liq_nautilus.core.models.funding_adjusted import FundingAdjusted
 from liq_nautilus.core.models.liquidation_map import LiquidationMap
-from liq_nautilus.core.openings import Market
 from liq_nautilus.core.published.view import Path
 from liq_nautilus.core.published.view import PublishedMap
 

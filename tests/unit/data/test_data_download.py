@@ -9,14 +9,14 @@ from http.server import ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from liq_nautilus.data.download import DOWNLOADED
-from liq_nautilus.data.download import FAILED
-from liq_nautilus.data.download import MISSING
-from liq_nautilus.data.download import PRESENT
-from liq_nautilus.data.download import RETRY_SECONDS
-from liq_nautilus.data.download import Transfer
-from liq_nautilus.data.download import download
-from liq_nautilus.data.download import dump_files
+from liq_nautilus.data.files.download import DOWNLOADED
+from liq_nautilus.data.files.download import FAILED
+from liq_nautilus.data.files.download import MISSING
+from liq_nautilus.data.files.download import PRESENT
+from liq_nautilus.data.files.download import RETRY_SECONDS
+from liq_nautilus.data.files.download import Transfer
+from liq_nautilus.data.files.download import download
+from liq_nautilus.data.files.download import dump_files
 from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError
 

@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 from support.data_files import KINDS
 
-from liq_nautilus.data.finding import SourceFile
-from liq_nautilus.data.finding import Unusable
-from liq_nautilus.data.finding import find_files
-from liq_nautilus.data.finding import recognise
+from liq_nautilus.data.files.finding import SourceFile
+from liq_nautilus.data.files.finding import Unusable
+from liq_nautilus.data.files.finding import find_files
+from liq_nautilus.data.files.finding import recognise
 from liq_nautilus.errors import StoreError
 from liq_nautilus.times import DAY_NS
 from liq_nautilus.times import INTERVALS

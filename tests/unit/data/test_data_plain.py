@@ -7,18 +7,18 @@ from hypothesis import strategies as st
 from support.data_files import KINDS
 from support.data_files import write_bytes
 
-from liq_nautilus.data import plain
-from liq_nautilus.data import plain_columns
-from liq_nautilus.data import source as source_files
-from liq_nautilus.data.finding import recognise
+from liq_nautilus.data.files.finding import recognise
 from liq_nautilus.data.kinds import Rules
-from liq_nautilus.data.plain import read_plain
-from liq_nautilus.data.plain import read_together
-from liq_nautilus.data.rows import NeedsCareError
-from liq_nautilus.data.rows import connect
-from liq_nautilus.data.rows import read_fast
-from liq_nautilus.data.source import LONGEST_LINE
-from liq_nautilus.data.source import opened
+from liq_nautilus.data.reading import plain
+from liq_nautilus.data.reading import plain_columns
+from liq_nautilus.data.reading import source as source_files
+from liq_nautilus.data.reading.plain import read_plain
+from liq_nautilus.data.reading.plain import read_together
+from liq_nautilus.data.reading.rows import NeedsCareError
+from liq_nautilus.data.reading.rows import connect
+from liq_nautilus.data.reading.rows import read_fast
+from liq_nautilus.data.reading.source import LONGEST_LINE
+from liq_nautilus.data.reading.source import opened
 
 RULES = Rules("BTCUSDT", "1m", 2, 3)
 

@@ -13,7 +13,6 @@ from support.data_files import parsed
 from support.data_files import write_bytes
 from support.data_files import write_file
 
-from liq_nautilus.data.fingerprints import Fingerprint
 from liq_nautilus.data.kinds.bars import BARS
 from liq_nautilus.data.kinds.bars import MARK_BARS
 from liq_nautilus.data.kinds.bars import TAKER_VOLUME
@@ -22,6 +21,7 @@ from liq_nautilus.data.kinds.liquidations import LIQUIDATION_ORDERS
 from liq_nautilus.data.kinds.liquidations import LIQUIDATION_SUMS
 from liq_nautilus.data.kinds.open_interest import OPEN_INTEREST
 from liq_nautilus.data.kinds.trades import TRADES
+from liq_nautilus.data.reading.fingerprints import Fingerprint
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SchemaError
 from liq_nautilus.errors import SettingError

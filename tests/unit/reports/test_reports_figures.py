@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from liq_nautilus.reports.equity import drawdown
+from liq_nautilus.reports.equity_curve import drawdown
 from liq_nautilus.reports.figures import comparison_figure
 from liq_nautilus.reports.figures import equity_figure
 from liq_nautilus.reports.figures import heatmap_figure

@@ -16,7 +16,7 @@ from liq_nautilus.nautilus.live.sources import bybit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from liq_nautilus.nautilus.live.config import LiquidationDataClientConfig
+    from liq_nautilus.nautilus.live.live_config import LiquidationDataClientConfig
     from liq_nautilus.nautilus.live.sources.messages import Record
 
     type Parser = Callable[[bytes], tuple[Record, ...]]

@@ -28,8 +28,6 @@ from support.trading_market import BTC
 from support.trading_market import bar_type_of
 
 from liq_nautilus.errors import SettingError
-from liq_nautilus.nautilus.live.config import LiquidationDataClientConfig
-from liq_nautilus.nautilus.live.config import LiveLiquidationActorConfig
 from liq_nautilus.nautilus.live.feeds.bar_guard import BarGuard
 from liq_nautilus.nautilus.live.feeds.gate import SequenceGate
 from liq_nautilus.nautilus.live.feeds.health import FeedHealth
@@ -46,6 +44,8 @@ from liq_nautilus.nautilus.live.feeds.symbols import MARK_PRICES
 from liq_nautilus.nautilus.live.feeds.symbols import OPEN_INTEREST
 from liq_nautilus.nautilus.live.feeds.symbols import bybit_instrument_id
 from liq_nautilus.nautilus.live.feeds.symbols import order_feed
+from liq_nautilus.nautilus.live.live_config import LiquidationDataClientConfig
+from liq_nautilus.nautilus.live.live_config import LiveLiquidationActorConfig
 from liq_nautilus.nautilus.types import LiquidationOrder
 from liq_nautilus.nautilus.types import OpenInterest
 from liq_nautilus.times import MINUTE_NS

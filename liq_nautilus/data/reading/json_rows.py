@@ -14,7 +14,7 @@ import msgspec
 from liq_nautilus.errors import SchemaError
 
 if TYPE_CHECKING:
-    from liq_nautilus.data.finding import SourceFile
+    from liq_nautilus.data.files.finding import SourceFile
     from liq_nautilus.data.kinds import Kind
 
 _UNSAFE = (",", '"', "\n", "\r")

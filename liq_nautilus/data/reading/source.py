@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from typing import Final
 from typing import NamedTuple
 
-from liq_nautilus.data.archives import unpack
-from liq_nautilus.data.archives import unpacked_text
-from liq_nautilus.data.json_rows import lines_of_json
+from liq_nautilus.data.files.archives import unpack
+from liq_nautilus.data.files.archives import unpacked_text
 from liq_nautilus.data.kinds import KINDS
+from liq_nautilus.data.reading.json_rows import lines_of_json
 from liq_nautilus.data.values import ODD_SIGNS
 from liq_nautilus.data.values import Form
 from liq_nautilus.errors import SchemaError
@@ -27,7 +27,7 @@ from liq_nautilus.errors import SchemaError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from liq_nautilus.data.finding import SourceFile
+    from liq_nautilus.data.files.finding import SourceFile
     from liq_nautilus.data.kinds import Kind
 
 LONGEST_LINE: Final = 65_536

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from typing import Final
 from typing import NamedTuple
 
-from liq_nautilus.data.source import readable
+from liq_nautilus.data.reading.source import readable
 
 if TYPE_CHECKING:
-    from liq_nautilus.data.finding import SourceFile
+    from liq_nautilus.data.files.finding import SourceFile
 
 _BLOCK: Final = 1 << 20
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from liq_nautilus.data.finding import SourceFile
+    from liq_nautilus.data.files.finding import SourceFile
 
 # Market data shrinks to a twentieth at most, even where nothing trades.
 _MOST_GROWTH: Final = 200

@@ -8,13 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from liq_nautilus.core.covered_venues import venues_text
+from liq_nautilus.core.dollars.covered_venues import venues_text
 from liq_nautilus.data.columns import array_of
 from liq_nautilus.data.columns import bytes_array
 from liq_nautilus.data.columns import filled
 from liq_nautilus.data.columns import numbers
 from liq_nautilus.data.columns import wide_decimals
-from liq_nautilus.data.rows import NeedsCareError
+from liq_nautilus.data.reading.rows import NeedsCareError
 from liq_nautilus.data.values import DECIMAL_PLACES
 from liq_nautilus.data.values import FIRST_MS
 from liq_nautilus.data.values import LAST_MS

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.records import SideArray
     from liq_nautilus.market.book import StepArray
-    from liq_nautilus.market.liquidations import LiquidationOrders
+    from liq_nautilus.market.liquidation_series import LiquidationOrders
     from liq_nautilus.market.record import MarketRecord
 
 # Openings and closings that take liquidity; the others are the far side of somebody's trade.

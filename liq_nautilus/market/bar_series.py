@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.market.book import StepArray
     from liq_nautilus.market.record import MarketRecord
-    from liq_nautilus.market.trades import Trades
+    from liq_nautilus.market.trade_series import Trades
 
 _PREMIUM_DECIMALS = 8
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from typing import Final
 from typing import NamedTuple
 
-from liq_nautilus.data.source import LONGEST_LINE
-from liq_nautilus.data.source import readable
+from liq_nautilus.data.reading.source import LONGEST_LINE
+from liq_nautilus.data.reading.source import readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from liq_nautilus.data.source import OpenedFile
+    from liq_nautilus.data.reading.source import OpenedFile
 
 # Stands in no row: lines with control characters are none.
 SEPARATOR: Final = "\x1f"

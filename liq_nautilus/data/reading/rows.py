@@ -20,11 +20,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from liq_nautilus.data.cleaning import SEPARATOR
-from liq_nautilus.data.cleaning import write_clean_lines
 from liq_nautilus.data.columns import numbers
 from liq_nautilus.data.issues import Issues
-from liq_nautilus.data.source import scan
+from liq_nautilus.data.reading.cleaning import SEPARATOR
+from liq_nautilus.data.reading.cleaning import write_clean_lines
+from liq_nautilus.data.reading.source import scan
 from liq_nautilus.errors import SchemaError
 from liq_nautilus.times import DAY_NS
 
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from liq_nautilus.data.finding import SourceFile
+    from liq_nautilus.data.files.finding import SourceFile
     from liq_nautilus.data.kinds import Kind
     from liq_nautilus.data.kinds import Rules
-    from liq_nautilus.data.source import OpenedFile
+    from liq_nautilus.data.reading.source import OpenedFile
 
 ROWS_PER_CHUNK: Final = 500_000
 # A file that names its day holds rows of that day. A few rows further away than a day are garbled

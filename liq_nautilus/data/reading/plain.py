@@ -19,15 +19,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from liq_nautilus.data import plain_columns
 from liq_nautilus.data.columns import numbers
 from liq_nautilus.data.columns import single
-from liq_nautilus.data.rows import Chunk
-from liq_nautilus.data.rows import NeedsCareError
-from liq_nautilus.data.rows import are_few
-from liq_nautilus.data.rows import count_stray
-from liq_nautilus.data.source import LONGEST_LINE
-from liq_nautilus.data.source import readable
+from liq_nautilus.data.reading import plain_columns
+from liq_nautilus.data.reading.rows import Chunk
+from liq_nautilus.data.reading.rows import NeedsCareError
+from liq_nautilus.data.reading.rows import are_few
+from liq_nautilus.data.reading.rows import count_stray
+from liq_nautilus.data.reading.source import LONGEST_LINE
+from liq_nautilus.data.reading.source import readable
 from liq_nautilus.data.values import MOST_DECIMAL_DIGITS
 from liq_nautilus.data.values import Form
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from liq_nautilus.data.kinds import Rules
-    from liq_nautilus.data.source import OpenedFile
+    from liq_nautilus.data.reading.source import OpenedFile
     from liq_nautilus.data.values import Value
 
 _BLOCK_BYTES: Final = 8 << 20

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from nautilus_trader.common.component import TimeEvent
 
     from liq_nautilus.core.feed import Event
-    from liq_nautilus.nautilus.live.config import LiveLiquidationActorConfig
+    from liq_nautilus.nautilus.live.live_config import LiveLiquidationActorConfig
 
 # The thread that calls back has a clock of its own.
 _GRACE_NS: Final = MILLISECOND_NS

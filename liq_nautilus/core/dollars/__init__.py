@@ -1,0 +1,1 @@
+"""Of which venues dollars speak, and how they follow what was liquidated."""

@@ -1,0 +1,1 @@
+"""Binance's files: where they are published, downloaded, found and unpacked."""
