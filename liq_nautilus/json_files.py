@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -13,6 +14,7 @@ from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -109,6 +111,41 @@ def json_text(document: Any, *, indent: int | None = 2) -> str:  # noqa: ANN401 
     return text + "\n"
 
 
+@contextmanager
+def replacing(path: Path, *, staging: Path | None = None) -> Iterator[Path]:
+    """
+    Give the place of an unfinished file, which takes the place of a file once the block ends well.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder is made.
+    staging : Path, optional
+        A folder of the same file system for the unfinished file; that of `path` by default.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+
+    """
+    unfinished = (staging or path.parent) / f".{path.name}.{os.getpid()}.tmp"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def write_to_disk(path: Path, content: bytes) -> None:
+    """Write bytes and wait until they are on the disk."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def write_text(path: Path, text: str, what: str, *, staging: Path | None = None) -> None:
     """
     Write a text file whole: what was there before stays until the new one is complete.
@@ -130,17 +167,9 @@ def write_text(path: Path, text: str, what: str, *, staging: Path | None = None)
         If the file cannot be written.
 
     """
-    unfinished = (staging or path.parent) / f".{path.name}.{os.getpid()}.tmp"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with unfinished.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with replacing(path, staging=staging) as unfinished:
+            write_to_disk(unfinished, text.encode())
     except OSError as e:
         reason = e.strerror or e
         msg = f"{what} must be a writable file, {path} was not: {reason}; give another"

@@ -130,7 +130,7 @@ def as_processes(catalog: Path) -> Iterator[Row]:
     command = [sys.executable, "-c", "from liq_nautilus.cli import run; run()"]
 
     def run(*words: str) -> None:
-        subprocess.run([*command, *words], check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+        subprocess.run([*command, *words], check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own words
 
     asked = ("levels", "--catalog", str(catalog), "--json")
     yield repeated("liq-nautilus levels --json", lambda _: run(*asked), 5, "2 s")
@@ -145,7 +145,7 @@ def serving(catalog: Path) -> Iterator[str]:
         port = unused.getsockname()[1]
     words = ["serve", "--catalog", str(catalog), "--port", str(port)]
     command = [sys.executable, "-c", "from liq_nautilus.cli import run; run()", *words]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:  # noqa: S603
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:  # noqa: S603 - our own words
         address = f"http://127.0.0.1:{port}"
         while True:
             try:

@@ -15,6 +15,8 @@ from liq_nautilus.cli.common import CatalogOption
 from liq_nautilus.cli.common import EndOption
 from liq_nautilus.cli.common import JsonOption
 from liq_nautilus.cli.common import StartOption
+from liq_nautilus.cli.common import interval_text
+from liq_nautilus.cli.common import number_text
 from liq_nautilus.cli.common import print_json
 from liq_nautilus.cli.common import say
 from liq_nautilus.cli.common import window_ns
@@ -190,11 +192,11 @@ def _print_summary(document: dict[str, Any]) -> None:
         baseline = entry["baselines"][entry["best_baseline"]]["spearman"]
         typer.echo(
             f"{entry.get('start', 'pooled')[:10]:10} {entry.get('end', '')[:10]:11} "
-            f"{entry['side']:5} {entry['intervals']:5}  {_number(model):>6} "
-            f"{_number(baseline):>8} {entry['best_baseline']:24}"
-            f"{_number(entry['gain'], '+.3f'):>7} {_interval(entry['gain_interval']):>17} "
-            f"{_number(entry['increment'], '+.3f'):>10} "
-            f"{_interval(entry['increment_interval']):>17}"
+            f"{entry['side']:5} {entry['intervals']:5}  {number_text(model):>6} "
+            f"{number_text(baseline):>8} {entry['best_baseline']:24}"
+            f"{number_text(entry['gain'], '+.3f'):>7} {interval_text(entry['gain_interval']):>17} "
+            f"{number_text(entry['increment'], '+.3f'):>10} "
+            f"{interval_text(entry['increment_interval']):>17}"
         )
     for row in document.get("ablations", []):
         sides = [row[side] for side in ("long", "short") if row[side] is not None]
@@ -211,17 +213,10 @@ def _signal_line(action: str, entry: dict[str, Any]) -> str:
     found = entry["signals"]
     if not found or not found["n"]:
         return f"{action:20} {entry['n']:6} signals, {entry.get('reason', 'none judged')}"
+    interval = interval_text(found["interval"], ".3f") or "interval unknown"
     return (
         f"{action:20} {entry['n']:6} signals, stated {found['mean_confidence']:.3f}, came true "
-        f"{found['observed']:.3f} ({_interval(found['interval'], '.3f') or 'interval unknown'}), "
+        f"{found['observed']:.3f} ({interval}), "
         f"calibration error {found['calibration_error']:.3f}, "
-        f"{entry['episodes']['n']} episodes: {_number(entry['episodes']['observed'])}"
+        f"{entry['episodes']['n']} episodes: {number_text(entry['episodes']['observed'])}"
     )
-
-
-def _number(value: float | None, form: str = ".3f") -> str:
-    return "n/a" if value is None else format(value, form)
-
-
-def _interval(values: list[float] | None, form: str = "+.3f") -> str:
-    return "" if values is None else f"{values[0]:{form}}..{values[1]:{form}}"

@@ -7,6 +7,8 @@ from typing import Any
 
 import typer
 
+from liq_nautilus.cli.common import interval_text
+from liq_nautilus.cli.common import number_text
 from liq_nautilus.cli.common import print_json
 from liq_nautilus.cli.common import say
 
@@ -76,20 +78,13 @@ def _show(document: dict[str, Any]) -> None:
         ranks, avoid = entry["spearman"], entry["avoid"]
         typer.echo(
             f"{entry.get('start', 'pooled')[:10]:10} {entry.get('end', '')[:10]:11} "
-            f"{entry['side']:5} {entry['n']:5} {_number(ranks['forecast'], '.3f'):>8} "
-            f"{_number(ranks['volatility_and_past'], '.3f'):>8} "
-            f"{_number(entry['increment'], '+.3f'):>9} "
-            f"{_interval(entry['increment_interval']):>15} {entry['coverage']['0.9']:7.3f}  "
-            f"{avoid['duty']:.2f} {_number(avoid['p_on'], '.2f')} {_number(avoid['p_off'], '.2f')} "
-            f"{_interval(avoid['interval'])}"
+            f"{entry['side']:5} {entry['n']:5} {number_text(ranks['forecast'], '.3f'):>8} "
+            f"{number_text(ranks['volatility_and_past'], '.3f'):>8} "
+            f"{number_text(entry['increment'], '+.3f'):>9} "
+            f"{interval_text(entry['increment_interval']):>15} {entry['coverage']['0.9']:7.3f}  "
+            f"{avoid['duty']:.2f} {number_text(avoid['p_on'], '.2f')} "
+            f"{number_text(avoid['p_off'], '.2f')} "
+            f"{interval_text(avoid['interval'])}"
         )
     params = document["params"]
     typer.echo(f"parameters: {params['source']} ({params['relation']})")
-
-
-def _number(value: float | None, form: str) -> str:
-    return "n/a" if value is None else format(value, form)
-
-
-def _interval(values: list[float] | None) -> str:
-    return "" if values is None else f"{values[0]:+.3f}..{values[1]:+.3f}"

@@ -153,3 +153,13 @@ def what_labels_mean(stamps: Mapping[str, int]) -> str:
         f"labels are the moment of the snapshot in {stamps['at_label']:,} files, five minutes "
         f"before it in {stamps['later']:,}, untold in {stamps['undecided']:,}"
     )
+
+
+def number_text(value: float | None, form: str = ".3f") -> str:
+    """Return a number of a table, or that there is none."""
+    return "n/a" if value is None else format(value, form)
+
+
+def interval_text(values: list[float] | None, form: str = "+.3f") -> str:
+    """Return an interval of a table, empty if there is none."""
+    return "" if values is None else f"{values[0]:{form}}..{values[1]:{form}}"

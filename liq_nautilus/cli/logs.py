@@ -124,7 +124,7 @@ def with_log[R](command: Callable[..., R]) -> Callable[..., R]:
         inspect.Parameter("log_file", keyword, default=None, annotation=LogFileOption),
         inspect.Parameter("log_format", keyword, default="text", annotation=LogFormatOption),
     ]
-    run.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
+    run.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined] # what typer reads
     return run
 
 
@@ -147,7 +147,14 @@ def logging_to(path: Path | None, log_format: str = "text") -> Iterator[None]:
     """
     _check_format(log_format)
     handler = logging.NullHandler() if path is None else _log_file(path, log_format)
-    logger = logging.getLogger(_ROOT)
+    with heard_by(handler, _ROOT):
+        yield
+
+
+@contextmanager
+def heard_by(handler: logging.Handler, name: str) -> Iterator[None]:
+    """Let a handler hear a logger's messages from INFO on while the block runs; then close it."""
+    logger = logging.getLogger(name)
     previous = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # The log price travelled in an hour of usual turnover; in t hours sqrt(t) as much. Only a unit: the
 # share of openings is fitted.
-_USUAL_PATH = 0.01
+USUAL_PATH = 0.01
 _LEAST_DEVIATION = 1e-6
 
 
@@ -70,7 +70,7 @@ class Market(NamedTuple):
         if math.isnan(self.open_interest):
             return np.zeros(multiple.size)
         share = 1.0 - np.exp(-self.turnover_per_hour * hours * multiple)
-        opened: FloatArray = self.open_interest * share / (_USUAL_PATH * math.sqrt(hours))
+        opened: FloatArray = self.open_interest * share / (USUAL_PATH * math.sqrt(hours))
         return opened
 
     def deviation(self, hours: float) -> float:
@@ -123,21 +123,23 @@ class RecentVolatility:
         self._variance, self._hours = float(state["variance"]), float(state["hours"])
 
 
-def swept_length(start: float, best: float, worst: float, ratio: FloatArray) -> FloatArray:
+def swept_length[Price: (float, FloatArray)](
+    start: Price, best: Price, worst: Price, ratio: FloatArray
+) -> FloatArray:
     """
     Return the length of path on which positions are entered that the path itself liquidates.
 
     Parameters
     ----------
-    start, best, worst : float
-        Where the path begins and its extremes in favour of and against the side (quote per base
+    start, best, worst : float or ndarray of shape (n, 1)
+        Where a path begins and its extremes in favour of and against the side (quote per base
         unit); the one in favour comes first.
     ratio : ndarray of shape (n_tiers,)
         Liquidation price over entry price of each leverage tier, below 1 for longs.
 
     Returns
     -------
-    ndarray of shape (n_tiers,)
+    ndarray of shape (n_tiers,) or (n, n_tiers)
         Log price, >= 0.
 
     Notes
@@ -146,7 +148,7 @@ def swept_length(start: float, best: float, worst: float, ratio: FloatArray) -> 
     ``(h - o) + (h - l)`` the entries above ``l + distance`` are swept, on the way up and down.
 
     """
-    favourable, adverse = abs(math.log(best / start)), abs(math.log(worst / start))
+    favourable, adverse = np.abs(np.log(best / start)), np.abs(np.log(worst / start))
     rest = np.abs(np.log(ratio)) - adverse
     swept_out = np.maximum(favourable - np.maximum(rest, 0.0), 0.0)
     swept_back = np.maximum(favourable - rest, 0.0)

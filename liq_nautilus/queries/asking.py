@@ -85,7 +85,7 @@ def levels(
 
     """
     _check_model(model)
-    kept, at_ns = _kept_map(catalog, symbol, at, parameters, brackets)
+    kept, at_ns = open_map(catalog, symbol, at, parameters=parameters, brackets=brackets)
     moment = moment_at(kept, at_ns)
     if leverage is None:
         return _levels_answer(kept, moment, moment.levels[model])
@@ -113,7 +113,7 @@ def compare(
     The arguments and errors are those of `levels`. The agreement is the percentage of notional that
     the single models place alike, side by side in buckets of price.
     """
-    kept, at_ns = _kept_map(catalog, symbol, at, parameters, brackets)
+    kept, at_ns = open_map(catalog, symbol, at, parameters=parameters, brackets=brackets)
     moment = moment_at(kept, at_ns)
     single = [moment.levels[name] for name in MODELS if name != "ensemble"]
     return ComparisonAnswer(
@@ -137,7 +137,7 @@ def signals(
 
     The arguments and errors are those of `levels`.
     """
-    kept, at_ns = _kept_map(catalog, symbol, at, parameters, brackets)
+    kept, at_ns = open_map(catalog, symbol, at, parameters=parameters, brackets=brackets)
     moment = moment_at(kept, at_ns)
     said = assumptions(kept.basis, moment.levels["ensemble"])
     params_hash = kept.basis.params_hash
@@ -181,7 +181,9 @@ def heatmap(
     """
     _check_model(model)
     wanted = Window() if window is None else window
-    kept, end_ns = _kept_map(catalog, symbol, wanted.end, parameters, brackets, "--end")
+    kept, end_ns = open_map(
+        catalog, symbol, wanted.end, parameters=parameters, brackets=brackets, option="--end"
+    )
     moment = moment_at(kept, None if end_ns is None else end_ns - 1)
     last_ns = moment.ts + 1 if end_ns is None else end_ns
     timeframe, ask = ask_of(wanted, last_ns)
@@ -263,26 +265,20 @@ def assumptions(basis: MapBasis, found: Levels) -> dict[str, Any]:
 
 
 def open_map(
-    catalog: Path | str,
+    catalog: Catalog | Path | str,
     symbol: str | None = None,
     at: When | None = None,
     *,
     parameters: TrackerParameters | None = None,
     brackets: object | None = None,
-) -> tuple[KeptMap, int | None]:
-    """Return a symbol's kept map and the moment (UTC ns); arguments and errors as `levels`."""
-    return _kept_map(catalog, symbol, at, parameters, brackets)
-
-
-def _kept_map(
-    catalog: Path | str,
-    symbol: str | None,
-    at: When | None,
-    parameters: TrackerParameters | None,
-    brackets: object | None,
     option: str = "--at",
 ) -> tuple[KeptMap, int | None]:
-    files = Catalog(Path(catalog))
+    """
+    Return a symbol's kept map and the moment (UTC ns); arguments and errors as `levels`.
+
+    `option` is what the moment is called where it cannot be understood.
+    """
+    files = catalog if isinstance(catalog, Catalog) else Catalog(Path(catalog))
     name = only_symbol(files, symbol)
     at_ns = moment_ns(at, option)
     try:
@@ -306,11 +302,6 @@ def _levels_answer(kept: KeptMap, moment: Moment, found: Levels) -> LevelsAnswer
             f"{iso(moment.ts)}, it has data from {kept.days[0].name} on; choose a later moment"
         )
         raise DataGapError(msg)
-    arrays = {
-        name: getattr(found, name)
-        for name in type(found).__slots__
-        if isinstance(getattr(found, name), np.ndarray)
-    }
     order = np.lexsort((found.leverage, found.price))
     return LevelsAnswer(
         kept.basis.symbol,
@@ -322,15 +313,15 @@ def _levels_answer(kept: KeptMap, moment: Moment, found: Levels) -> LevelsAnswer
         bool(found.is_valid and found.price.size),
         found.params_hash,
         assumptions(kept.basis, found),
-        {_NAMES.get(name, name): column[order] for name, column in arrays.items()},
+        {_NAMES.get(name, name): column[order] for name, column in _columns(found).items()},
         moment.volatility,
     )
 
 
 def _only(found: Levels, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> Levels:
-    arrays = {
-        name: getattr(found, name)[chosen]
-        for name in type(found).__slots__
-        if isinstance(getattr(found, name), np.ndarray)
-    }
-    return replace(found, **arrays)
+    return replace(found, **{name: column[chosen] for name, column in _columns(found).items()})
+
+
+def _columns(found: Levels) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
+    values = {name: getattr(found, name) for name in type(found).__slots__}
+    return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}

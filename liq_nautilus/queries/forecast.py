@@ -162,7 +162,7 @@ def forecast(
         )
         raise DataGapError(msg)
     risk = None if position is None else _risk(tracker, position, horizon)
-    return ForecastAnswer(kept.basis.symbol, found, kept.basis.parameters.params_hash, risk)
+    return ForecastAnswer(kept.basis.symbol, found, kept.basis.params_hash, risk)
 
 
 def _risk(tracker: LiquidationTracker, asked: AskedPosition, horizon: str) -> PositionRisk:

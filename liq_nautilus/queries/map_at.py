@@ -44,5 +44,5 @@ def tracker_at(
         If the symbol must be named, or the brackets are wrong.
 
     """
-    kept, _ = open_map(catalog.path, symbol, at_ns, parameters=parameters, brackets=brackets)
+    kept, _ = open_map(catalog, symbol, at_ns, parameters=parameters, brackets=brackets)
     return kept.tracker_at(kept.newest_ns() if at_ns is None else at_ns)

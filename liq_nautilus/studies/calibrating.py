@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
@@ -18,7 +17,6 @@ from liq_nautilus.core.science.band_curves import band_reach
 from liq_nautilus.core.science.band_curves import fit_band
 from liq_nautilus.core.science.column_weights import coordinate_search
 from liq_nautilus.core.science.column_weights import fit_mix
-from liq_nautilus.core.science.column_weights import fit_reported_share
 from liq_nautilus.core.science.leverage_shares import ShareFit
 from liq_nautilus.core.science.leverage_shares import fit_shares
 from liq_nautilus.errors import DataGapError
@@ -28,15 +26,16 @@ from liq_nautilus.studies.fitting import best_model_of
 from liq_nautilus.studies.fitting import fit_regressions
 from liq_nautilus.studies.fitting import fit_side
 from liq_nautilus.studies.fitting import prior_fit
-from liq_nautilus.studies.inputs.windows import ORDERS_SOURCE
 from liq_nautilus.studies.inputs.windows import bar_by_bar
 from liq_nautilus.studies.inputs.windows import halves
-from liq_nautilus.studies.inputs.windows import labels_from_orders
 from liq_nautilus.studies.map_readings import EVEN_UNIT
 from liq_nautilus.studies.map_readings import replay
 from liq_nautilus.studies.names import FROZEN
 from liq_nautilus.studies.names import REFRESH
 from liq_nautilus.studies.names import SIDE_NAMES
+from liq_nautilus.studies.training_windows import data_hash
+from liq_nautilus.studies.training_windows import reported_share
+from liq_nautilus.studies.training_windows import window_provenance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -390,53 +389,3 @@ def _fit_bands(expected: FloatArray, realised: FloatArray) -> dict[str, Any]:
 
 def _rounded(values: Iterable[float]) -> tuple[float, ...]:
     return tuple(float(f"{value:.6g}") for value in values)
-
-
-def reported_share(windows: Sequence[Window]) -> float | None:
-    """
-    Return the share of liquidated notional that the forced-order feed shows.
-
-    From the windows that have both single orders and interval sums; None where there are none.
-    """
-    orders: list[FloatArray] = []
-    bars: list[FloatArray] = []
-    for window in windows:
-        labels = window.labels
-        if window.orders is None or labels.source == ORDERS_SOURCE or len(labels) == 0:
-            continue
-        length = int(labels.ts_close[0] - labels.ts_open[0])
-        summed = labels_from_orders(window.orders, window.start, window.end, length)
-        at = np.searchsorted(summed.ts_open, labels.ts_open)
-        for side in SIDE_NAMES:
-            orders.append(summed.of(side)[at])
-            bars.append(labels.of(side))
-    if not orders:
-        return None
-    share = fit_reported_share(np.concatenate(orders), np.concatenate(bars))
-    return share if share > 0.0 else None
-
-
-def window_provenance(window: Window) -> dict[str, Any]:
-    """Return what a parameters file says about a training window."""
-    return {
-        "symbol": window.symbol,
-        "start_ns": window.start,
-        "end_ns": window.end,
-        "intervals": len(window.labels),
-        "interval_hours": float(window.paths.hours[0]) if len(window.paths) else None,
-        "labels": window.labels.source,
-    }
-
-
-def data_hash(windows: Sequence[Window]) -> str:
-    """Return the SHA-256 of the windows' labels, bars, open interest and funding."""
-    digest = hashlib.sha256()
-    for window in windows:
-        labels, bars = window.labels, window.bars
-        for values in (
-            labels.ts_open, labels.long_notional, labels.short_notional,
-            bars.ts_open, bars.open, bars.high, bars.low, bars.close, bars.volume,
-            *window.open_interest, *window.funding,
-        ):  # fmt: skip
-            digest.update(np.ascontiguousarray(values).tobytes())
-    return digest.hexdigest()

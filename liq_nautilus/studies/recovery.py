@@ -25,13 +25,13 @@ from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.market.simulation import simulate
 from liq_nautilus.market.worlds import world
 from liq_nautilus.studies.calibrating import Calibrator
-from liq_nautilus.studies.calibrating import reported_share
 from liq_nautilus.studies.inputs.simulated import simulated_window
 from liq_nautilus.studies.inputs.windows import halves
 from liq_nautilus.studies.map_readings import replay
 from liq_nautilus.studies.map_readings import tier_ratios
 from liq_nautilus.studies.names import PUBLISHED
 from liq_nautilus.studies.names import SIDE_NAMES
+from liq_nautilus.studies.training_windows import reported_share
 from liq_nautilus.times import DAY_NS
 
 if TYPE_CHECKING:

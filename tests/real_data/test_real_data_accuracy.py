@@ -7,10 +7,10 @@ from support.study_windows import measured
 
 from liq_nautilus.nautilus.ingest.ingest import ingest
 from liq_nautilus.studies.calibrating import Calibrator
-from liq_nautilus.studies.calibrating import data_hash
 from liq_nautilus.studies.inputs.loading import Request
 from liq_nautilus.studies.inputs.loading import load_windows
 from liq_nautilus.studies.parameter_files import shipped_fit
+from liq_nautilus.studies.training_windows import data_hash
 
 DATA = Path(__file__).parents[2] / "../shared/data"
 pytestmark = [

@@ -14,8 +14,10 @@ import typer
 
 from liq_nautilus.cli.common import print_json
 from liq_nautilus.cli.common import say
+from liq_nautilus.cli.logs import heard_by
 from liq_nautilus.errors import StoreError
 from liq_nautilus.json_files import read_json
+from liq_nautilus.json_files import replacing
 from liq_nautilus.json_files import write_text
 
 if TYPE_CHECKING:
@@ -110,10 +112,8 @@ def _write_csv(answer: Answer, path: Path) -> None:
 
     table = answer.to_arrow()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        arrow_csv.write_csv(table, partial)
-        partial.replace(path)
+        with replacing(path) as unfinished:
+            arrow_csv.write_csv(table, unfinished)
     except OSError as e:
         msg = f"--csv must be a file that can be written, {e}; choose another"
         raise StoreError(msg) from e
@@ -142,12 +142,5 @@ def telling() -> Iterator[None]:
         return
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
-    logger = logging.getLogger("liq_nautilus.queries")
-    previous = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
+    with heard_by(handler, "liq_nautilus.queries"):
         yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(previous)

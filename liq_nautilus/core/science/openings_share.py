@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from liq_nautilus.core.expected_openings import USUAL_PATH
+from liq_nautilus.core.expected_openings import swept_length as swept_on_path
 from liq_nautilus.core.records import LONG
 
 if TYPE_CHECKING:
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.science.paths import IntervalPaths
 
-# The log price travelled in an hour of usual turnover; in t hours sqrt(t) as much. Only a unit: the
-# share of openings is fitted.
-_USUAL_PATH = 0.01
 # The background's density is this part of open interest per log price; also only a unit.
 _BACKGROUND = 3.0
 
@@ -45,21 +44,13 @@ def swept_length(paths: IntervalPaths, side: int, ratio: FloatArray) -> FloatArr
     ndarray of shape (n, n_tiers)
         Log price, >= 0.
 
-    Notes
-    -----
-    In logarithms, for longs, from open o to high h, then to low l: of a length of
-    ``(h - o) + (h - l)`` the entries above ``l + distance`` are swept, on the way up and down.
+    See Also
+    --------
+    core.expected_openings.swept_length : The same of one path.
 
     """
-    signs = 1.0 if side == LONG else -1.0
-    start = signs * np.log(paths.open)
-    best = signs * np.log(paths.high if side == LONG else paths.low)
-    worst = signs * np.log(paths.low if side == LONG else paths.high)
-    edge = worst[:, None] - signs * np.log(ratio)[None, :]
-    swept_up = np.maximum(best[:, None] - np.maximum(start[:, None], edge), 0.0)
-    swept_down = np.maximum(best[:, None] - edge, 0.0)
-    length: FloatArray = swept_up + swept_down
-    return length
+    best, worst = (paths.high, paths.low) if side == LONG else (paths.low, paths.high)
+    return swept_on_path(paths.open[:, None], best[:, None], worst[:, None], ratio)
 
 
 def opened_and_swept(
@@ -97,7 +88,7 @@ def opened_and_swept(
     opened = np.nan_to_num(open_interest)[:, None] * (
         1.0 - np.exp(-(turnover * paths.hours)[:, None] * multiple[None, :])
     )
-    usual = _USUAL_PATH * np.sqrt(paths.hours)[:, None]
+    usual = USUAL_PATH * np.sqrt(paths.hours)[:, None]
     swept: FloatArray = opened * swept_length(paths, side, ratio) / usual
     return swept
 

@@ -36,7 +36,7 @@ class CompleteOrdersConfig(ActorConfig, frozen=True, kw_only=True):
     client_id: ClientId
 
 
-class CompleteOrders(Actor):  # type: ignore[misc, unused-ignore]
+class CompleteOrders(Actor):  # type: ignore[misc, unused-ignore] # untyped base
     """
     Listen to all liquidations of Bybit, which publishes every one.
 

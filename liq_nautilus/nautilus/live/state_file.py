@@ -7,7 +7,6 @@ Nautilus keeps an actor's state only where Redis is its cache database.
 from __future__ import annotations
 
 import hashlib
-import os
 from typing import TYPE_CHECKING
 from typing import Final
 from typing import NamedTuple
@@ -15,6 +14,8 @@ from typing import NamedTuple
 import msgspec
 
 from liq_nautilus.errors import StoreError
+from liq_nautilus.json_files import replacing
+from liq_nautilus.json_files import write_to_disk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,16 +60,10 @@ def write_state(path: Path, saved: SavedState) -> None:
     """
     body = msgspec.msgpack.encode(saved)
     version = _VERSION.to_bytes(_VERSION_BYTES, "big")
-    staged = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with staged.open("wb") as file:
-            file.write(_MAGIC + version + hashlib.sha256(body).digest() + body)
-            file.flush()
-            os.fsync(file.fileno())
-        staged.replace(path)
+        with replacing(path) as unfinished:
+            write_to_disk(unfinished, _MAGIC + version + hashlib.sha256(body).digest() + body)
     except OSError as e:
-        staged.unlink(missing_ok=True)
         msg = f"state_path must be writable, {path} was not ({e.strerror}); make room or change it"
         raise StoreError(msg) from e
 

@@ -110,7 +110,7 @@ class DayRecord:
 
     def __init__(self, tracker: LiquidationTracker, start_ns: int) -> None:
         # Loaded where a map is followed: what is kept is read without the map's compiled loops.
-        from liq_nautilus.core.forecasting.inputs import HORIZON_HOURS  # noqa: PLC0415
+        from liq_nautilus.core.forecasting.inputs import HORIZON_HOURS  # noqa: PLC0415 - loads the map's loops
 
         self._horizons = tuple(HORIZON_HOURS)
         self._tracker = tracker

@@ -22,6 +22,7 @@ from filelock import FileLock
 from filelock import Timeout
 
 from liq_nautilus.errors import StoreError
+from liq_nautilus.json_files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,14 +93,9 @@ def write_table(path: Path, table: pa.Table, *, row_group_size: int | None = Non
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with replacing(path) as unfinished:
             yield unfinished
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
     except OSError as e:
         msg = (
             f"{path.parent} must be a folder that can be written, it was not: {e.strerror or e}; "

@@ -15,13 +15,9 @@ from typing import TYPE_CHECKING
 from typing import Any
 from typing import Final
 
-import pyarrow as pa
-
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import StoreError
 from liq_nautilus.nautilus.catalog.inventory import Catalog
-from liq_nautilus.nautilus.snapshots import bytes_to_state
-from liq_nautilus.nautilus.snapshots import state_to_bytes
 from liq_nautilus.queries.derived.day_prints import day_prints
 from liq_nautilus.queries.derived.day_record import DAY_FOLDERS
 from liq_nautilus.queries.derived.day_record import MODELS
@@ -33,10 +29,12 @@ from liq_nautilus.queries.derived.day_replay import follow_day
 from liq_nautilus.queries.derived.derived_files import DEFAULT_LIMIT_BYTES
 from liq_nautilus.queries.derived.derived_files import computing_lock
 from liq_nautilus.queries.derived.derived_files import shrink
-from liq_nautilus.queries.derived.derived_files import write_bytes
 from liq_nautilus.queries.derived.kept_days import GAP_DAYS
 from liq_nautilus.queries.derived.kept_days import KeptDay
 from liq_nautilus.queries.derived.kept_days import days_of
+from liq_nautilus.queries.derived.kept_states import read_tracker
+from liq_nautilus.queries.derived.kept_states import tracker_class
+from liq_nautilus.queries.derived.kept_states import write_tracker
 from liq_nautilus.times import DAY_NS
 from liq_nautilus.times import HOUR_NS
 from liq_nautilus.times import iso
@@ -54,8 +52,6 @@ if TYPE_CHECKING:
     type Progress = Callable[[str], None]
 
 _LOG: Final = logging.getLogger(__name__)
-_CODEC: Final = pa.Codec("zstd", compression_level=1)
-_SIZE_BYTES: Final = 8
 STATES: Final = "states"
 
 
@@ -281,38 +277,24 @@ class KeptMap:
         return (
             self._begun(index)
             if day.is_first
-            else self._read(self._state_path(self.days[index - 1]))
+            else read_tracker(self._state_path(self.days[index - 1]))
         )
 
     def _begun(self, index: int) -> LiquidationTracker:
         day = self.days[index]
         path = self.basis.folder / STATES / f"{day.name}-begun.{day.digest}.state"
-        tracker = self._read(path) if day.warm_up else None
+        tracker = read_tracker(path) if day.warm_up else None
         if tracker is None:
             tracker = self._new_tracker()
             for earlier in self.days[index - day.warm_up : index]:
                 until_ns = earlier.start_ns + DAY_NS - 1
                 follow_day(tracker, self._events(earlier), earlier.start_ns, until_ns)
             if day.warm_up:
-                _write_state(path, tracker)
+                write_tracker(path, tracker)
         return tracker
 
-    def _read(self, path: Path) -> LiquidationTracker | None:
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
-            return None
-        try:
-            size = int.from_bytes(content[:_SIZE_BYTES], "little")
-            state = _CODEC.decompress(content[_SIZE_BYTES:], size, asbytes=True)
-            return _trackers().from_state(bytes_to_state(state))
-        except (OSError, ValueError, pa.ArrowException):
-            _LOG.warning("A kept state is damaged and is computed again: %s", path.name)
-            path.unlink(missing_ok=True)
-            return None
-
     def _new_tracker(self) -> LiquidationTracker:
-        return _trackers()(self.basis.parameters, brackets=self.basis.brackets)
+        return tracker_class()(self.basis.parameters, brackets=self.basis.brackets)
 
     # -- What is computed --------------------------------------------------------------------------
 
@@ -334,7 +316,7 @@ class KeptMap:
             else:
                 follow_day(tracker, events, day.start_ns, until_ns)
             # Last, since it says that the day is done.
-            _write_state(self._state_path(day), tracker)
+            write_tracker(self._state_path(day), tracker)
             if progress is not None:
                 progress(day.name)
         _LOG.info("followed %s from %s to %s", self.basis.symbol, run[0].name, run[-1].name)
@@ -374,19 +356,6 @@ class KeptMap:
         for path in self.basis.folder.glob("*/[!.]*"):
             if path.name not in names and not path.stem.endswith(ends):
                 path.unlink(missing_ok=True)
-
-
-def _trackers() -> type[LiquidationTracker]:
-    # What is kept is read without the map's compiled loops, which take a second to load.
-    from liq_nautilus.core.tracker import LiquidationTracker  # noqa: PLC0415
-
-    return LiquidationTracker
-
-
-def _write_state(path: Path, tracker: LiquidationTracker) -> None:
-    state = state_to_bytes(tracker.state())
-    size = len(state).to_bytes(_SIZE_BYTES, "little")
-    write_bytes(path, size + _CODEC.compress(state, asbytes=True))
 
 
 def _vanished(folder: Path) -> str:

@@ -11,7 +11,6 @@ from typing import NamedTuple
 from liq_nautilus.core.forecasting.inputs import HORIZON_HOURS
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SettingError
-from liq_nautilus.studies.calibrating import window_provenance
 from liq_nautilus.studies.forecasts.moments import gather_moments
 from liq_nautilus.studies.forecasts.rival_fits import fit_all
 from liq_nautilus.studies.forecasts.rival_fits import numbers_of
@@ -20,6 +19,7 @@ from liq_nautilus.studies.forecasts.scores import SIDES
 from liq_nautilus.studies.forecasts.scores import interval_rows
 from liq_nautilus.studies.forecasts.scores import score
 from liq_nautilus.studies.forecasts.scores import side_evidence
+from liq_nautilus.studies.training_windows import window_provenance
 from liq_nautilus.studies.window_scores import least_favourable
 from liq_nautilus.studies.window_scores import relation_between
 from liq_nautilus.times import iso

@@ -14,10 +14,10 @@ from liq_nautilus.reports.accuracy_page import html_report
 from liq_nautilus.reports.accuracy_page import markdown_report
 from liq_nautilus.studies.accuracy import verdict
 from liq_nautilus.studies.calibrating import Calibrator
-from liq_nautilus.studies.calibrating import data_hash
-from liq_nautilus.studies.calibrating import reported_share
 from liq_nautilus.studies.fitting import Fit
 from liq_nautilus.studies.names import SCENARIO
+from liq_nautilus.studies.training_windows import data_hash
+from liq_nautilus.studies.training_windows import reported_share
 from liq_nautilus.studies.window_scores import ALL_MODELS
 from liq_nautilus.studies.window_scores import METRICS
 from liq_nautilus.studies.window_scores import relation_of

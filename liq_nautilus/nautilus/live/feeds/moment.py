@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nautilus_trader.model.identifiers import InstrumentId
 
 
-class Moment(Data):  # type: ignore[misc, unused-ignore]
+class Moment(Data):  # type: ignore[misc, unused-ignore] # untyped base
     """
     A time that has come, sent through the data engine's queue behind all that came before it.
 
