@@ -120,6 +120,13 @@ def test_close_everything_leaves_empty_bounds(kernel, ratio):
     it.assert_kept()
 
 
+def test_a_fall_leaves_an_empty_row_alone(kernel):
+    it = book([[0, 0, 0, 0], [0, 0, 4, 1]])
+    follow(kernel, it, 5.0, 2.0)
+    assert it.rows.closed[0, 0] == 0.0
+    assert it.held[1, 0].sum() == pytest.approx(2.0)
+
+
 def test_following_the_same_open_interest_changes_nothing(kernel):
     it = book([[0, 1, 2, 0], [0, 0, 4, 1]])
     before, rows = it.mass.copy(), it.rows.copy()
