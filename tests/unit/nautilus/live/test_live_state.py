@@ -58,7 +58,7 @@ def test_a_state_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("liq_nautilus.nautilus.live.state_file.os.fsync", full)
+    monkeypatch.setattr("liq_nautilus.json_files.os.fsync", full)
     with pytest.raises(StoreError, match=r"state_path must be writable.*No space left"):
         write_state(path, STATE._replace(ts_saved=1))
     assert read_state(path) == STATE
