@@ -50,6 +50,11 @@ class Market(NamedTuple):
     turnover_per_hour: float
     volatility: float
 
+    @property
+    def held(self) -> float:
+        """Open interest (quote), of which nothing is expected where it is unknown: 0."""
+        return 0.0 if math.isnan(self.open_interest) else self.open_interest
+
     def opened(self, hours: float, multiple: FloatArray) -> FloatArray:
         """
         Return what is opened per length of path over some hours.

@@ -57,6 +57,8 @@ _SETTLED: Final = 12
 _MOST_STORIES: Final = 4
 # Bars that go on far from where they were are believed from this one on.
 _BARS_TO_BELIEVE: Final = 3
+# Up to so many bars at once are judged one by one.
+_FEW_BARS: Final = 8
 
 
 class _Story:
@@ -117,17 +119,12 @@ class Plausibility:
             Open, high, low, close, volume, and 1.0 for mark prices.
 
         """
-        body = rows[:, [0, 3]]
-        low, high = body.min(axis=1), body.max(axis=1)
-        is_fine = (rows[:, 1] <= BAR_FACTOR * high) & (rows[:, 2] * BAR_FACTOR >= low)
-        before = np.append(self._close, rows[:-1, 3])
-        is_near = ~((low > BAR_FACTOR * before) | (high * BAR_FACTOR < before))
-        if is_fine.all() and is_near.all():
+        if len(rows) > _FEW_BARS and self._follow_all(rows):
             self._close, self._elsewhere = float(rows[-1, 3]), (math.nan, 0)
-        else:
-            for i in range(len(rows)):
-                is_fine[i] &= self._follows(low[i], high[i], float(rows[i, 3]))
-        self._note_volumes(rows[is_fine & (rows[:, 5] == 0.0), 4])
+            self._note_volumes(rows[rows[:, 5] == 0.0, 4])
+            return np.ones(len(rows), dtype=np.bool_)
+        # Few bars, as they come live, are sooner judged one by one than as arrays.
+        is_fine = np.array([self._is_fine(*row) for row in rows.tolist()], dtype=np.bool_)
         self.n_unknown["bar"] += int(np.count_nonzero(~is_fine))
         return is_fine
 
@@ -192,13 +189,32 @@ class Plausibility:
         price, n = state["elsewhere"]
         self._elsewhere = (price, n)
 
+    def _follow_all(self, rows: FloatArray) -> bool:
+        # Whether each of several bars is whole and near the one before.
+        body = rows[:, [0, 3]]
+        low, high = body.min(axis=1), body.max(axis=1)
+        before = np.append(self._close, rows[:-1, 3])
+        is_whole = (rows[:, 1] <= BAR_FACTOR * high) & (rows[:, 2] * BAR_FACTOR >= low)
+        is_far = (low > BAR_FACTOR * before) | (high * BAR_FACTOR < before)
+        return bool((is_whole & ~is_far).all())
+
+    def _is_fine(
+        self, open_: float, high: float, low: float, close: float, volume: float, is_mark: float
+    ) -> bool:
+        bottom, top = min(open_, close), max(open_, close)
+        is_whole = high <= BAR_FACTOR * top and low * BAR_FACTOR >= bottom
+        is_fine = self._follows(bottom, top, close) and is_whole
+        if is_fine and not is_mark and math.isfinite(volume):
+            self._has_volume |= volume != 0.0
+            self._traded_before, self._traded = self._traded, self._traded + volume
+        return is_fine
+
     def _follows(self, low: float, high: float, close: float) -> bool:
-        if not (low > BAR_FACTOR * self._close or high * BAR_FACTOR < self._close):
+        if not _is_far(low, high, self._close):
             self._close, self._elsewhere = close, (math.nan, 0)
             return True
         price, n = self._elsewhere
-        is_there = not (low > BAR_FACTOR * price or high * BAR_FACTOR < price)
-        self._elsewhere = (close, n + 1 if is_there else 1)
+        self._elsewhere = (close, 1 if _is_far(low, high, price) else n + 1)
         if self._elsewhere[1] < _BARS_TO_BELIEVE:
             return False
         self._close, self._elsewhere = close, (math.nan, 0)
@@ -256,6 +272,11 @@ class Plausibility:
             return False
         traded = self._traded - story.traded
         return abs(contracts - story.value) <= traded
+
+
+def _is_far(low: float, high: float, price: float) -> bool:
+    # Whether a body lies more than tenfold away from a price; from an unknown one nothing does.
+    return low > BAR_FACTOR * price or high * BAR_FACTOR < price
 
 
 def unknown_snapshots(

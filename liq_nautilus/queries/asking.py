@@ -28,6 +28,7 @@ from liq_nautilus.queries.density import densities
 from liq_nautilus.queries.derived.basis import MapBasis
 from liq_nautilus.queries.derived.kept_map import KeptMap
 from liq_nautilus.queries.derived.kept_moments import moment_at
+from liq_nautilus.queries.derived.kept_moments import told_ns
 from liq_nautilus.queries.happened import liquidations
 from liq_nautilus.queries.time_windows import Window
 from liq_nautilus.queries.time_windows import ask_of
@@ -184,10 +185,12 @@ def heatmap(
     kept, end_ns = open_map(
         catalog, symbol, wanted.end, parameters=parameters, brackets=brackets, option="--end"
     )
-    moment = moment_at(kept, None if end_ns is None else end_ns - 1)
-    last_ns = moment.ts + 1 if end_ns is None else end_ns
+    at_ns = None if end_ns is None else end_ns - 1
+    last_ns = told_ns(kept, at_ns) + 1
     timeframe, ask = ask_of(wanted, last_ns)
+    # The window first: the map at its end then goes on from what was kept of it.
     grid = densities(kept, model, ask)
+    moment = moment_at(kept, at_ns)
     return HeatmapAnswer(
         kept.basis.symbol,
         model,

@@ -256,7 +256,7 @@ class PublishedMap:
         hours = self._parameters.excursion_hours
         opened, deviation = market.opened(hours, self._multiple), market.deviation(hours)
         lengths = [expected_swept_length(adverse[i], self._ratio[i], deviation) for i in range(2)]
-        even = np.nan_to_num(market.open_interest) * adverse
+        even = market.held * adverse
         return Openings(opened * np.stack(lengths), even)
 
     def path_openings(self, market: Market, path: Path) -> Openings:
@@ -268,7 +268,7 @@ class PublishedMap:
                 swept_length(path.open, path.low, path.high, self._ratio[1]),
             ]
         )
-        even = np.nan_to_num(market.open_interest) * _adverse(market.price, path.low, path.high)
+        even = market.held * _adverse(market.price, path.low, path.high)
         return Openings(opened * lengths, even)
 
     def _models(self, name: str) -> list[tuple[ExposureModel, float]]:
@@ -313,7 +313,7 @@ class PublishedMap:
         hours = self._parameters.excursion_hours
         width = self._parameters.grid_bps * 1e-4
         opened, deviation = market.opened(hours, self._multiple), market.deviation(hours)
-        held = np.nan_to_num(market.open_interest)
+        held = market.held
         position = math.log(market.price) / width - grid.first
         out, border = np.zeros((2, grid.n)), np.zeros(2)
         for side in range(2):

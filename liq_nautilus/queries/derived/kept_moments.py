@@ -119,16 +119,44 @@ def moment_at(kept: KeptMap, at_ns: int | None) -> Moment:
         If there is no open interest in the time before the moment.
 
     """
-    digest = kept.days[-1 if at_ns is None else kept.index_at(at_ns)].digest
-    name = f"{NEWEST if at_ns is None else at_ns}.{digest}.parquet"
-    path = kept.basis.folder / ASKED / name
-    moment = _MEMORY.get(path) or _read(path)
+    path = _path(kept, at_ns)
+    moment = _kept(path)
     if moment is None:
         ts = kept.newest_ns() if at_ns is None else at_ns
         moment = Moment.of(kept.tracker_at(ts), ts)
         _write(path, moment)
         _forget_oldest(path.parent)
-    _MEMORY.put(path, moment)
+        _MEMORY.put(path, moment)
+    return moment
+
+
+def told_ns(kept: KeptMap, at_ns: int | None) -> int:
+    """
+    Return which moment (UTC ns) `moment_at` tells of, without following the map.
+
+    Raises
+    ------
+    DataGapError
+        If there is no open interest in the time before the moment.
+
+    """
+    path = _path(kept, at_ns)
+    if at_ns is not None:
+        return at_ns
+    moment = _kept(path)
+    return kept.newest_ns() if moment is None else moment.ts
+
+
+def _path(kept: KeptMap, at_ns: int | None) -> Path:
+    digest = kept.days[-1 if at_ns is None else kept.index_at(at_ns)].digest
+    name = f"{NEWEST if at_ns is None else at_ns}.{digest}.parquet"
+    return kept.basis.folder / ASKED / name
+
+
+def _kept(path: Path) -> Moment | None:
+    moment = _MEMORY.get(path)
+    if moment is None and (moment := _read(path)) is not None:
+        _MEMORY.put(path, moment)
     return moment
 
 

@@ -139,12 +139,21 @@ def test_prices_that_stay_elsewhere_are_believed_from_the_third_on():
     assert Plausibility().bars(rows).tolist() == [True, False, False, True, True, True]
 
 
-def test_bars_one_by_one_and_at_once_are_judged_alike():
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.2])
+@pytest.mark.parametrize("length", [2, 9, 40])
+def test_bars_one_by_one_and_at_once_are_judged_alike(share, length):
     rng = np.random.default_rng(3)
-    factors = np.where(rng.random(200) < 0.05, 10.0 ** rng.uniform(-4, 4, 200), 1.0)
-    rows = np.concatenate([bar(100.0 * factor, 1.0) for factor in factors])
+    factors = np.where(rng.random(400) < share, 10.0 ** rng.uniform(-4, 4, 400), 1.0)
+    volumes = np.where(rng.random(400) < 0.1, math.nan, rng.uniform(0.0, 9.0, 400))
+    marks = rng.random(400) < 0.2
+    rows = np.concatenate(
+        [bar(100.0 * f, volumes[i], is_mark=marks[i]) for i, f in enumerate(factors)]
+    )
+    # Those that reach far beyond their own ends too.
+    rows[:, 1] *= np.where(rng.random(400) < share, 20.0, 1.0)
     whole, single = Plausibility(), Plausibility()
-    wanted = whole.bars(rows).tolist()
+    parts = np.split(rows, range(length, 400, length))
+    wanted = [bool(one) for part in parts for one in whole.bars(part)]
     assert [bool(single.bars(row[None])[0]) for row in rows] == wanted
     assert whole.state() == single.state()
 

@@ -1,5 +1,6 @@
 """What is kept of a map: it equals what is computed afresh, and follows the data."""
 
+import logging
 import multiprocessing
 import shutil
 import subprocess
@@ -29,6 +30,7 @@ from liq_nautilus.queries.derived.day_replay import day_events
 from liq_nautilus.queries.derived.day_replay import follow_day
 from liq_nautilus.queries.derived.kept_map import KeptMap
 from liq_nautilus.queries.derived.kept_map import days_of
+from liq_nautilus.queries.time_windows import Window
 
 # The last liquidation bar ends, and is stamped, where the fifth day begins.
 DAYS = [f"2026-01-0{day}" for day in range(1, 6)]
@@ -216,6 +218,17 @@ def test_parameters_do_not_mix(own_catalog):
     assert usual.basis.folder != other.basis.folder
     followed(usual)
     assert followed(other) == DAYS
+
+
+@pytest.mark.parametrize("end", [None, START_NS + 2 * DAY_NS + 5 * HOUR_NS])
+def test_a_picture_follows_each_day_once(own_catalog, caplog, end):
+    window = Window(start=START_NS, end=end)
+    with caplog.at_level(logging.INFO, "liq_nautilus"):
+        asking.heatmap(own_catalog, window=window)
+        asking.heatmap(own_catalog, window=window)
+    told = [record.getMessage() for record in caplog.records if "followed" in record.message]
+    until = DAYS[-1] if end is None else DAYS[2]
+    assert told == [f"followed BTCUSDT from {DAYS[0]} to {until}"]
 
 
 def test_what_is_kept_is_bounded(own_catalog, monkeypatch):
