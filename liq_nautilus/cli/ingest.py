@@ -23,6 +23,7 @@ from liq_nautilus.cli.common import what_labels_mean
 from liq_nautilus.cli.common import window_ns
 from liq_nautilus.cli.logs import LogFormatOption
 from liq_nautilus.cli.logs import logging_to
+from liq_nautilus.times import iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,13 +151,13 @@ def _print_summary(summary: IngestSummary) -> None:
     for kind, symbols in document["stamps"].items():
         for symbol, stamps in symbols.items():
             typer.echo(f"{kind} {symbol}: {what_labels_mean(stamps)}")
-    for symbol, stretches in document["suspicious"].items():
-        n_rows = sum(stretch["rows"] for stretch in stretches)
-        first = stretches[0]
-        typer.echo(
-            f"open interest {symbol}: {n_rows:,} rows are suspicious and not believed by the map, "
-            f"the first at {first['start']}; `liq-nautilus quality` lists them"
-        )
+    for symbol, kinds in summary.suspicious.items():
+        for kind, stretches in kinds.items():
+            n_rows = sum(stretch.n_rows for stretch in stretches)
+            typer.echo(
+                f"{kind} {symbol}: {n_rows:,} rows are suspicious and not believed by the map, the "
+                f"first at {iso(stretches[0].start_ns)}; `liq-nautilus quality` lists them"
+            )
     files = document["files"]
     typer.echo(
         f"files: {files['read']} read, {files['refused']} refused, {files['ignored']} ignored"

@@ -6,7 +6,8 @@ know only what came before, so that they hold live as they do on files:
 
 - **Open interest** of zero is unknown: an open market has open contracts, and after a delisting
   nothing is left to say. So is a snapshot whose value over quantity is more than twice, or less
-  than half, the last price; the worst hours known moved a price by forty per cent.
+  than half, the last price (of COIN-M symbols: of which a contract is worth that many times its
+  dollars); the worst hours known moved a price by forty per cent.
 - Open interest changes by trading: each contract opened or closed was traded. A **jump** to more
   than four times, or less than a quarter, which the volume traded since cannot make up for, is
   unknown. Where what follows stays there, it stands against what was before: a first snapshot is
@@ -128,25 +129,26 @@ class Plausibility:
         self.n_unknown["bar"] += int(np.count_nonzero(~is_fine))
         return is_fine
 
-    def open_interest(self, contracts: float, notional: float, ts: int, price: float) -> bool:
+    def open_interest(self, contracts: float, notional: float, ts: int, worth: float) -> bool:
         """
         Return whether a snapshot is believed.
 
         Parameters
         ----------
         contracts : float
-            Base quantity.
+            Base quantity; contracts of COIN-M symbols.
         notional : float
             Quote; NaN when unknown.
         ts : int
             When it was taken (UTC ns).
-        price : float
-            The last price (quote per base unit); NaN when unknown.
+        worth : float
+            What one of them is worth (quote): the last price, of COIN-M symbols the value of a
+            contract; NaN when unknown.
 
         """
         is_believed = (
             contracts > 0.0
-            and self._is_priced(contracts, notional, price)
+            and self._is_priced(contracts, notional, worth)
             and self._fits(contracts, ts)
         )
         self.n_unknown["open_interest"] += not is_believed
@@ -163,9 +165,19 @@ class Plausibility:
         self.n_unknown["funding"] += not is_believed
         return is_believed
 
-    def liquidation(self, notional: float, price: float) -> bool:
-        """Return whether a liquidated notional (quote) is believed at a price (quote per base)."""
-        held = self._stories[0].value * price if self._stories else math.nan
+    def liquidation(self, notional: float, worth: float) -> bool:
+        """
+        Return whether a liquidated notional is believed.
+
+        Parameters
+        ----------
+        notional : float
+            Quote.
+        worth : float
+            What one of the contracts that open interest counts is worth (quote).
+
+        """
+        held = self._stories[0].value * worth if self._stories else math.nan
         is_believed = not notional > LIQUIDATED_FACTOR * held
         self.n_unknown["liquidation"] += not is_believed
         return is_believed
@@ -229,11 +241,11 @@ class Plausibility:
         totals = np.cumsum(np.append(self._traded, known))
         self._traded_before, self._traded = totals[-2:].tolist()
 
-    def _is_priced(self, contracts: float, notional: float, price: float) -> bool:
+    def _is_priced(self, contracts: float, notional: float, worth: float) -> bool:
         # A value of 0 is none.
-        if not notional > 0.0 or math.isnan(price):
+        if not notional > 0.0 or math.isnan(worth):
             return True
-        return price / PRICE_FACTOR <= notional / contracts <= price * PRICE_FACTOR
+        return worth / PRICE_FACTOR <= notional / contracts <= worth * PRICE_FACTOR
 
     def _fits(self, contracts: float, ts: int) -> bool:
         stories = self._stories
@@ -285,6 +297,8 @@ def unknown_snapshots(
     notional: FloatArray,
     bar_ends: npt.NDArray[np.int64],
     bars: FloatArray,
+    *,
+    contract_value: float | None = None,
 ) -> npt.NDArray[np.bool_]:
     """
     Return which snapshots of a series the map does not believe.
@@ -299,15 +313,20 @@ def unknown_snapshots(
         When each bar closed (UTC ns, rising).
     bars : ndarray of shape (m, 6)
         Open, high, low, close, volume, and 1.0 for mark prices.
+    contract_value : float, optional
+        What a contract is worth (quote) where quantities are contracts.
 
     """
     judge = Plausibility()
     unknown = np.zeros(len(ts), dtype=np.bool_)
     price, traded, before = _known_after(judge, bars)
     n_bars = np.searchsorted(bar_ends, ts, side="right")
-    if _are_ordinary(contracts, notional, price[n_bars]):
+    worth = price[n_bars]
+    if contract_value is not None:
+        worth = np.full(len(ts), contract_value)
+    if _are_ordinary(contracts, notional, worth):
         return unknown
-    columns = (ts, contracts, notional, price[n_bars], traded[n_bars], before[n_bars])
+    columns = (ts, contracts, notional, worth, traded[n_bars], before[n_bars])
     rows = zip(*(column.tolist() for column in columns), strict=True)
     for i, (moment, quantity, value, last, total, total_before) in enumerate(rows):
         if math.isfinite(quantity):
@@ -316,14 +335,49 @@ def unknown_snapshots(
     return unknown
 
 
-def _are_ordinary(contracts: FloatArray, notional: FloatArray, price: FloatArray) -> bool:
+def unknown_bars(bars: FloatArray) -> npt.NDArray[np.bool_]:
+    """
+    Return which bars of a series the map does not believe.
+
+    Parameters
+    ----------
+    bars : ndarray of shape (n, 6)
+        Open, high, low, close, volume, and 1.0 for mark prices.
+
+    """
+    if not len(bars):
+        return np.zeros(0, dtype=np.bool_)
+    return ~Plausibility().bars(bars)
+
+
+def unknown_rates(rates: FloatArray) -> npt.NDArray[np.bool_]:
+    """Return which funding rates (fractions, shape (n,)) the map does not believe."""
+    return np.asarray(~(np.abs(rates) <= HIGHEST_FUNDING_RATE))
+
+
+def unknown_liquidations(notional: FloatArray, held: FloatArray) -> npt.NDArray[np.bool_]:
+    """
+    Return which liquidated notionals the map does not believe.
+
+    Parameters
+    ----------
+    notional : ndarray of shape (n,)
+        Quote.
+    held : ndarray of shape (n,)
+        The value of all open interest at that time (quote); NaN where it is not known.
+
+    """
+    return np.asarray(notional > LIQUIDATED_FACTOR * held)
+
+
+def _are_ordinary(contracts: FloatArray, notional: FloatArray, worth: FloatArray) -> bool:
     # Whether each snapshot follows the one before it and is priced as it must: all are believed.
     stated = np.isfinite(contracts)
     quantity = contracts[stated]
     if not np.all(quantity > 0.0):
         return False
     with np.errstate(invalid="ignore"):
-        ratio = notional[stated] / quantity / price[stated]
+        ratio = notional[stated] / quantity / worth[stated]
     is_priced = np.isnan(ratio) | ((ratio >= 1.0 / PRICE_FACTOR) & (ratio <= PRICE_FACTOR))
     jumps = np.abs(np.diff(np.log(quantity)))
     return bool(is_priced.all() and np.all(jumps <= math.log(JUMP_FACTOR)))

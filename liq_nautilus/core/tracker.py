@@ -161,7 +161,8 @@ class LiquidationTracker(MapAdvice):
         contracts : float
             Base quantity, of COIN-M symbols contracts, >= 0.
         notional : float
-            Quote; says, with the quantity, the price it was taken at. NaN when unknown.
+            Quote; says, with the quantity, the price it was taken at, of COIN-M symbols whether a
+            contract is worth its dollars. NaN when unknown.
         ts : int
             When it was taken (UTC ns).
 
@@ -176,14 +177,12 @@ class LiquidationTracker(MapAdvice):
             raise ValueError(msg)
         self.ts = max(self.ts, ts)
         self._date_brackets(ts)
-        if self._map.units.is_coin_margined:
-            # Contracts are dollars: what they are worth in dollars tells no price.
-            notional = math.nan
         if not self._map.has_price:
             # Only a price can tell whether the first snapshot is to be believed.
             self._waiting = (contracts, notional, ts)
             return
-        if not self._plausibility.open_interest(contracts, notional, ts, self._map.price):
+        worth = self._map.units.contract_worth(self._map.price)
+        if not self._plausibility.open_interest(contracts, notional, ts, worth):
             self._rate_data()
             return
         self._watch.note_open_interest(contracts, ts, is_used=True)
@@ -249,7 +248,8 @@ class LiquidationTracker(MapAdvice):
         self.ts = max(self.ts, ts_to)
         if source == "bars" and venues and set(venues) != set(self.parameters.venues):
             return
-        if not self._plausibility.liquidation(notional, self._map.price):
+        worth = self._map.units.contract_worth(self._map.price)
+        if not self._plausibility.liquidation(notional, worth):
             return
         share = self.parameters.reported_share if source == "orders" else 1.0
         notional /= max(share, 1e-9)

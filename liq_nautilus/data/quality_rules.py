@@ -170,8 +170,8 @@ def assess(
     return SeriesQuality(
         tuple(judged),
         tuple(gaps),
-        tuple(_stretches(samples, masks["n_frozen"])),
-        tuple(_stretches(samples, masks["n_impossible"])),
+        tuple(stretches(samples.ts, masks["n_frozen"])),
+        tuple(stretches(samples.ts, masks["n_impossible"])),
         tuple(missing),
         _score(judged, ts, start_ns, end_ns),
     )
@@ -232,11 +232,27 @@ def _frozen(samples: Samples) -> Mask:
     return is_frozen
 
 
-def _stretches(samples: Samples, mask: Mask) -> list[Stretch]:
+def stretches(ts: TimeArray, mask: Mask) -> list[Stretch]:
+    """
+    Return the stretches of a series of which every row is meant.
+
+    Parameters
+    ----------
+    ts : ndarray of shape (n_rows,)
+        UTC nanoseconds.
+    mask : ndarray of shape (n_rows,)
+        Which rows are meant.
+
+    Examples
+    --------
+    >>> stretches(np.arange(4), np.array([True, False, True, True]))[1]
+    Stretch(start_ns=2, end_ns=3, n_rows=2)
+
+    """
     edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
     found = []
     for first, last in edges.reshape(-1, 2).tolist():
-        found.append(Stretch(int(samples.ts[first]), int(samples.ts[last - 1]), last - first))
+        found.append(Stretch(int(ts[first]), int(ts[last - 1]), last - first))
     return found
 
 

@@ -96,7 +96,7 @@ def test_suspicious_snapshots_are_named_when_they_come_and_kept(tmp_path, place,
     fields[2] = f"{float(fields[2]) * factor:.3f}"
     path.write_text("\n".join([*lines[: 1 + place], ",".join(fields), *lines[2 + place :], ""]))
     summary = ingest(tmp_path / "source", tmp_path / "catalog")
-    (stretch,) = summary.suspicious[symbol]
+    (stretch,) = summary.suspicious[symbol]["metrics"]
     assert (stretch.start_ns, stretch.n_rows) == (market.moments[place], 1)
     assert summary.kinds["metrics"][symbol].kept == 288
     (found,) = summary.to_dict()["suspicious"][symbol]

@@ -138,6 +138,24 @@ def test_few_rows_are_told_by_another_copy(tmp_path, lead, is_first):
     assert series(tmp_path / "catalog", "SOLUSDT") == truth(market, first, first + STEPS_A_DAY)
 
 
+@pytest.mark.parametrize("symbol", ["BTCUSD_PERP", "SOLUSD_PERP"])
+@pytest.mark.parametrize("lead", [AT, AFTER])
+@pytest.mark.parametrize("steps", [1, 12])
+def test_coin_margined_contracts_are_told_by_bars_that_come_later(tmp_path, symbol, lead, steps):
+    market = KnownMarket(symbol, seed=21, n_days=3)
+    market.write_snapshots(tmp_path / "snapshots", 0, lead=lead)
+    market.write_snapshots(tmp_path / "snapshots", 1, lead=1 - lead)
+    market.write_bars(tmp_path / "bars", steps)
+    untold = ingest(tmp_path / "snapshots", tmp_path / "catalog").stamps["metrics"][symbol]
+    assert untold == {"at_label": 0, "later": 0, "undecided": 2}
+    told = ingest(tmp_path / "bars", tmp_path / "catalog").stamps["metrics"][symbol]
+    assert told == {"at_label": 1, "later": 1, "undecided": 0}
+    assert set(series(tmp_path / "catalog", symbol)) <= set(truth(market, 0, len(market.moments)))
+    for folder in ("bars", "snapshots"):
+        ingest(tmp_path / folder, tmp_path / "second")
+    assert digest(tmp_path / "catalog") == digest(tmp_path / "second")
+
+
 def test_coin_margined_contracts_told_late_leave_nothing_behind(tmp_path):
     market = KnownMarket("BTCUSD_PERP", seed=8, n_days=3)
     market.write_snapshots(tmp_path / "snapshots", 0, lead=AFTER)

@@ -105,6 +105,10 @@ class ContractUnits:
             return 0.0
         return self.first_price
 
+    def contract_worth(self, price: float) -> float:
+        """Return what one of the contracts that open interest counts is worth (quote)."""
+        return price if self._value is None else self._value
+
     def worth(self, price: float) -> float:
         """Return what a base unit of the map is worth at a price (quote)."""
         return self.unit_price or price

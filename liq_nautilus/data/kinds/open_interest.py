@@ -12,6 +12,7 @@ import pyarrow as pa
 from liq_nautilus.core.feed import open_interest_event
 from liq_nautilus.data.columns import array_of
 from liq_nautilus.data.columns import filled
+from liq_nautilus.data.columns import numbers
 from liq_nautilus.data.kinds.schema import Check
 from liq_nautilus.data.kinds.schema import Dump
 from liq_nautilus.data.kinds.schema import Feeds
@@ -27,6 +28,7 @@ from liq_nautilus.data.values import moment
 from liq_nautilus.data.values import number
 from liq_nautilus.data.values import optional_number
 from liq_nautilus.data.values import text_moment
+from liq_nautilus.times import DAY_NS
 from liq_nautilus.times import MINUTE_NS
 
 if TYPE_CHECKING:
@@ -89,7 +91,38 @@ OPEN_INTEREST: Final = StoredType(
 )
 
 
+# Where a value in coins says a price this many times that of its day, it is no such value.
+_PRICE_FACTOR: Final = 2.0
+
+
+def _with_stated_worth(table: pa.Table) -> pa.Table:
+    # Contracts of COIN-M are worth their dollars, unless the value stated in coins says otherwise:
+    # then what it says, at the usual price of the day, so that it shows. Elsewhere the columns are
+    # the same.
+    contracts, coins, dollars = (
+        numbers(table[name])
+        for name in ("open_interest", "base_quantity", "open_interest_notional")
+    )
+    if np.array_equal(contracts, coins):
+        return table
+    with np.errstate(divide="ignore", invalid="ignore"):
+        price = dollars / coins
+    is_stated = np.isfinite(price) & (price > 0)
+    usual = np.full(len(price), np.nan)
+    days = numbers(table["ts_event"]).astype(np.int64) // DAY_NS
+    for day in np.unique(days[is_stated]):
+        usual[days == day] = np.median(price[is_stated & (days == day)])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        is_off = is_stated & (np.abs(np.log(price / usual)) > np.log(_PRICE_FACTOR))
+    if not is_off.any():
+        return table
+    at = table.schema.get_field_index("open_interest_notional")
+    worth = array_of(np.where(is_off, coins * usual, dollars))
+    return table.set_column(at, "open_interest_notional", worth)
+
+
 def _nulls_as_nan(table: pa.Table, _: str) -> pa.Table:
+    table = _with_stated_worth(table)
     columns = [
         filled(column, np.nan) if pa.types.is_floating(column.type) else column
         for column in table.columns
@@ -147,6 +180,7 @@ _METRICS: Final = Kind(
 
 
 def _without_ratios(table: pa.Table, _: str) -> pa.Table:
+    table = _with_stated_worth(table)
     unknown = array_of(np.full(table.num_rows, np.nan))
     for name in _RATIOS:
         table = table.append_column(name, unknown)

@@ -200,7 +200,7 @@ def read_careful(
 def _judged(
     file: OpenedFile, query: str, connection: duckdb.DuckDBPyConnection, report: FileReport
 ) -> Iterator[Chunk]:
-    ((good, stray),) = connection.sql(_stray_query(file, query)).fetchall()
+    ((good, stray),) = connection.execute(_stray_query(file, query)).fetchall()
     if are_few(stray, good):
         query = _without_strays(file, query)
     for batch in connection.sql(query).to_arrow_reader(ROWS_PER_CHUNK):

@@ -12,6 +12,7 @@ import zlib
 from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Final
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from liq_nautilus.data.reading.fingerprints import Fingerprint
 
-_FOLDER: Final = "file_records"
+NOTES_FOLDER: Final = "file_records"
 UNDECIDED: Final = Meaning.UNDECIDED.name.lower()
 
 
@@ -64,6 +65,9 @@ class FileRecord:
         How many prices there were around it when its labels were judged.
     venues : str
         What `--venues` said when it was taken in.
+    valued_at : dict of str to float
+        The prices at which rows without a moment are valued, by their labels (UTC nanoseconds);
+        empty where the catalog tells them.
     issues : list
         The rules that rows break, as lists of rule, words, count and first lines.
 
@@ -84,6 +88,12 @@ class FileRecord:
     stamps: dict[str, int] = field(default_factory=dict)
     n_prices: int = 0
     venues: str = UNNAMED_VENUES
+    valued_at: dict[str, float] = field(default_factory=dict)
+
+    def with_stamps(self, stamps: dict[str, int]) -> FileRecord:
+        """Return the record with other meanings; prices are kept while some are not told."""
+        valued_at = self.valued_at if UNDECIDED in stamps else {}
+        return replace(self, stamps=stamps, valued_at=valued_at)
 
     @property
     def is_clean(self) -> bool:
@@ -198,4 +208,4 @@ def _without_fingerprint(record: FileRecord) -> FileRecord:
 
 
 def _path(catalog: Path, series: str, symbol: str) -> Path:
-    return catalog / _FOLDER / f"{series}.{symbol}.json"
+    return catalog / NOTES_FOLDER / f"{series}.{symbol}.json"

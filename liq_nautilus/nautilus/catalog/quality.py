@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from liq_nautilus.core.plausibility import unknown_snapshots
 from liq_nautilus.data.frames import Frame
 from liq_nautilus.data.kinds import STORED_TYPES
 from liq_nautilus.data.kinds import kinds_of
@@ -23,9 +22,12 @@ from liq_nautilus.data.quality_rules import Samples
 from liq_nautilus.data.quality_rules import SeriesQuality
 from liq_nautilus.data.quality_rules import Stretch
 from liq_nautilus.data.quality_rules import assess
+from liq_nautilus.data.quality_rules import stretches
 from liq_nautilus.data.quality_rules import with_rejected
 from liq_nautilus.data.stamps import files_by_meaning
 from liq_nautilus.errors import DataGapError
+from liq_nautilus.nautilus.catalog.beliefs import JUDGED
+from liq_nautilus.nautilus.catalog.beliefs import unknown_rows
 from liq_nautilus.nautilus.catalog.ingest_notes import FileRecord
 from liq_nautilus.nautilus.catalog.ingest_notes import read_records
 from liq_nautilus.nautilus.catalog.inventory import Catalog
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
 
 QUALITY_WEIGHTS: Final = {"bars": 0.4, "metrics": 0.4, "fundingRate": 0.2}
 _WEIGHED: Final = {"bars": BARS, "metrics": OPEN_INTEREST, "fundingRate": FUNDING}
+# What is believed depends on what came before; what has lasted two days does not give way.
+_LEAD_NS: Final = 3 * DAY_NS
 _BY_KIND: Final = {kind: s for s in STORED_TYPES.values() if s.kind for kind in kinds_of(s)}
 
 
@@ -163,24 +167,26 @@ class CatalogQuality:
         return min(sum(QUALITY_WEIGHTS[name] * score for name, score in parts.items()), 1.0)
 
     def suspicious(
-        self, symbol: str, start_ns: int | None = None, end_ns: int | None = None
+        self, stored: StoredType, symbol: str, interval: str, start_ns: int, end_ns: int
     ) -> tuple[Stretch, ...]:
         """
-        Return the stretches of open interest that the map does not believe.
+        Return the stretches with a row in a window that the map does not believe.
 
         Parameters
         ----------
-        symbol : str
-            Binance's symbol.
-        start_ns, end_ns : int, optional
-            The window in UTC nanoseconds, end exclusive; the whole series by default.
+        stored : StoredType
+            Of which type.
+        symbol, interval : str
+            Binance's symbol; such as "5m", empty for types without intervals.
+        start_ns, end_ns : int
+            The window in UTC nanoseconds, end exclusive.
 
         """
-        window = (start_ns, end_ns)
-        frame = read(self._catalog, OPEN_INTEREST, symbol, *window, required=False)
-        if not self._unknown(frame, symbol).any():  # as it nearly always is
-            return ()
-        return self._quality(OPEN_INTEREST, symbol, "", *window).impossible
+        window = (start_ns - _LEAD_NS, end_ns)
+        frame = read(self._catalog, stored, symbol, *window, interval=interval, required=False)
+        is_unknown = unknown_rows(self._catalog, stored, symbol, frame)
+        found = stretches(_times(frame), is_unknown)
+        return tuple(stretch for stretch in found if stretch.end_ns >= start_ns)
 
     def _quality(
         self,
@@ -201,24 +207,13 @@ class CatalogQuality:
                 )
             rule = stored.samples
             samples = rule(frame, interval) if rule else Samples(np.zeros(0, dtype=np.int64), 0)
-            if stored is OPEN_INTEREST:
-                samples = replace(samples, is_impossible=self._unknown(frame, symbol))
+            if stored in JUDGED:
+                is_unknown = unknown_rows(self._catalog, stored, symbol, frame)
+                samples = _with_unknown(samples, _times(frame)[is_unknown])
             found = assess(samples, *window)
             records = self._records_of(stored, symbol, interval)
             self._judged[key] = with_rejected(found, _rejected_by_day(records))
         return self._judged[key]
-
-    def _unknown(self, frame: Frame, symbol: str) -> npt.NDArray[np.bool_]:
-        # The snapshots that the map does not believe, given the bars around them.
-        columns = (frame["ts"], frame["open_interest"], frame["open_interest_notional"])
-        span = (int(frame["ts"][0]), int(frame["ts"][-1]) + 1) if len(frame) else (0, 0)
-        interval = finest_interval(self._catalog, BARS, symbol, *span)
-        if interval is None:
-            return unknown_snapshots(*columns, np.zeros(0, dtype=np.int64), np.zeros((0, 6)))
-        bars = read(self._catalog, BARS, symbol, *span, interval=interval, required=False)
-        values = [bars[name] for name in ("open", "high", "low", "close", "volume")]
-        rows = np.stack([*values, np.zeros(len(bars))], axis=1)
-        return unknown_snapshots(*columns, bars["ts_close"], rows)
 
     def _records_of(
         self, stored: StoredType, symbol: str, interval: str
@@ -228,6 +223,21 @@ class CatalogQuality:
         return tuple(
             record for name in names for record in read_records(self._catalog.path, name, symbol)
         )
+
+
+def _times(frame: Frame) -> npt.NDArray[np.int64]:
+    # What each row stands for.
+    return frame["ts_open"] if "ts_open" in frame else frame["ts"]
+
+
+def _with_unknown(samples: Samples, ts: npt.NDArray[np.int64]) -> Samples:
+    # With the rows of some moments, which the map does not believe, among the impossible ones.
+    if not len(ts):
+        return samples
+    is_impossible = np.isin(samples.ts, ts)
+    if samples.is_impossible is not None:
+        is_impossible |= samples.is_impossible
+    return replace(samples, is_impossible=is_impossible)
 
 
 def _rejected_by_day(records: Iterable[FileRecord]) -> dict[int, tuple[int, int]]:

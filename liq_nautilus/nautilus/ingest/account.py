@@ -68,8 +68,8 @@ class IngestSummary:
     stamps : dict
         Kind, then symbol, to what the labels of its files mean: how many files of each `Meaning`.
     suspicious : dict
-        Symbol to the stretches of open interest that are in the catalog and not believed by the
-        map.
+        Symbol, then kind as `quality` names it, to the stretches of rows that are in the catalog
+        and not believed by the map.
 
     """
 
@@ -79,7 +79,7 @@ class IngestSummary:
     kinds: dict[str, dict[str, SeriesCounts]] = field(default_factory=dict)
     notes: Issues = field(default_factory=Issues)
     stamps: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
-    suspicious: dict[str, tuple[Stretch, ...]] = field(default_factory=dict)
+    suspicious: dict[str, dict[str, tuple[Stretch, ...]]] = field(default_factory=dict)
 
     @property
     def issues(self) -> list[Issue]:
@@ -109,11 +109,8 @@ class IngestSummary:
             },
             "stamps": self.stamps,
             "suspicious": {
-                symbol: [
-                    {"start": iso(one.start_ns), "end": iso(one.end_ns), "rows": one.n_rows}
-                    for one in stretches
-                ]
-                for symbol, stretches in self.suspicious.items()
+                symbol: [_stretch(kind, one) for kind, found in kinds.items() for one in found]
+                for symbol, kinds in self.suspicious.items()
             },
             "issues": [asdict(issue) for issue in self.issues],
         }
@@ -123,6 +120,10 @@ def _counts(counts: SeriesCounts) -> dict[str, Any]:
     values = asdict(counts)
     first, last = values.pop("first_ns"), values.pop("last_ns")
     return {**values, "first": _moment(first), "last": _moment(last)}
+
+
+def _stretch(kind: str, one: Stretch) -> dict[str, Any]:
+    return {"kind": kind, "start": iso(one.start_ns), "end": iso(one.end_ns), "rows": one.n_rows}
 
 
 def _moment(ts_ns: int | None) -> str | None:

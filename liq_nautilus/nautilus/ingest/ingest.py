@@ -14,10 +14,7 @@ from liq_nautilus.data.files.finding import SourceFile
 from liq_nautilus.data.files.finding import find_files
 from liq_nautilus.data.kinds import KINDS
 from liq_nautilus.data.kinds import Rules
-from liq_nautilus.data.kinds import kinds_of
-from liq_nautilus.data.kinds.open_interest import OPEN_INTEREST
 from liq_nautilus.data.reading.rows import connect
-from liq_nautilus.data.stamps import files_by_meaning
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SchemaError
 from liq_nautilus.errors import SettingError
@@ -27,19 +24,15 @@ from liq_nautilus.nautilus.catalog.definitions import read_definitions
 from liq_nautilus.nautilus.catalog.definitions import write_definition
 from liq_nautilus.nautilus.catalog.exchange_info import check_is_perpetual
 from liq_nautilus.nautilus.catalog.exchange_info import exchange_info_entries
-from liq_nautilus.nautilus.catalog.ingest_notes import SeriesNotes
 from liq_nautilus.nautilus.catalog.inventory import Catalog
-from liq_nautilus.nautilus.catalog.layout import series_directory
 from liq_nautilus.nautilus.catalog.layout import writing_lock
 from liq_nautilus.nautilus.catalog.naming import name_as_held
-from liq_nautilus.nautilus.catalog.quality import CatalogQuality
 from liq_nautilus.nautilus.catalog.targets import targets_of
 from liq_nautilus.nautilus.catalog.trade_source import check_trade_source
 from liq_nautilus.nautilus.ingest.account import IngestSummary
+from liq_nautilus.nautilus.ingest.closing import close_symbol
 from liq_nautilus.nautilus.ingest.encodings import user_encodings
 from liq_nautilus.nautilus.ingest.series_ingestion import SeriesIngestion
-from liq_nautilus.nautilus.ingest.stamping import Stamping
-from liq_nautilus.nautilus.ingest.stamping import decide_again
 from liq_nautilus.times import DAY_NS
 
 if TYPE_CHECKING:
@@ -175,43 +168,13 @@ def ingest(
                     progress(file, len(files))
                 series.take(file)
             series.finish()
-        for symbol in sorted({file.symbol for file in files}):
-            _tell_labels((catalog, staging), symbol, encodings, summary)
-            _note_suspicious(catalog, symbol, summary)
+        definitions = read_definitions(catalog)
+        for symbol in sorted({file.symbol for file in files} & definitions.keys()):
+            close_symbol((catalog, staging), definitions[symbol], encodings, summary)
     encodings.save()
     if not summary.n_files_read:
         raise DataGapError(_nothing_found(source, summary))
     return summary
-
-
-def _tell_labels(
-    folders: tuple[Path, Path], symbol: str, encodings: Encodings, summary: IngestSummary
-) -> None:
-    # What labels mean may be told now that everything is there.
-    catalog, _ = folders
-    definition = read_definitions(catalog).get(symbol)
-    for kind in KINDS.values():
-        if not kind.label_lead_ns or definition is None:
-            continue
-        (target,) = targets_of(kind.name, "", definition, encodings)
-        folder = series_directory(catalog, target.stored, symbol)
-        notes = SeriesNotes(catalog, kind.name, symbol, [folder])
-        if notes.records:
-            decide_again(Stamping(catalog, symbol, kind.label_lead_ns), target, notes, folders)
-            found = files_by_meaning(record.stamps for record in notes.records)
-            summary.stamps.setdefault(kind.name, {})[symbol] = found
-
-
-def _note_suspicious(catalog: Path, symbol: str, summary: IngestSummary) -> None:
-    # Of what the files of this run hold.
-    for kind in kinds_of(OPEN_INTEREST):
-        counts = summary.kinds.get(kind, {}).get(symbol)
-        if counts is None or counts.first_ns is None or counts.last_ns is None:
-            continue
-        end_ns = counts.last_ns + KINDS[kind].label_lead_ns + 1
-        judge = CatalogQuality(Catalog(catalog))
-        if found := judge.suspicious(symbol, counts.first_ns, end_ns):
-            summary.suspicious[symbol] = found
 
 
 def _choose(source: Path, selection: _Selection, summary: IngestSummary) -> list[SourceFile]:

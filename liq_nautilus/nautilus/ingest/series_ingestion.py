@@ -221,6 +221,8 @@ class SeriesIngestion:
             return chunk
         table, stamps = self._stamping.placed(chunk.table)
         account.stamps.update(stamps)
+        if UNDECIDED in stamps:
+            account.keep_prices(chunk.table)
         return Chunk(table, chunk.lines)
 
     def _stream(self, file: OpenedFile, account: FileAccount) -> None:
@@ -230,6 +232,7 @@ class SeriesIngestion:
             for read in (self._read_plain, self._read_fast, self._read_careful):
                 account.report = FileReport()
                 account.stamps.clear()
+                account.valued_at.clear()
                 outcomes: list[tuple[Chunk, npt.NDArray[np.uint8]]] = []
                 try:
                     for unplaced in _ahead(read(file, account.report)):

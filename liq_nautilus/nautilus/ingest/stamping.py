@@ -8,7 +8,6 @@ of the same day, have come.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -82,15 +81,11 @@ class Stamping:
         labels = numbers(table["ts_event"]).astype(np.int64)
         if not len(labels):
             return table, {}
-        names = ("open_interest_notional", "base_quantity")
-        notional, quantity = (numbers(filled(table[name], np.nan)) for name in names)
-        found = self.meanings(labels, notional, quantity)
+        found = self.meanings(labels, stated_prices(table))
         return _with_moments(table, labels, found, self.lead_ns), tally(found)
 
-    def meanings(self, labels: TimeArray, notional: FloatArray, quantity: FloatArray) -> Meanings:
-        """Return what the labels of a file mean, given value (quote) and quantity (base)."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            valued_at: FloatArray = notional / quantity
+    def meanings(self, labels: TimeArray, valued_at: FloatArray) -> Meanings:
+        """Return what the labels of a file mean, given the prices at which rows are valued."""
         return meanings(labels, valued_at, self._around(labels), self.lead_ns)
 
     def n_prices(self, first_ns: int | None, last_ns: int | None) -> int:
@@ -131,6 +126,22 @@ class Stamping:
         return _NO_PRICES
 
 
+def stated_prices(table: pa.Table) -> FloatArray:
+    """
+    Return the price at which each row of a file is valued; not finite where it states none.
+
+    Parameters
+    ----------
+    table : pa.Table
+        Canonical rows with `open_interest_notional` (quote) and `base_quantity`.
+
+    """
+    names = ("open_interest_notional", "base_quantity")
+    notional, quantity = (numbers(filled(table[name], np.nan)) for name in names)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(notional / quantity)
+
+
 def decide_again(
     stamping: Stamping, target: Target, notes: SeriesNotes, folders: tuple[Path, Path]
 ) -> None:
@@ -166,8 +177,8 @@ def decide_again(
     for record in notes.undecided():
         own = _rows_of(record, labels) & (found == Meaning.UNDECIDED)
         if own.any():
-            found[own] = _told(stamping, rows.filter(array_of(own)), known)
-            changed.append(replace(record, stamps=_joined(record.stamps, tally(found[own]))))
+            found[own] = _told(stamping, rows.filter(array_of(own)), known, record.valued_at)
+            changed.append(record.with_stamps(_joined(record.stamps, tally(found[own]))))
     if not is_told.any() and np.all(found == Meaning.UNDECIDED):
         store.rollback()
         return
@@ -191,11 +202,17 @@ def _are_told(
     return np.asarray(told, dtype=np.bool_)
 
 
-def _told(stamping: Stamping, rows: pa.Table, known: dict[int, float]) -> Meanings:
+def _told(
+    stamping: Stamping, rows: pa.Table, known: dict[int, float], noted: dict[str, float]
+) -> Meanings:
     labels = numbers(rows["ts_event"]).astype(np.int64)
     quantities = numbers(rows["open_interest"])
-    notional = numbers(rows["open_interest_notional"])
-    found = stamping.meanings(labels, notional, quantities)
+    if noted:
+        valued_at = np.asarray([noted.get(str(label), np.nan) for label in labels.tolist()])
+    else:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            valued_at = numbers(rows["open_interest_notional"]) / quantities
+    found = stamping.meanings(labels, valued_at)
     if np.all(found == Meaning.UNDECIDED):
         found[:] = meaning_beside(labels, quantities, known, stamping.lead_ns)
     return found

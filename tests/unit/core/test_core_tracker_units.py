@@ -172,3 +172,20 @@ def test_the_bucket_goes_along_with_the_price():
     )
     fed(given, [1_000.0] * 3, 1e5)
     assert given.bucket_size == pytest.approx(0.02)
+
+
+@pytest.mark.parametrize(("share", "n_unknown"), [(9.0, 0), (11.0, 1)])
+@pytest.mark.parametrize(("symbol", "worth"), [("BTCUSD_PERP", 100.0), ("ETHUSD_PERP", 10.0)])
+def test_liquidated_contracts_are_measured_by_the_dollars_held(symbol, worth, share, n_unknown):
+    tracker = LiquidationTracker(brackets=BracketTable.built_in(symbol))
+    fed(tracker, [E] * 3, 4e6)
+    tracker.on_liquidation(1, share * 4e6 * worth, START + MINUTE, START + MINUTE, "orders")
+    assert tracker.n_unknown["liquidation"] == n_unknown
+
+
+@pytest.mark.parametrize(("factor", "n_unknown"), [(1.0, 0), (1.9, 0), (2.1, 1), (0.4, 1)])
+def test_contracts_that_are_not_worth_their_dollars_are_not_believed(factor, n_unknown):
+    tracker = LiquidationTracker(brackets=BracketTable.built_in("BTCUSD_PERP"))
+    fed(tracker, [E] * 3, 4e6)
+    tracker.on_open_interest(4e6, factor * 4e8, START + 60 * MINUTE)
+    assert tracker.n_unknown["open_interest"] == n_unknown
