@@ -18,36 +18,100 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _ROOT = Path(__file__).resolve().parent.parent
-_FILES = (
-    "liq_nautilus/core/exchange/margin.py",
-    "liq_nautilus/core/exchange/brackets.py",
-    "liq_nautilus/core/exposure.py",
-    "liq_nautilus/core/kernels/sweeping.py",
-    "liq_nautilus/core/kernels/closing.py",
-    "liq_nautilus/core/kernels/opening.py",
-    "liq_nautilus/core/kernels/advancing.py",
-)
-_TESTS = (
-    "tests/unit/core/test_core_margin.py",
-    "tests/unit/core/test_core_exposure.py",
-    "tests/unit/core/kernels",
-)
+_JUDGE = _ROOT / "scripts" / "judge_mutants.py"
+
+
+class _Group(NamedTuple):
+    # What is changed and which tests should notice.
+    files: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
+_CORE = "liq_nautilus/core"
+_BACKTEST = "liq_nautilus/nautilus/backtest"
+_TRADING = "tests/unit/nautilus/test_trading"
+_VENUE_TESTS = tuple(f"{_TRADING}_{name}.py" for name in ("path", "refusals", "settlement"))
+_GROUPS = {
+    "core": _Group(
+        (
+            f"{_CORE}/exchange/margin.py",
+            f"{_CORE}/exchange/brackets.py",
+            f"{_CORE}/exposure.py",
+            f"{_CORE}/kernels/sweeping.py",
+            f"{_CORE}/kernels/closing.py",
+            f"{_CORE}/kernels/opening.py",
+            f"{_CORE}/kernels/advancing.py",
+        ),
+        (
+            "tests/unit/core/test_core_margin.py",
+            "tests/unit/core/test_core_exposure.py",
+            "tests/unit/core/kernels",
+        ),
+    ),
+    "forced_close": _Group(
+        (f"{_CORE}/exchange/forced_close.py",),
+        ("tests/unit/core/test_core_forced_close.py",),
+    ),
+    "venue": _Group(
+        tuple(
+            f"{_BACKTEST}/venue/{name}.py"
+            for name in (
+                "liquidator",
+                "margin_account",
+                "market_prices",
+                "bar_path",
+                "order_checks",
+                "order_gate",
+            )
+        ),
+        _VENUE_TESTS,
+    ),
+    "settlement": _Group(
+        (f"{_BACKTEST}/settlement.py", f"{_BACKTEST}/exchange.py"),
+        (*_VENUE_TESTS, f"{_TRADING}_statistics.py"),
+    ),
+    "fills": _Group(
+        (f"{_BACKTEST}/venue/fill_model.py", f"{_CORE}/exchange/book_walk.py"),
+        (f"{_TRADING}_models.py",),
+    ),
+    "ledger": _Group(
+        tuple(f"{_BACKTEST}/{name}.py" for name in ("ledger", "equity", "statistics")),
+        (f"{_TRADING}_statistics.py", f"{_TRADING}_settlement.py", f"{_TRADING}_refusals.py"),
+    ),
+    "results": _Group(
+        (f"{_BACKTEST}/results.py", f"{_BACKTEST}/missing.py"),
+        (f"{_TRADING}_results.py", f"{_TRADING}_statistics.py"),
+    ),
+    "strategy": _Group(
+        ("liq_nautilus/nautilus/strategy.py",),
+        (f"{_TRADING}_strategy.py",),
+    ),
+}
 _COPIED = ("liq_nautilus", "tests", "pyproject.toml", "uv.lock", "README.md", "LICENSE")
 _DECORATOR = re.compile(r"^@(compiled|inlined)\n", re.MULTILINE)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("files", nargs="*", default=_FILES, help="what is changed")
-    parser.add_argument("--tests", nargs="*", default=_TESTS, help="what should notice")
+    parser.add_argument("files", nargs="*", help="what is changed; by default the group's files")
+    parser.add_argument("--group", choices=sorted(_GROUPS), default="core", help="named files")
+    parser.add_argument("--tests", nargs="*", help="what should notice; by default the group's")
+    parser.add_argument("--workers", type=int, default=2, help="how many changes at once")
     parser.add_argument("--copy", type=Path, default=_ROOT / ".mutate", help="where the copy goes")
     options = parser.parse_args()
-    _make_copy(options.copy, options.files, options.tests)
+    group = _GROUPS[options.group]
+    tests = options.tests or group.tests
+    _make_copy(options.copy, options.files or group.files)
     with (options.copy / "log.txt").open("w") as log:
-        subprocess.run(
-            [sys.executable, "-m", "mutmut", "run"],
+        subprocess.run(  # noqa: S603 - our own interpreter and script
+            [sys.executable, str(_JUDGE), str(options.workers), *tests],
             cwd=options.copy,
             stdout=log,
             stderr=log,
@@ -56,7 +120,7 @@ def main() -> None:
     _print_score(options.copy / "mutants")
 
 
-def _make_copy(copy: Path, files: list[str], tests: list[str]) -> None:
+def _make_copy(copy: Path, files: Sequence[str]) -> None:
     shutil.rmtree(copy, ignore_errors=True)
     copy.mkdir(parents=True)
     for name in _COPIED:
@@ -65,12 +129,13 @@ def _make_copy(copy: Path, files: list[str], tests: list[str]) -> None:
             shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, copy / name)
-    for path in (copy / "liq_nautilus" / "core").rglob("*.py"):
-        path.write_text(_DECORATOR.sub("", path.read_text()))
+    # Elsewhere kernels stay compiled: tests that only call them would take minutes.
+    if any("/kernels/" in name for name in files):
+        for path in (copy / "liq_nautilus" / "core").rglob("*.py"):
+            path.write_text(_DECORATOR.sub("", path.read_text()))
     settings = {
         "source_paths": ["liq_nautilus"],
         "only_mutate": list(files),
-        "pytest_add_cli_args_test_selection": list(tests),
         # Messages are for people: their wording is not what these tests are about.
         "do_not_mutate_patterns": [r"^\s*(msg = |f?\")"],
     }

@@ -139,6 +139,7 @@ def _tell(summary: dict[str, Any], out: Path) -> None:
             f"price {money(run['price_pnl'])}, fees {money(run['fees'])}, "
             f"funding {money(run['funding'])}, liquidations {money(run['liquidations'])}; "
             f"{run['positions']} positions, largest fall {run['max_drawdown']:.2%}"
+            f"{_slippage(run['slippage'])}"
         )
     difference = summary["difference"]
     low, high = difference["interval"]
@@ -148,3 +149,11 @@ def _tell(summary: dict[str, Any], out: Path) -> None:
         for kind, text in lacks.items():
             say(f"{symbol} lacks {kind}: {text}")
     typer.echo(f"report: {out / 'report.html'}")
+
+
+def _slippage(counts: dict[str, int] | None) -> str:
+    # How far what market orders paid is assumed.
+    if counts is None or not sum(counts.values()):
+        return ""
+    n_orders = sum(counts.values())
+    return f"; {counts['assumed']} of {n_orders} market orders paid an assumed slippage"

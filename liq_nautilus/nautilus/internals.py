@@ -43,6 +43,8 @@ STORING: Final = (
 SETTLING: Final = (
     "nautilus_trader.common.component:MessageBus.deregister",
     "nautilus_trader.common.component:MessageBus.endpoints",
+    "nautilus_trader.common.component:MessageBus.register",
+    "nautilus_trader.common.component:MessageBus.send",
     "nautilus_trader.backtest.engine:OrderMatchingEngine.expire_order",
     "nautilus_trader.backtest.engine:OrderMatchingEngine.process_bar",
     "nautilus_trader.backtest.engine:OrderMatchingEngine.process_cancel_all",

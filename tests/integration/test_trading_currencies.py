@@ -107,6 +107,7 @@ def test_a_backtest_is_kept_in_the_settlement_currency(catalog: Path, symbol: st
     told = CliRunner().invoke(app, ["backtest", str(config), *place, *window])
     assert told.exit_code == 0
     assert f" {SYMBOLS[symbol]} = price" in told.stdout
+    assert "market orders paid an assumed slippage" in told.stdout
     summary = json.loads((tmp_path / "out/summary.json").read_text(encoding="utf-8"))
     assert summary["currency"] == SYMBOLS[symbol]
     price = pd.read_parquet(tmp_path / "out/tables/bars.parquet")["open"].iloc[0]
@@ -121,6 +122,10 @@ def test_a_backtest_is_kept_in_the_settlement_currency(catalog: Path, symbol: st
         assert 1e-4 * coins < abs(run["pnl"]) < 0.5 * coins
         assert 0.0 < run["max_drawdown"] < 0.6
         fills = pd.read_parquet(tmp_path / f"out/tables/fills_{name}.parquet")
+        # Books are there of one symbol only, and hourly; limits need none.
+        slipped = run["slippage"]
+        assert sum(slipped.values()) == (fills["reason"] != "take-profit").sum() > 0
+        assert symbol == "BTCUSDC" or slipped["walked"] == 0
         assert -fills["fee"].sum() == pytest.approx(run["fees"], abs=1e-7)
         kept = json.loads((tmp_path / f"out/run-{name}.json").read_text(encoding="utf-8"))
         fed = any(one["data_cls"].endswith(":BookDepth") for one in kept["data"])

@@ -45,8 +45,8 @@ class BacktestOptions:
         A saved answer of Binance's `leverageBracket`, for the map and for liquidations.
     fill_model, fee_model : dict or None
         `path`, `config_path` and `config` of one of Nautilus's models, or of a subclass; without a
-        fill model market orders slip as `SlippageFillModel` says, and `{}` leaves them at the best
-        price.
+        fill model market orders slip as `SlippageFillModel` says, with `config` alone by those
+        settings of it, and `{}` leaves them at the best price.
     latency_ms : float
         How long an order is on its way to the venue (milliseconds, >= 0).
     actor, strategy, settlement : dict

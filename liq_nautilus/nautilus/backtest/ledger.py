@@ -18,6 +18,8 @@ from liq_nautilus.core.exchange.forced_close import LINEAR
 from liq_nautilus.nautilus.backtest.exchange import FUNDING
 from liq_nautilus.nautilus.backtest.exchange import LIQUIDATION
 from liq_nautilus.nautilus.backtest.venue.margin_account import contract_of
+from liq_nautilus.nautilus.backtest.venue.path_record import VenueReport
+from liq_nautilus.nautilus.backtest.venue.path_record import report_endpoint
 from liq_nautilus.nautilus.instruments import binance_symbol
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from nautilus_trader.model.objects import Currency
 
     from liq_nautilus.core.exchange.forced_close import Contract
+    from liq_nautilus.nautilus.backtest.venue.path_record import PricePath
 
 FILL_COLUMNS: Final = (
     "ts",
@@ -109,6 +112,11 @@ class Ledger:
         nanoseconds, money is in the account's currency.
     contracts : dict of str to Contract
         Per symbol how quantity and price make up the value; linear where absent.
+    paths : dict of str to PricePath
+        Per symbol where prices went while something was held, fills of the symbol counted.
+    slippage : dict of str to int or None
+        How many market and stop orders paid what they found on an order book (`walked`), and how
+        many the assumed share of what prices lately moved (`assumed`); None of other fill models.
 
     """
 
@@ -121,6 +129,8 @@ class Ledger:
     positions: pd.DataFrame
     funding: pd.DataFrame
     contracts: dict[str, Contract] = field(default_factory=dict)
+    paths: dict[str, PricePath] = field(default_factory=dict)
+    slippage: dict[str, int] | None = None
 
 
 def record_fills(engine: BacktestEngine) -> list[OrderFilled]:
@@ -167,6 +177,7 @@ def read_ledger(
     funding = _funding(engine, venue)
     events = cache.account_for_venue(venue).events
     totals = [_total(event, currency) for event in events]
+    report = _report(engine, venue)
     return Ledger(
         pnl=_split(totals, events, filled, _unrealised(engine, venue, currency)),
         starting_balance=float(totals[0]),
@@ -177,7 +188,23 @@ def read_ledger(
         positions=_positions(fills, contracts),
         funding=funding,
         contracts=contracts,
+        paths={binance_symbol(found): path for found, path in report.paths.items()},
+        slippage=_slippage(report),
     )
+
+
+def _report(engine: BacktestEngine, venue: Venue) -> VenueReport:
+    # A venue without `Settlement` tells nothing.
+    report, bus = VenueReport(), engine.kernel.msgbus
+    if report_endpoint(venue) in bus.endpoints():
+        bus.send(report_endpoint(venue), report)
+    return report
+
+
+def _slippage(report: VenueReport) -> dict[str, int] | None:
+    if report.n_walked is None or report.n_assumed is None:
+        return None
+    return {"walked": report.n_walked, "assumed": report.n_assumed}
 
 
 def _refusals(orders: list[Any]) -> dict[str, int]:

@@ -369,6 +369,7 @@ def _run(ledger: Ledger, curve: pd.DataFrame) -> dict[str, Any]:
         "insurance": float(ledger.pnl.insurance),
         "orders": ledger.n_orders,
         "refused": ledger.refusals,
+        "slippage": ledger.slippage,
         "positions": ledger.n_positions,
         "max_drawdown": fallen,
         **run_statistics(curve, ledger.positions, fallen),

@@ -37,6 +37,9 @@ from liq_nautilus.nautilus.backtest.venue.market_prices import MarketPrices
 from liq_nautilus.nautilus.backtest.venue.market_prices import MarkPiece
 from liq_nautilus.nautilus.backtest.venue.order_checks import OrderChecks
 from liq_nautilus.nautilus.backtest.venue.order_gate import OrderGate
+from liq_nautilus.nautilus.backtest.venue.path_record import PathRecords
+from liq_nautilus.nautilus.backtest.venue.path_record import VenueReport
+from liq_nautilus.nautilus.backtest.venue.path_record import report_endpoint
 from liq_nautilus.nautilus.internals import SETTLING
 from liq_nautilus.nautilus.internals import check_internals
 from liq_nautilus.times import HOUR_NS
@@ -124,8 +127,11 @@ class Settlement(SimulationModule):
             rate = config.clearance_fee_rate
             liquidator = Liquidator(exchange, account, gate, self._prices_of, rate)
         self._tables = account.tables
-        self._venue = Venue(exchange, account, gate, checks, liquidator)
+        self._records = PathRecords()
+        self._records.attach(self.msgbus, exchange.id)
+        self._venue = Venue(exchange, account, gate, checks, liquidator, self._records)
         self._walk = BarWalk(self._venue)
+        self.msgbus.register(report_endpoint(exchange.id), self._on_report)
         # A model of ours wants to know how fast prices move, and what the book holds.
         self._note_bar = getattr(exchange.fill_model, "note_bar", None)
         self._note_depth = getattr(exchange.fill_model, "note_depth", None)
@@ -162,12 +168,20 @@ class Settlement(SimulationModule):
         self._prices.clear()
         self._settled_hour.clear()
         self._n_settlements = 0
+        self._records.clear()
         self._venue.account.clear()
         self._venue.gate.clear()
         if self._venue.checks is not None:
             self._venue.checks.clear()
         if self._venue.liquidator is not None:
             self._venue.liquidator.clear()
+
+    def _on_report(self, report: VenueReport) -> None:
+        # Asked over the message bus, since an engine does not give its modules away.
+        report.paths.update(self._records.paths())
+        model = self.exchange.fill_model
+        report.n_walked = getattr(model, "n_walked", None)
+        report.n_assumed = getattr(model, "n_assumed", None)
 
     # -- Prices -----------------------------------------------------------------------------------
 
@@ -190,6 +204,7 @@ class Settlement(SimulationModule):
             match_bar(self.exchange, bar_type.instrument_id, flat, bar.ts_init)
             prices.take_mark_path()
             prices.bar_ns = bar.ts_init
+            self._records.of(bar_type.instrument_id).begin()
         else:
             self._walk.walk(bar, prices)
         if self._note_bar is not None:
@@ -203,6 +218,8 @@ class Settlement(SimulationModule):
         )
         prices.set_last(price, ts)
         prices.tick_ns = ts
+        if self._venue.account.holdings(tick.instrument_id):
+            self._records.of(tick.instrument_id).trade(price, ts)
         if not prices.has_mark(ts):
             self._judge_now(tick.instrument_id, price, ts)
         # The venue takes the trade in before it looks at what is sent now.

@@ -134,10 +134,28 @@ def test_a_run_that_is_fed_books_pays_by_them():
     ]
     data = sorted([*hourly_bars([wide] * 5), *books], key=lambda datum: datum.ts_init)
     ledger, _ = play(Play(data, acts=acts, venue={"fill_model": model}))
+    assert ledger.slippage == {"walked": 2, "assumed": 0}
     bought, sold = ledger.fills["price"]
     assert bought == pytest.approx(E + 0.1 + 0.5 * 0.01 * 0.4 * E, abs=0.11)
     assert sold == pytest.approx(E - 0.1 - 0.5 * 0.01 * 0.2 * E, abs=0.11)
     assert (model.n_walked, model.n_assumed) == (2, 0)
+
+
+def test_a_run_says_how_many_orders_paid_an_assumed_slippage():
+    # A book for the first order only; a limit needs none, a stop does.
+    model = SlippageFillModel(SlippageFillModelConfig())
+    (one,) = (book(bar_time(1) - SECOND_NS, [4.0, 2.0, 1.0, 4.0]),)
+    depth = CustomData(data_type(BookDepth, one.instrument_id), one)
+    rows = [FLAT] * 3 + [(E, E, 97_000.0, E), FLAT, FLAT]
+    data = sorted([*hourly_bars(rows), depth], key=lambda datum: datum.ts_init)
+    acts = {
+        bar_time(1): [("market", BTC, 0.4), ("stop", BTC, -0.1, 98_000.0)],
+        bar_time(2): [("limit", BTC, 0.1, 99_000.0)],
+        bar_time(4): [("close", BTC)],
+    }
+    ledger, _ = play(Play(data, acts=acts, venue={"fill_model": model}))
+    assert len(ledger.fills) == 4
+    assert ledger.slippage == {"walked": 1, "assumed": 2}
 
 
 def test_pythons_own_generator_is_not_seeded_anew():
@@ -177,6 +195,9 @@ def test_models_come_from_the_options():
     }
     found = execution_models(options(fill_model=fill, fee_model=fee, latency_ms=50.0))
     assert found["fill_model"].config == fill["config"]
+    (mild,) = execution_models(options(fill_model={"config": {"range_share": 0.01}})).values()
+    assert mild.fill_model_path == usual["fill_model"].fill_model_path
+    assert mild.config == {"range_share": 0.01}
     assert found["fee_model"].fee_model_path == fee["path"]
     assert found["latency_model"].config == {"base_latency_nanos": 50_000_000}
 

@@ -27,6 +27,7 @@ from support.trading_engine import hourly_bars
 from support.trading_engine import make_engine
 from support.trading_engine import play
 
+from liq_nautilus.nautilus.backtest.equity import EQUITY_COLUMNS
 from liq_nautilus.nautilus.backtest.equity import equity_curve
 from liq_nautilus.nautilus.backtest.equity import max_drawdown
 from liq_nautilus.nautilus.backtest.ledger import Ledger
@@ -75,7 +76,7 @@ def test_the_curve_counts_what_happened_inside_bars():
     assert curve["high"].tolist() == [100_000.0, start, start + 2_000.0, start + 3_000.0]
     # From the best of the bar before: (start + 2,000) to (start - 1,000); from the start deeper.
     assert max_drawdown(curve) == pytest.approx(4_050.0 / 100_000.0)
-    # Of a bar in which the position changed only the close is known to be held.
+    # It goes down to the stop and no further.
     acts = {bar_time(0): [("market", BTC, 1.0), ("stop", BTC, -1.0, 97_000.0)]}
     ledger, _ = play(Play(bars, acts=acts, leverage=5))
     curve = equity_curve(ledger, {BTC: frame(bars)}, START)
@@ -133,7 +134,7 @@ def daily_curve(returns: np.ndarray) -> pd.DataFrame:
     equity = 1_000.0 * np.concatenate([[1.0], np.cumprod(1.0 + returns)])
     ts = START + np.arange(equity.size, dtype=np.int64) * DAY_NS - 1
     ts[0] = START
-    return pd.DataFrame({"ts": ts, "equity": equity, "low": equity, "high": equity})
+    return pd.DataFrame({"ts": ts, **dict.fromkeys(EQUITY_COLUMNS[1:], equity)})
 
 
 NO_POSITIONS = pd.DataFrame({"ts_opened": [], "ts_closed": [], "pnl": []})

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from liq_nautilus.nautilus.backtest.venue.market_prices import MarketPrices
     from liq_nautilus.nautilus.backtest.venue.order_checks import OrderChecks
     from liq_nautilus.nautilus.backtest.venue.order_gate import OrderGate
+    from liq_nautilus.nautilus.backtest.venue.path_record import PathRecords
 
 # Far more than there are orders and positions in one leg: a guard, not a limit.
 _MOST_STEPS: Final = 10_000
@@ -59,6 +60,8 @@ class Venue(NamedTuple):
         What is refused.
     liquidator : Liquidator or None
         Who is liquidated; None: nobody.
+    records : PathRecords
+        Where prices went.
 
     """
 
@@ -67,6 +70,7 @@ class Venue(NamedTuple):
     gate: OrderGate
     checks: OrderChecks | None
     liquidator: Liquidator | None
+    records: PathRecords
 
 
 class BarWalk:
@@ -96,12 +100,26 @@ class BarWalk:
         if self._is_quiet(bar, prices, ts):
             close = bar.close
             instrument_id = prices.instrument.id
+            self._note_quiet(bar, instrument_id)
             flat = BarPrices(close, close, close, close, bar.volume)
             match_bar(self._venue.exchange, instrument_id, flat, ts)
             prices.set_last(close.as_double(), ts)
             prices.bar_ns = ts
             return
         _Walk(self._venue, bar, prices).go()
+
+    def _note_quiet(self, bar: Bar, instrument_id: InstrumentId) -> None:
+        # The worse of the two extremes comes first.
+        sides = [
+            holding.side * holding.quantity
+            for holding in self._venue.account.holdings(instrument_id).values()
+        ]
+        if sides:
+            record = self._venue.records.of(instrument_id)
+            record.begin()
+            ends = (bar.low, bar.high) if sum(sides) > 0.0 else (bar.high, bar.low)
+            for price in (bar.open, *ends):
+                record.reach(price.as_double(), bar.ts_init)
 
     def _is_quiet(self, bar: Bar, prices: MarketPrices, ts: int) -> bool:
         # Whether the bar meets no order and no liquidation price.
@@ -145,6 +163,7 @@ class _Walk:
         self._volume: Quantity = bar.volume
         self._at = float(bar.open.as_double())
         self._tick = float(prices.instrument.price_increment.as_double())
+        self._record = venue.records.of(self._id)
 
     def go(self) -> None:
         bar, prices, gate = self._bar, self._prices, self._venue.gate
@@ -152,6 +171,7 @@ class _Walk:
         start = _Point(self._at, marks[0])
         # What the price jumped over between two bars.
         self._judge_all(start)
+        self._record.begin()
         self._expire_unaffordable(prices.last, self._at)
         self._match(bar.open, bar.open)
         prices.set_last(self._at, self._ts)
@@ -159,6 +179,7 @@ class _Walk:
         if gate.is_waiting(self._id):
             gate.release_at_open(self._id, self._at, ts_open, self._ts)
             self._venue.exchange.process(self._ts)
+        self._record.reach(self._at, self._ts)
         low = _Point(bar.low.as_double(), marks[2])
         high = _Point(bar.high.as_double(), marks[1])
         corners = (low, high) if self._is_low_first() else (high, low)
@@ -219,6 +240,7 @@ class _Walk:
             is_done = level == end.last
             for holding in due:
                 self._liquidate(holding, start, end)
+            self._record.reach(self._at, self._ts)
             if is_done and not due:
                 self._judge_all(end)
                 return

@@ -41,10 +41,12 @@ def execution_models(options: BacktestOptions) -> dict[str, Any]:
     """
     models: dict[str, Any] = {}
     fill = _SLIPPAGE if options.fill_model is None else options.fill_model
+    if set(fill) == {"config"}:
+        fill = _SLIPPAGE | fill
     if fill:
         path, config_path, config = _parts(fill, "fill_model")
         # Without one Nautilus seeds Python's own generator anew, and no run is like another.
-        if fill is not _SLIPPAGE and config.get("random_seed") is None:
+        if path != _SLIPPAGE["path"] and config.get("random_seed") is None:
             msg = "fill_model.config must have a random_seed, had none; add a whole number"
             raise SettingError(msg)
         models["fill_model"] = ImportableFillModelConfig(
