@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Iterator
 
+    from liq_nautilus.core.dollars.completeness import ShownPart
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.records import SideArray
     from liq_nautilus.core.science.paths import TimeArray
@@ -28,10 +29,11 @@ _RANKS = {
     "mark": 0,
     "bar": 1,
     "trades": 2,
-    "liquidation": 3,
-    "funding": 4,
-    "open_interest": 5,
-    "time": 6,
+    "completeness": 3,
+    "liquidation": 4,
+    "funding": 5,
+    "open_interest": 6,
+    "time": 7,
 }
 
 
@@ -67,7 +69,7 @@ class Event(NamedTuple):
     key : tuple
         Breaks remaining ties by content, so that the order of arrival does not matter.
     kind : str
-        mark, bar, trades, liquidation, funding, open_interest or time.
+        mark, bar, trades, completeness, liquidation, funding, open_interest or time.
     payload : tuple
         The arguments of the tracker's method.
 
@@ -92,6 +94,7 @@ _METHODS = {
     "mark": "on_bar",
     "bar": "on_bar",
     "trades": "on_trades",
+    "completeness": "on_completeness",
     "liquidation": "on_liquidation",
     "funding": "on_funding",
     "open_interest": "on_open_interest",
@@ -205,6 +208,7 @@ def liquidation_event(
     source: str,
     venues: tuple[str, ...] = (),
     *,
+    share: float | None = None,
     delay_ns: int = 0,
 ) -> Event:
     """
@@ -212,9 +216,14 @@ def liquidation_event(
 
     They are known `delay_ns` after their end.
     """
-    payload = (position_side, notional, ts_from, ts_to, source, venues)
+    payload = (position_side, notional, ts_from, ts_to, source, venues, share)
     key = (ts_from, position_side, notional, source)
     return _event("liquidation", ts_to + delay_ns, payload, key)
+
+
+def completeness_event(part: ShownPart, ts: int) -> Event:
+    """Return what a complete feed says of thinned ones, as known at a time (UTC ns)."""
+    return _event("completeness", ts, (*part, ts), tuple(part))
 
 
 def time_event(ts: int) -> Event:

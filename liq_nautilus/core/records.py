@@ -158,6 +158,9 @@ class Signal:
     risk : float
         The forecast's chance that an unusual amount is liquidated within the signal's horizon; NaN
         when it cannot be told.
+    completeness : float
+        Which share of the last hour's realised liquidations was seen, the rest being made up; NaN
+        where there were none, or of more than half of them nobody knows.
 
     """
 
@@ -169,6 +172,7 @@ class Signal:
     cluster_price: float
     cluster_notional: float
     risk: float = math.nan
+    completeness: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)

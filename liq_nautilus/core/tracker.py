@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from liq_nautilus.core.advising.advice import MapAdvice
+from liq_nautilus.core.dollars.completeness import ShownPart
+from liq_nautilus.core.dollars.completeness import ShownShares
 from liq_nautilus.core.dollars.realised_scale import DISTANCES
 from liq_nautilus.core.exchange.bracket_source import in_force
 from liq_nautilus.core.exchange.brackets import BracketTable
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from liq_nautilus.core.records import FloatArray
     from liq_nautilus.core.records import SideArray
 
-STATE_VERSION = 7
+STATE_VERSION = 8
 
 
 class LiquidationTracker(MapAdvice):
@@ -58,12 +60,18 @@ class LiquidationTracker(MapAdvice):
         self._brackets_until = 0
         self._plausibility = Plausibility()
         self._waiting: tuple[float, float, int] | None = None
+        self._shown_shares = ShownShares()
         self._rate_data()
 
     @property
     def n_unknown(self) -> dict[str, int]:
         """How many inputs of each kind were not believed; see `liq_nautilus.core.plausibility`."""
         return dict(self._plausibility.n_unknown)
+
+    @property
+    def shown_parts(self) -> tuple[ShownPart, ...]:
+        """What `on_completeness` was told last, by rising intensity."""
+        return self._shown_shares.parts
 
     def on_bar(
         self,
@@ -215,9 +223,10 @@ class LiquidationTracker(MapAdvice):
         ts_to: int,
         source: str,
         venues: tuple[str, ...] = (),
+        share: float | None = None,
     ) -> None:
         """
-        Take in realised liquidations.
+        Take in realised liquidations, made up for what their feed leaves out.
 
         Parameters
         ----------
@@ -228,15 +237,19 @@ class LiquidationTracker(MapAdvice):
         ts_from, ts_to : int
             UTC ns; equal for a single order.
         source : {"orders", "bars"}
-            Single orders come from a feed that shows `reported_share` of them.
+            Single orders come from a thinned feed.
         venues : tuple of str, optional
             Of which venues the notional is. Others than the parameters' are left out, since they
             cannot be compared with what the map speaks of; not known, they are taken for them.
+        share : float, optional
+            The share of what was liquidated that the notional is, in (0, 1]. Without it sums are
+            all, and of orders it is what `on_completeness` told of their intensity; where that is
+            unknown `reported_share` is assumed, and the signal says so.
 
         Raises
         ------
         ValueError
-            If the side is neither, or the notional negative or not finite.
+            If the side is neither, the notional negative or not finite, or the share no share.
 
         """
         if position_side not in {LONG, SHORT} or not 0.0 <= notional < math.inf:
@@ -245,20 +258,42 @@ class LiquidationTracker(MapAdvice):
                 f"was {position_side} and {notional}"
             )
             raise ValueError(msg)
+        if share is not None and not 0.0 < share <= 1.0:
+            msg = f"the share of liquidations that is shown must be in (0, 1], was {share}"
+            raise ValueError(msg)
         self.ts = max(self.ts, ts_to)
         if source == "bars" and venues and set(venues) != set(self.parameters.venues):
             return
         worth = self._map.units.contract_worth(self._map.price)
         if not self._plausibility.liquidation(notional, worth):
             return
-        share = self.parameters.reported_share if source == "orders" else 1.0
-        notional /= max(share, 1e-9)
-        self._watch.note_realised(position_side, notional, ts_from, ts_to)
+        if share is None:
+            share = self._shown_shares.share_of_order(ts_to) if source == "orders" else 1.0
+        assumed = self.parameters.reported_share if math.isnan(share) else share
+        notional /= max(assumed, 1e-9)
+        self._watch.note_realised(position_side, notional, ts_from, ts_to, share)
         index = 0 if position_side == LONG else 1
         if ts_to > ts_from:
             self._followed.add_sum(index, notional, ts_from, ts_to)
         else:
             self._followed.add_order(index, notional, ts_to)
+
+    def on_completeness(
+        self, n_shown: int, total: float, shown: float, n_seconds: int, ts: int
+    ) -> None:
+        """
+        Take in what a complete feed tells of a thinned one, for the orders that come from now on.
+
+        Parameters
+        ----------
+        n_shown, total, shown, n_seconds : int or float
+            As `liq_nautilus.core.dollars.completeness.ShownPart`.
+        ts : int
+            UTC ns.
+
+        """
+        self.ts = max(self.ts, ts)
+        self._shown_shares.note(ShownPart(n_shown, total, shown, n_seconds))
 
     def on_time(self, ts: int) -> None:
         """Let time pass (UTC ns), so that staleness shows even when nothing arrives."""
@@ -273,6 +308,7 @@ class LiquidationTracker(MapAdvice):
             **super().state(),
             "plausibility": self._plausibility.state(),
             "waiting": None if self._waiting is None else list(self._waiting),
+            "shown_shares": self._shown_shares.state(),
         }
 
     @classmethod
@@ -300,6 +336,7 @@ class LiquidationTracker(MapAdvice):
         """Take over what `state` of a tracker with the same parameters and brackets returned."""
         super().restore(state)
         self._plausibility.restore(state["plausibility"])
+        self._shown_shares.restore(state["shown_shares"])
         waiting = state["waiting"]
         self._waiting = None if waiting is None else (waiting[0], waiting[1], waiting[2])
 

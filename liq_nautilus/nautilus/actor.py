@@ -21,6 +21,7 @@ from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.data.bracket_files import read_brackets
 from liq_nautilus.nautilus.heard import LargeTrades
 from liq_nautilus.nautilus.heard import event_of_bar
+from liq_nautilus.nautilus.heard import event_of_completeness
 from liq_nautilus.nautilus.heard import event_of_mark_bar
 from liq_nautilus.nautilus.heard import event_of_open_interest
 from liq_nautilus.nautilus.heard import event_of_order
@@ -37,6 +38,7 @@ from liq_nautilus.nautilus.publisher import PublishedStore
 from liq_nautilus.nautilus.snapshots import bytes_to_state
 from liq_nautilus.nautilus.snapshots import state_to_bytes
 from liq_nautilus.nautilus.types import LiquidationClusters
+from liq_nautilus.nautilus.types import LiquidationCompleteness
 from liq_nautilus.nautilus.types import LiquidationForecast
 from liq_nautilus.nautilus.types import LiquidationLevels
 from liq_nautilus.nautilus.types import LiquidationOrder
@@ -146,6 +148,7 @@ class LiquidationActor(Actor):
             MarkPriceBar: config.mark_prices == "bars",
             LiquidationVolume: config.liquidations == "volume",
             LiquidationOrder: config.liquidations == "orders",
+            LiquidationCompleteness: config.liquidations == "orders",
         }
         for data_cls in (data_cls for data_cls, is_wanted in wanted.items() if is_wanted):
             subscribe_instrument_data(self, data_cls, instrument_id, config.client_id)
@@ -241,6 +244,8 @@ class LiquidationActor(Actor):
                 self._push(event, data.ts_init)
         elif isinstance(data, LiquidationOrder):
             self._push(event_of_order(data), data.ts_init)
+        elif isinstance(data, LiquidationCompleteness):
+            self._push(event_of_completeness(data), data.ts_init)
 
     def _take_open_interest(self, data: OpenInterest) -> None:
         self._missing.note(_OPEN_INTEREST)

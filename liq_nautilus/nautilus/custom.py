@@ -116,11 +116,18 @@ class CustomRecord(Data):  # type: ignore[misc, unused-ignore]
         Raises
         ------
         StoreError
-            If it was written under another schema version.
+            If it was written under another schema version, or lacks a column.
 
         """
         metadata = table.schema.metadata or {}
         _check_version(cls, int(metadata.get(b"schema_version", SCHEMA_VERSION)))
+        lacking = sorted(set(cls._schema.names) - set(table.schema.names))
+        if lacking:
+            msg = (
+                f"stored {cls.__name__} must have {', '.join(lacking)}, had not; write the catalog "
+                "again with this version of liq-nautilus"
+            )
+            raise StoreError(msg)
         columns = [
             _from_arrow(field.type, table.column(field.name)) for field in fields(cast("Any", cls))
         ]

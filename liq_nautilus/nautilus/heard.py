@@ -11,6 +11,7 @@ from liq_nautilus.core.dollars.covered_venues import named_venues
 from liq_nautilus.core.exchange.contracts import order_notional
 from liq_nautilus.core.feed import bar_event
 from liq_nautilus.core.feed import batch_known_at
+from liq_nautilus.core.feed import completeness_event
 from liq_nautilus.core.feed import liquidation_event
 from liq_nautilus.core.feed import open_interest_event
 from liq_nautilus.core.feed import trade_batches
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from nautilus_trader.model.data import TradeTick
 
     from liq_nautilus.core.feed import Event
+    from liq_nautilus.nautilus.types import LiquidationCompleteness
     from liq_nautilus.nautilus.types import LiquidationOrder
     from liq_nautilus.nautilus.types import LiquidationVolume
     from liq_nautilus.nautilus.types import MarkPriceBar
@@ -67,6 +69,11 @@ def event_of_order(order: LiquidationOrder) -> Event:
     symbol, ts = binance_symbol(order.instrument_id), order.ts_event
     notional = order_notional(symbol, order.quantity, order.average_price)
     return liquidation_event(order.position_side, notional, ts, ts, "orders")
+
+
+def event_of_completeness(data: LiquidationCompleteness) -> Event:
+    """Return what a complete feed tells of a thinned one as an event."""
+    return completeness_event(data.to_record(), data.ts_event)
 
 
 def events_of_volume(data: LiquidationVolume, delay_ns: int) -> tuple[Event, Event]:

@@ -29,6 +29,7 @@ from liq_nautilus.core.records import Forecast
 from liq_nautilus.core.records import Levels
 from liq_nautilus.core.records import SideForecast
 from liq_nautilus.core.records import Signal
+from liq_nautilus.nautilus.completeness_type import LiquidationCompleteness
 from liq_nautilus.nautilus.custom import SCHEMA_VERSION
 from liq_nautilus.nautilus.custom import CustomRecord
 from liq_nautilus.nautilus.custom import FloatArray
@@ -44,6 +45,7 @@ __all__ = [
     "CustomRecord",
     "IndexPriceBar",
     "LiquidationClusters",
+    "LiquidationCompleteness",
     "LiquidationForecast",
     "LiquidationLevels",
     "LiquidationOrder",
@@ -300,6 +302,7 @@ class LiquidationSignal(CustomRecord):
     cluster_price: float
     cluster_notional: float
     risk: float
+    completeness: float
     ts_event: int
     ts_init: int
 
@@ -315,6 +318,7 @@ class LiquidationSignal(CustomRecord):
             record.cluster_price,
             record.cluster_notional,
             record.risk,
+            record.completeness,
             record.ts_event,
             ts_init,
         )
@@ -366,7 +370,7 @@ class LiquidationForecast(CustomRecord):
 CUSTOM_TYPES: Final[tuple[type[CustomRecord], ...]] = (
     OpenInterest, MarkPriceBar, IndexPriceBar, PremiumIndexBar, TakerVolume, LiquidationOrder,
     LiquidationVolume, BookDepth, LiquidationLevels, LiquidationClusters, LiquidationForecast,
-    LiquidationSignal,
+    LiquidationSignal, LiquidationCompleteness,
 )  # fmt: skip
 
 

@@ -333,6 +333,7 @@ class SignalAnswer(Answer):
             "reason": signal.reason,
             "confidence": signal.confidence,
             "risk": known(signal.risk),
+            "completeness": known(signal.completeness),
             "position_side": SIDE_NAMES[int(signal.position_side)],
             "cluster": cluster,
             "params_hash": self.params_hash,

@@ -90,7 +90,7 @@ def _sections(document: dict[str, Any]) -> list[tuple[str, _Rows]]:
         title = (
             f"{entry['start']} to {entry['end']}, {entry['side']}: {entry['intervals']} intervals"
         )
-        sections.append((title, _entry_rows(entry)))
+        sections.append((title, [labels_words(entry), *_entry_rows(entry)]))
     sections.append(("Reliability of the signals' confidence", _reliability(document)))
     if "ablations" in document:
         sections.append(("Ablations, leaving one window out", [_ablation_table(document)]))
@@ -180,6 +180,18 @@ def _entry_rows(entry: dict[str, Any]) -> _Rows:
             )
         return [table, claims, near, _location_words(entry["location"]), _leak_words(entry)]
     return [table, claims, _leak_words(entry)]
+
+
+def labels_words(entry: dict[str, Any]) -> str:
+    """Return where a window's labels come from, and how much of them was seen."""
+    share = entry["completeness"]
+    if share is None:
+        seen = "which share of all liquidations they are is not known, so they rank, in no dollars"
+    elif share < 1.0:
+        seen = f"{share:.0%} seen, the rest made up as measured on a complete feed"
+    else:
+        seen = "taken for all there were"
+    return f"Labels: {entry['labels']}; {seen}."
 
 
 def _location_words(location: dict[str, Any]) -> str:

@@ -200,6 +200,7 @@ def _window_entry(one: SideScores) -> dict[str, Any]:
         "symbol": one.symbol,
         "intervals": one.n,
         "labels": one.labels,
+        "completeness": one.completeness if np.isfinite(one.completeness) else None,
         "relation": one.relation,
         "models": one.models,
         "baselines": one.baselines,

@@ -27,6 +27,7 @@ import math
 from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import fields
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Final
@@ -34,7 +35,6 @@ from typing import Final
 import numpy as np
 
 from liq_nautilus.core.feed import Feed
-from liq_nautilus.core.feed import liquidation_event
 from liq_nautilus.core.records import ACTIONS
 from liq_nautilus.core.records import AVOID
 from liq_nautilus.core.records import CLEAR
@@ -47,7 +47,7 @@ from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.json_files import without_nan
 from liq_nautilus.studies.forecasts.moments import horizon_totals
 from liq_nautilus.studies.forecasts.moments import unusual_thresholds
-from liq_nautilus.studies.inputs.windows import ORDERS_SOURCE
+from liq_nautilus.studies.inputs.windows import liquidation_events
 from liq_nautilus.studies.names import SIDE_NAMES
 from liq_nautilus.times import DAY_NS
 from liq_nautilus.times import HOUR_NS
@@ -270,15 +270,9 @@ class _Judge:
 
 
 def _liquidations(window: Window) -> list[Event]:
-    labels = window.labels
-    source = "orders" if labels.source == ORDERS_SOURCE else "bars"
-    return [
-        liquidation_event(side, float(notional), int(start), int(end), source)
-        for side in SIDE_NAMES
-        for notional, start, end in zip(
-            labels.of(side), labels.ts_open, labels.ts_close, strict=True
-        )
-    ]
+    # Known as soon as they have ended, of whatever venues.
+    events = liquidation_events(replace(window.labels, venues=()))
+    return [event._replace(ts_known=event.payload[3]) for event in events]
 
 
 def unusual_liquidations(labels: Labels, share: float) -> FloatArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -33,7 +34,8 @@ def reported_share(windows: Sequence[Window]) -> float | None:
         if window.orders is None or labels.source == ORDERS_SOURCE or len(labels) == 0:
             continue
         length = int(labels.ts_close[0] - labels.ts_open[0])
-        summed = labels_from_orders(window.orders, window.start, window.end, length)
+        seen = replace(window.orders, share=None)
+        summed = labels_from_orders(seen, window.start, window.end, length)
         at = np.searchsorted(summed.ts_open, labels.ts_open)
         for side in SIDE_NAMES:
             orders.append(summed.of(side)[at])

@@ -87,6 +87,8 @@ class SideScores:
     ----------
     symbol, labels : str
         Whose, and where the labels come from.
+    completeness : float
+        Which share of the labels was seen, the rest being made up; NaN where it is not known.
     side : int
         +1 long, -1 short.
     predicted : Predicted
@@ -106,6 +108,7 @@ class SideScores:
 
     symbol: str
     labels: str
+    completeness: float
     side: int
     predicted: Predicted
     models: dict[str, Scores]
@@ -225,6 +228,7 @@ def score_side(
     return SideScores(
         symbol=evidence[0].window.symbol,
         labels=evidence[0].window.labels.source,
+        completeness=evidence[0].window.labels.share,
         side=side,
         predicted=found,
         models={

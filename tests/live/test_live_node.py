@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,15 +12,20 @@ from support.live_node import drive
 from support.live_node import eventually
 from support.live_node import options_for
 
+from liq_nautilus.core.dollars import completeness
 from liq_nautilus.core.dollars.completeness import Completeness
 from liq_nautilus.core.records import WAIT
+from liq_nautilus.nautilus.live import complete_orders
 from liq_nautilus.nautilus.live.feeds.symbols import BINANCE
 from liq_nautilus.nautilus.live.feeds.symbols import BYBIT
 from liq_nautilus.nautilus.live.feeds.symbols import FORCED_ORDERS
 from liq_nautilus.nautilus.live.feeds.symbols import MARK_PRICES
+from liq_nautilus.nautilus.live.feeds.symbols import OKX
 from liq_nautilus.nautilus.live.feeds.symbols import OPEN_INTEREST
-from liq_nautilus.nautilus.live.feeds.symbols import bybit_instrument_id
+from liq_nautilus.nautilus.live.feeds.symbols import instrument_id_at
 from liq_nautilus.nautilus.live.feeds.symbols import order_feed
+from liq_nautilus.nautilus.types import LiquidationCompleteness
+from liq_nautilus.times import SECOND_NS
 
 if TYPE_CHECKING:
     from support.fake_exchange import FakeExchange
@@ -55,41 +61,53 @@ def test_what_the_venue_sends_becomes_levels_and_signals(exchange: FakeExchange)
     assert watcher.node.client.health.last_error == ""
 
 
-def test_the_complete_feed_of_bybit_is_heard_beside_the_thinned_one(exchange: FakeExchange):
-    bybit = bybit_instrument_id("BTCUSDT")
+def test_complete_orders_tell_the_map_what_the_thinned_ones_leave_out(
+    exchange: FakeExchange, monkeypatch
+):
+    # So few seconds suffice here that something is known soon.
+    monkeypatch.setattr(completeness, "LEAST_SECONDS", 2)
+    monkeypatch.setattr(complete_orders, "PUBLISH_NS", SECOND_NS // 2)
+    bybit, okx = (instrument_id_at(venue, "BTCUSDT") for venue in (BYBIT, OKX))
 
     async def scenario(watcher: Watcher) -> None:
         heard = watcher.node.complete.n
-        await eventually(lambda: heard["BTCUSDT"] >= 3, "orders of Bybit")
+        await eventually(lambda: heard[BYBIT, "BTCUSDT"] >= 3, "orders of Bybit")
+        await eventually(lambda: heard[OKX, "BTCUSDT"] >= 3, "orders of OKX")
         await eventually(lambda: watcher.signals, "a signal")
+        tracker = watcher.node.actors["BTCUSDT"]._feed.tracker
+        await eventually(lambda: any(x.share > 0.0 for x in tracker.shown_parts), "a share")
+        await eventually(lambda: watcher.signals[-1].completeness > 0.0, "a known completeness")
 
     watcher = drive(options_for(exchange, trade=False), scenario)
-    orders = [x for x in watcher.orders if x.instrument_id == bybit]
-    sent = {order[1:4] for order in exchange.bybit_orders}
-    assert {(x.position_side, x.quantity, x.bankruptcy_price) for x in orders} <= sent
-    feed = watcher.node.client.health.feed(order_feed(BYBIT), "BTCUSDT")
-    assert feed.n["passed"] == len(orders)
-    # A minute on, all of them are told by the same rule.
+    for instrument, sent in ((bybit, exchange.bybit_orders), (okx, exchange.okx_orders)):
+        orders = [x for x in watcher.orders if x.instrument_id == instrument]
+        found = {(x.position_side, round(x.quantity, 6), x.bankruptcy_price) for x in orders}
+        assert found <= {order[1:4] for order in sent}
+        feed = watcher.node.client.health.feed(order_feed(instrument.venue.value), "BTCUSDT")
+        assert feed.n["passed"] == len(orders)
+    # OKX shows a part of all: it tells nothing of others.
     again = Completeness()
-    completeness = watcher.node.complete.completeness["BTCUSDT"]
+    orders = [x for x in watcher.orders if x.instrument_id == bybit]
     # What still comes while the node stops reaches the bus alone.
-    orders = orders[: watcher.node.complete.n["BTCUSDT"]]
-    for order in orders:
+    for order in orders[: watcher.node.complete.n[BYBIT, "BTCUSDT"]]:
         again.add(order.quantity * order.bankruptcy_price, order.ts_event)
-    for one in (completeness, again):
-        one.add(1.0, orders[-1].ts_event + 60_000_000_000)
-    assert [completeness.factor(n) for n in (1, 2, 4, 8, 16, 32, 60)] == pytest.approx(
-        [again.factor(n) for n in (1, 2, 4, 8, 16, 32, 60)], nan_ok=True
+    measured = watcher.node.complete.completeness["BTCUSDT"]
+    assert [measured.share(n) for n in (1, 2, 4, 8, 16, 32, 60)] == pytest.approx(
+        [again.share(n) for n in (1, 2, 4, 8, 16, 32, 60)], nan_ok=True
     )
+    told = watcher.of(LiquidationCompleteness)
+    assert {(str(x.instrument_id), x.source) for x in told} == {("BTCUSDT-PERP.BINANCE", BYBIT)}
 
 
-def test_without_the_option_bybit_is_left_alone(exchange: FakeExchange):
+def test_without_the_options_other_venues_are_left_alone(exchange: FakeExchange):
     async def scenario(watcher: Watcher) -> None:
         await eventually(lambda: len(watcher.orders) >= 2 and watcher.signals, "forced orders")
 
-    watcher = drive(options_for(exchange, trade=False, bybit=False), scenario)
+    watcher = drive(options_for(exchange, trade=False, bybit=False, okx=False), scenario)
     assert watcher.node.complete is None
     assert {str(x.instrument_id) for x in watcher.orders} == {"BTCUSDT-PERP.BINANCE"}
+    # Which share was seen nobody knows.
+    assert all(math.isnan(x.completeness) for x in watcher.signals)
 
 
 def test_faults_leave_gaps_that_are_known_and_nothing_twice(exchange: FakeExchange):

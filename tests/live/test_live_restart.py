@@ -14,12 +14,17 @@ from support.live_node import drive
 from support.live_node import eventually
 from support.live_node import options_for
 
+from liq_nautilus.core.dollars import completeness
+from liq_nautilus.nautilus.catalog.events import read_events
+from liq_nautilus.nautilus.catalog.inventory import Catalog
+from liq_nautilus.nautilus.live import complete_orders
 from liq_nautilus.nautilus.live.live_options import RecordingOptions
 from liq_nautilus.nautilus.live.node import LiveNode
 from liq_nautilus.nautilus.live.recording.replay import replay
 from liq_nautilus.nautilus.live.state_file import read_state
 from liq_nautilus.nautilus.types import LiquidationLevels
 from liq_nautilus.nautilus.types import LiquidationSignal
+from liq_nautilus.times import SECOND_NS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,8 +42,11 @@ async def ten_signals(watcher: Watcher) -> None:
 
 
 def test_a_recording_replays_to_the_signals_that_were_published(
-    exchange: FakeExchange, tmp_path: Path
+    exchange: FakeExchange, tmp_path: Path, monkeypatch
 ):
+    # What Bybit tells of Binance's feed is known, and published, within seconds.
+    monkeypatch.setattr(completeness, "LEAST_SECONDS", 2)
+    monkeypatch.setattr(complete_orders, "PUBLISH_NS", SECOND_NS // 2)
     recording = RecordingOptions(str(tmp_path / "recording"), flush_secs=0.5, roll_secs=3.0)
     # Looks at stale inputs often enough to matter.
     actor = {"stale_check_secs": 0.2, "use_trades": True}
@@ -69,12 +77,22 @@ def test_a_recording_replays_to_the_signals_that_were_published(
     assert [x.ts_init for x in replayed[: len(published)]] == [x.ts_init for x in published]
     assert all(map(same, replayed, published))
     assert all(map(same, watcher.signals, published))
+    assert {0.0 < x.completeness <= 1.0 for x in published} == {True, False}
     files = watcher.node.recorder.files
     assert files.n_errors == files.n_dropped == 0
     kinds = {path.parent.parent.name for path in (tmp_path / "recording").rglob("*.parquet")}
     assert {"bar", "trade_tick", "mark_price_update", "custom_open_interest"} <= kinds
     assert {"custom_liquidation_levels", "custom_liquidation_signal"} <= kinds
     assert {"custom_liquidation_order", "custom_feed_status", "crypto_perpetual"} <= kinds
+    assert "custom_liquidation_completeness" in kinds
+    # The map of a restart knows what was measured, and the measuring goes on from there.
+    parts = watcher.node.actors["BTCUSDT"].tracker.shown_parts
+    assert parts
+    recorded = read_events(Catalog(tmp_path / "recording"), "BTCUSDT", 0, 2**62, bar="1m")
+    known = {
+        event.payload[0]: event.payload[:4] for event in recorded if event.kind == "completeness"
+    }
+    assert known == {part.n_shown: tuple(part) for part in parts}
 
 
 def test_a_restarted_node_goes_on_with_its_map(exchange: FakeExchange, tmp_path: Path):

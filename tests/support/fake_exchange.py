@@ -1,5 +1,5 @@
 """
-A fake exchange on 127.0.0.1: Binance's and Bybit's messages, REST and WebSocket, faults on demand.
+A fake exchange on 127.0.0.1: Binance's, Bybit's and OKX's messages, and faults on demand.
 
 It runs in a thread of its own. What it sends is stamped with real time; only the rhythm is quicker
 than at the venue: a bar of one minute closes each `bar_secs`.
@@ -11,14 +11,22 @@ import asyncio
 import json
 import random
 import threading
-import time
 from dataclasses import dataclass
 from dataclasses import field
 from typing import TYPE_CHECKING
 from typing import Any
 from urllib.parse import parse_qs
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
+from support.venue_messages import OKX_TOPIC
+from support.venue_messages import account
+from support.venue_messages import bybit_liquidation
+from support.venue_messages import exchange_info
+from support.venue_messages import forced_order
+from support.venue_messages import now_ms
+from support.venue_messages import okx_instruments
+from support.venue_messages import okx_liquidation
 from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve
 from websockets.datastructures import Headers
@@ -82,12 +90,17 @@ class FakeExchange:
         # Forced orders as sent, in canonical numbers: symbol, side, quantity, price, milliseconds.
         self.forced_orders: list[tuple[str, int, float, float, int]] = []
         self.bybit_orders: list[tuple[str, int, float, float, int]] = []
+        self.okx_orders: list[tuple[str, int, float, float, int]] = []
+        # Whose account the signed requests are about.
+        self.api_key = "key"
+        self.balance = 1_234.5
         self.readings: list[tuple[str, float, int]] = []
         self.n_connections = 0
         self.used_weight = 0
         self.history: dict[str, list[Any]] = {}
         self.last_bar: dict[str, list[Any]] = {}
         self._topics: dict[ServerConnection, set[str]] = {}
+        self._connections: WeakSet[ServerConnection] = WeakSet()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._is_ready = threading.Event()
@@ -162,6 +175,10 @@ class FakeExchange:
         await self._drop()
         self._server.close()
         await self._server.wait_closed()
+        # One that was about to ask when the server went is nobody's.
+        for connection in list(self._connections):
+            connection.transport.abort()
+        await asyncio.sleep(0.01)
 
     async def _drop(self) -> None:
         for connection in list(self._topics):
@@ -183,6 +200,9 @@ class FakeExchange:
             topics.update(streams.split("/"))
         try:
             async for raw in connection:
+                if raw == "ping":
+                    await connection.send("pong")
+                    continue
                 await self._take(connection, topics, json.loads(raw))
         except ConnectionClosed:
             pass
@@ -198,8 +218,14 @@ class FakeExchange:
             await connection.send(json.dumps({"success": True, "ret_msg": "pong", "op": "ping"}))
         else:
             change = topics.update if message["op"] == "subscribe" else topics.difference_update
-            change(message["args"])
-            await connection.send(json.dumps({"success": True, "op": message["op"]}))
+            args = message["args"]
+            # OKX's channels are objects, and its answer repeats each.
+            change(arg if isinstance(arg, str) else arg["channel"] for arg in args)
+            if isinstance(args[0], str):
+                await connection.send(json.dumps({"success": True, "op": message["op"]}))
+            for arg in (arg for arg in args if not isinstance(arg, str)):
+                answer = {"id": message["id"], "event": message["op"], "arg": arg, "connId": "1"}
+                await connection.send(json.dumps(answer))
 
     async def _push(self, topic: str, text: str) -> None:
         faults = self.faults
@@ -264,39 +290,14 @@ class FakeExchange:
 
     async def _force(self, symbol: str, side: int, quantity: float) -> None:
         price, now = self.prices[symbol], now_ms()
-        order = {
-            "s": symbol,
-            "S": "SELL" if side > 0 else "BUY",
-            "o": "LIMIT",
-            "f": "IOC",
-            "q": f"{quantity:.3f}",
-            "p": f"{price:.2f}",
-            "ap": f"{price:.2f}",
-            "X": "FILLED",
-            "l": f"{quantity:.3f}",
-            "z": f"{quantity:.3f}",
-            "T": now,
-        }
-        self.forced_orders.append((symbol, side, quantity, price, now))
-        await self._stream(
-            f"{symbol.lower()}@forceOrder", {"e": "forceOrder", "E": now, "o": order}
-        )
-        bybit = {
-            "topic": f"allLiquidation.{symbol}",
-            "type": "snapshot",
-            "ts": now,
-            "data": [
-                {
-                    "T": now,
-                    "s": symbol,
-                    "S": "Buy" if side > 0 else "Sell",
-                    "v": f"{quantity:.3f}",
-                    "p": f"{price:.2f}",
-                }
-            ],
-        }
-        self.bybit_orders.append((symbol, side, quantity, price, now))
+        order = (symbol, side, quantity, price, now)
+        self.forced_orders.append(order)
+        await self._stream(f"{symbol.lower()}@forceOrder", forced_order(*order))
+        bybit = bybit_liquidation(*order)
+        self.bybit_orders.append(order)
         await self._push(bybit["topic"], json.dumps(bybit))
+        self.okx_orders.append(order)
+        await self._push(OKX_TOPIC, json.dumps(okx_liquidation(*order)))
 
     async def _bars(self, symbol: str) -> None:
         opened = self.prices[symbol]
@@ -344,8 +345,9 @@ class FakeExchange:
     # -- REST --------------------------------------------------------------------------------------
 
     async def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
+        self._connections.add(connection)
         parts = urlsplit(request.path)
-        if parts.path.endswith("/stream") or parts.path.startswith("/v5/public"):
+        if parts.path.endswith(("/stream", "/v5/public/linear", "/ws/v5/public")):
             return None
         self.requests.append(request.path)
         self.used_weight += 1
@@ -358,6 +360,10 @@ class FakeExchange:
             body = b'{"code":-1003,"msg":"Too many requests"}'
             headers["Content-Length"] = str(len(body))
             return Response(faults.status, "refused", headers, body)
+        if "signature=" in parts.query and request.headers.get("X-MBX-APIKEY") != self.api_key:
+            body = b'{"code":-2015,"msg":"Invalid API-key, IP, or permissions for action."}'
+            headers["Content-Length"] = str(len(body))
+            return Response(401, "refused", headers, body)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         document = self._document(parts.path, query)
         body = json.dumps(document).encode()
@@ -369,7 +375,10 @@ class FakeExchange:
         if path == "/fapi/v1/openInterest":
             return self._open_interest(symbol)
         documents = {
+            "/api/v5/public/instruments": lambda: okx_instruments(self.symbols),
             "/fapi/v1/ping": dict,
+            "/fapi/v2/account": lambda: account(self.balance),
+            "/fapi/v3/account": lambda: account(self.balance),
             "/fapi/v1/time": lambda: {"serverTime": now_ms()},
             "/fapi/v1/exchangeInfo": lambda: exchange_info(self.symbols),
             "/fapi/v1/fundingRate": lambda: self._funding(symbol, query),
@@ -435,63 +444,3 @@ class FakeExchange:
             bar = self._bar(symbol, (number + 1) * MINUTE_MS, round(price, 1), round(after, 1))
             rows.append(bar)
         return rows[: int(query.get("limit", 500))]
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-def exchange_info(symbols: tuple[str, ...]) -> dict[str, Any]:
-    return {
-        "timezone": "UTC",
-        "serverTime": now_ms(),
-        "rateLimits": [
-            {
-                "rateLimitType": "REQUEST_WEIGHT",
-                "interval": "MINUTE",
-                "intervalNum": 1,
-                "limit": 2400,
-            }
-        ],
-        "exchangeFilters": [],
-        "assets": [],
-        "symbols": [_symbol_info(symbol) for symbol in symbols],
-    }
-
-
-def _symbol_info(symbol: str) -> dict[str, Any]:
-    filters = [
-        {
-            "filterType": "PRICE_FILTER",
-            "minPrice": "0.10",
-            "maxPrice": "4529764",
-            "tickSize": "0.10",
-        },
-        {"filterType": "LOT_SIZE", "stepSize": "0.001", "minQty": "0.001", "maxQty": "1000"},
-        {"filterType": "MIN_NOTIONAL", "notional": "100"},
-    ]
-    return {
-        "symbol": symbol,
-        "pair": symbol,
-        "contractType": "PERPETUAL",
-        "deliveryDate": 4_133_404_800_000,
-        "onboardDate": 1_569_398_400_000,
-        "status": "TRADING",
-        "maintMarginPercent": "2.5000",
-        "requiredMarginPercent": "5.0000",
-        "baseAsset": symbol.removesuffix("USDT"),
-        "quoteAsset": "USDT",
-        "marginAsset": "USDT",
-        "pricePrecision": 2,
-        "quantityPrecision": 3,
-        "baseAssetPrecision": 8,
-        "quotePrecision": 8,
-        "underlyingType": "COIN",
-        "underlyingSubType": [],
-        "triggerProtect": "0.0500",
-        "liquidationFee": "0.012500",
-        "marketTakeBound": "0.05",
-        "filters": filters,
-        "orderTypes": ["LIMIT", "MARKET", "STOP", "STOP_MARKET"],
-        "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
-    }

@@ -30,7 +30,7 @@ def options_for(exchange: FakeExchange, **settings: Any) -> LiveOptions:
     url = exchange.websocket_url
     values = {
         "symbols": list(exchange.symbols),
-        "endpoints": Endpoints(exchange.http_url, url, url),
+        "endpoints": Endpoints(exchange.http_url, url, url, exchange.http_url, url),
         "open_interest_secs": 0.3,
         "warm_up_days": 1.0,
         "log_level": "ERROR",

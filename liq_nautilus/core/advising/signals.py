@@ -67,13 +67,17 @@ class LiquidationBalance:
         # Of longs and of shorts; lists, which are quicker than arrays for a few bins at a time.
         self._realised = ([0.0] * _N_BINS, [0.0] * _N_BINS)
         self._predicted = ([0.0] * _N_BINS, [0.0] * _N_BINS)
+        # Of the realised ones of both sides of which is known what was shown: that, and all.
+        self._shown = ([0.0] * _N_BINS, [0.0] * _N_BINS)
         self._newest = 0
         # The end of the newest interval, and its length (ns).
         self._through = 0
         self._span = 0
         self._usual = TrailingDistribution(_REALISED_MEMORY_HOURS)
 
-    def add_realised(self, side: int, notional: float, ts_from: int, ts_to: int) -> None:
+    def add_realised(
+        self, side: int, notional: float, ts_from: int, ts_to: int, shown: float = 1.0
+    ) -> None:
         """
         Take in liquidated notional (quote) of one side, spread evenly over its interval.
 
@@ -85,6 +89,8 @@ class LiquidationBalance:
             Quote.
         ts_from, ts_to : int
             UTC ns; equal for a single order.
+        shown : float, optional
+            Which share of it was seen, in (0, 1]; NaN where that is not known.
 
         """
         self._advance(ts_to)
@@ -96,6 +102,9 @@ class LiquidationBalance:
         bins, share = self._realised[0 if side == LONG else 1], notional / (last - begin + 1)
         for number in range(first, last + 1):
             bins[number % _N_BINS] += share
+            if not math.isnan(shown):
+                self._shown[0][number % _N_BINS] += share * shown
+                self._shown[1][number % _N_BINS] += share
 
     def add_predicted(self, notional: FloatArray, ts: int) -> None:
         """Take in what the map said the path swept (shape (2,), quote) until a time (UTC ns)."""
@@ -107,16 +116,31 @@ class LiquidationBalance:
 
     def hour(self, ts: int) -> tuple[FloatArray, FloatArray]:
         """Return realised and predicted notional of the hour known best, each of shape (2,)."""
+        begin, end = self._hour(ts)
+        realised, predicted = (
+            [_sum_between(bins, begin, end) for bins in kind]
+            for kind in (self._realised, self._predicted)
+        )
+        return np.array(realised), np.array(predicted)
+
+    def completeness(self, ts: int) -> float:
+        """
+        Return which share of `hour`'s realised notional was seen.
+
+        NaN where there was none, or of more than half of it nobody knows.
+        """
+        begin, end = self._hour(ts)
+        realised = sum(_sum_between(bins, begin, end) for bins in self._realised)
+        shown, known = (_sum_between(bins, begin, end) for bins in self._shown)
+        return shown / known if known > 0.5 * realised else math.nan
+
+    def _hour(self, ts: int) -> tuple[int, int]:
+        # Between which bins lies the hour known best.
         self._advance(ts)
         # An interval that should have come and did not: nothing is known of the time since.
         end = self._through if ts - self._through <= self._span else ts
         newest = (end - 1) // _BIN_NS
-        begin, end = (newest - _WINDOW + 1) % _N_BINS, newest % _N_BINS + 1
-        realised, predicted = (
-            [sum(bins[begin:end] if begin < end else bins[begin:] + bins[:end]) for bins in kind]
-            for kind in (self._realised, self._predicted)
-        )
-        return np.array(realised), np.array(predicted)
+        return (newest - _WINDOW + 1) % _N_BINS, newest % _N_BINS + 1
 
     def rank_realised(self, realised: FloatArray, ts: int) -> FloatArray:
         """Return how large each side's hour is among the trailing ones, and remember them."""
@@ -127,7 +151,7 @@ class LiquidationBalance:
     def state(self) -> dict[str, Any]:
         """Return everything that changes."""
         return {
-            "bins": np.array([self._realised, self._predicted]),
+            "bins": np.array([self._realised, self._predicted, self._shown]),
             "newest": self._newest,
             "through": self._through,
             "span": self._span,
@@ -136,7 +160,8 @@ class LiquidationBalance:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `state` returned."""
-        for kind, saved in zip((self._realised, self._predicted), state["bins"], strict=True):
+        kinds = (self._realised, self._predicted, self._shown)
+        for kind, saved in zip(kinds, state["bins"], strict=True):
             for bins, values in zip(kind, saved.tolist(), strict=True):
                 bins[:] = values
         self._newest = int(state["newest"])
@@ -148,9 +173,13 @@ class LiquidationBalance:
         newest = ts // _BIN_NS
         if newest > self._newest:
             for number in range(max(self._newest + 1, newest - _N_BINS + 1), newest + 1):
-                for bins in (*self._realised, *self._predicted):
+                for bins in (*self._realised, *self._predicted, *self._shown):
                     bins[number % _N_BINS] = 0.0
             self._newest = newest
+
+
+def _sum_between(bins: list[float], begin: int, end: int) -> float:
+    return sum(bins[begin:end] if begin < end else bins[begin:] + bins[:end])
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +206,8 @@ class SignalInputs:
         significant; 0 for the cluster's own price.
     outlook : Outlook
         What the forecast says.
+    completeness : float
+        As of `LiquidationBalance.completeness`; NaN: `reported_share` is assumed.
 
     """
 
@@ -190,6 +221,7 @@ class SignalInputs:
     realised_rank: FloatArray
     bucket_size: float = 0.0
     outlook: Outlook = NO_OUTLOOK
+    completeness: float = 1.0
 
 
 def decide_signal(inputs: SignalInputs, parameters: TrackerParameters) -> Signal:
@@ -217,7 +249,7 @@ def decide_signal(inputs: SignalInputs, parameters: TrackerParameters) -> Signal
         found = _reversal(inputs, parameters) or _advised(
             inputs.ts, inputs.outlook, inputs.confidence
         )
-    return replace(found, risk=inputs.outlook.chance)
+    return replace(found, risk=inputs.outlook.chance, completeness=inputs.completeness)
 
 
 def as_seen_now(signal: Signal, ts: int, outlook: Outlook, parameters: TrackerParameters) -> Signal:
@@ -237,7 +269,8 @@ def as_seen_now(signal: Signal, ts: int, outlook: Outlook, parameters: TrackerPa
 
     """
     if parameters.avoid_rule == "forecast" and signal.action in {AVOID, CLEAR}:
-        signal = _advised(ts, outlook, signal.confidence)
+        known = signal.completeness
+        signal = replace(_advised(ts, outlook, signal.confidence), completeness=known)
     return replace(signal, risk=outlook.chance)
 
 
@@ -276,6 +309,7 @@ def _reversal(inputs: SignalInputs, parameters: TrackerParameters) -> Signal | N
     reason = (
         f"Liquidated {name}s of ${inputs.realised[index]:,.0f} in an hour, "
         f"predicted ${inputs.predicted[index]:,.0f}"
+        f"{_shown_words(inputs.completeness, parameters.reported_share)}"
     )
     return Signal(
         inputs.ts,
@@ -286,6 +320,13 @@ def _reversal(inputs: SignalInputs, parameters: TrackerParameters) -> Signal | N
         inputs.price,
         float(inputs.realised[index]),
     )
+
+
+def _shown_words(completeness: float, assumed: float) -> str:
+    # Of whole sums there is nothing to say.
+    if math.isnan(completeness):
+        return f"; the feed shows an unknown share, taken for {assumed:.0%}"
+    return f"; {completeness:.0%} seen, the rest made up" if completeness < 1.0 else ""
 
 
 def _avoid(inputs: SignalInputs, parameters: TrackerParameters) -> Signal | None:

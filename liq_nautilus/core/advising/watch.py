@@ -82,9 +82,11 @@ class Watch:
         """Take in when last-price bars closed (UTC ns)."""
         self._bars.add_all(times)
 
-    def note_realised(self, side: int, notional: float, ts_from: int, ts_to: int) -> None:
+    def note_realised(
+        self, side: int, notional: float, ts_from: int, ts_to: int, share: float = 1.0
+    ) -> None:
         """Take in realised liquidations; arguments as `LiquidationBalance.add_realised`."""
-        self.balance.add_realised(side, notional, ts_from, ts_to)
+        self.balance.add_realised(side, notional, ts_from, ts_to, share)
         self.forecaster.inputs.add_realised(side, notional, ts_from, ts_to)
 
     def note_open_interest(self, contracts: float, ts: int, *, is_used: bool) -> None:
@@ -109,8 +111,8 @@ class Watch:
         """Turn the signal to WAIT where time alone took the map's confidence."""
         if confidence < self._parameters.wait_confidence and self.signal.action != WAIT:
             reason = "Stale or missing input"
-            risk = self.signal.risk
-            self.signal = Signal(ts, WAIT, reason, confidence, 0, math.nan, math.nan, risk)
+            known = (self.signal.risk, self.signal.completeness)
+            self.signal = Signal(ts, WAIT, reason, confidence, 0, math.nan, math.nan, *known)
 
     def update(
         self,
@@ -164,6 +166,7 @@ class Watch:
                 realised_rank=self.balance.rank_realised(realised, ts),
                 bucket_size=bucket_size,
                 outlook=outlook,
+                completeness=self.balance.completeness(ts),
             ),
             p,
         )

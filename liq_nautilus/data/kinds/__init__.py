@@ -51,6 +51,7 @@ _ORDER: Final = (
     bars.BARS,
     trades.TRADES,
     liquidations.LIQUIDATION_SUMS,
+    liquidations.COMPLETENESS,
     liquidations.LIQUIDATION_ORDERS,
     funding.FUNDING,
     open_interest.OPEN_INTEREST,

@@ -7,9 +7,11 @@ from typing import Final
 
 import numpy as np
 
+from liq_nautilus.core.dollars.completeness import ShownPart
 from liq_nautilus.core.dollars.covered_venues import named_venues
 from liq_nautilus.core.exchange.contracts import order_notional
 from liq_nautilus.core.feed import LIQUIDATION_DELAY_SECS
+from liq_nautilus.core.feed import completeness_event
 from liq_nautilus.core.feed import liquidation_event
 from liq_nautilus.data.kinds.bars import with_texts
 from liq_nautilus.data.kinds.schema import Check
@@ -61,6 +63,12 @@ def _order_events(frame: Frame, options: EventOptions) -> Iterator[Event]:
             yield liquidation_event(side, notional, ts, ts, "orders")
 
 
+def _completeness_events(frame: Frame, _: EventOptions) -> Iterator[Event]:
+    names = ("ts", "n_shown", "total_notional", "shown_notional", "n_seconds")
+    for ts, *part in frame.rows(*names):
+        yield completeness_event(ShownPart(*part), ts)
+
+
 def _sum_samples(frame: Frame, interval: str) -> Samples:
     return Samples(frame["ts_open"], interval_ns(interval))
 
@@ -97,6 +105,22 @@ LIQUIDATION_ORDERS: Final = StoredType(
     keys=("position_side", "quantity", "bankruptcy_price", "average_price"),
     stands_in_for="LiquidationVolume",
     chunk_days=2.0,
+)
+
+# n_shown (orders in a minute, at most), total_notional, shown_notional, n_seconds, source: what a
+# complete feed tells of the orders above, measured while a node ran.
+COMPLETENESS: Final = StoredType(
+    "LiquidationCompleteness",
+    "completeness of forced orders",
+    fields=(
+        whole("n_shown"),
+        *floats("total_notional", "shown_notional"),
+        whole("n_seconds"),
+        *texts("source"),
+    ),
+    events=_completeness_events,
+    keys=("n_shown", "source"),
+    stands_in_for="LiquidationVolume",
 )
 
 

@@ -61,6 +61,7 @@ class LiquidationReplay(Actor):
             cluster_price=float(row["cluster_price"]),
             cluster_notional=float(row["cluster_notional"]),
             risk=math.nan,
+            completeness=math.nan,
             ts_event=int(row["ts"]),
             ts_init=event.ts_event,
         )

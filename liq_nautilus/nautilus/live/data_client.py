@@ -8,6 +8,8 @@ Messages are parsed and judged in `sources`, which knows no Nautilus.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Final
@@ -19,6 +21,7 @@ from nautilus_trader.model.identifiers import ClientId
 from nautilus_trader.model.identifiers import InstrumentId
 
 from liq_nautilus.nautilus.live.feeds.bar_guard import BarGuard
+from liq_nautilus.nautilus.live.feeds.contracts import Contracts
 from liq_nautilus.nautilus.live.feeds.fetching import Fetcher
 from liq_nautilus.nautilus.live.feeds.fetching import funding_update
 from liq_nautilus.nautilus.live.feeds.fetching import length_ns
@@ -31,14 +34,19 @@ from liq_nautilus.nautilus.live.feeds.socket import Listener
 from liq_nautilus.nautilus.live.feeds.status import FeedStatus
 from liq_nautilus.nautilus.live.feeds.symbols import BARS
 from liq_nautilus.nautilus.live.feeds.symbols import BINANCE
+from liq_nautilus.nautilus.live.feeds.symbols import BYBIT
 from liq_nautilus.nautilus.live.feeds.symbols import FUNDING
 from liq_nautilus.nautilus.live.feeds.symbols import MARK_PRICES
+from liq_nautilus.nautilus.live.feeds.symbols import OKX
 from liq_nautilus.nautilus.live.feeds.symbols import OPEN_INTEREST
 from liq_nautilus.nautilus.live.feeds.symbols import dialects
 from liq_nautilus.nautilus.live.feeds.symbols import order_feed
 from liq_nautilus.nautilus.live.feeds.symbols import order_topic
 from liq_nautilus.nautilus.live.feeds.symbols import symbol_of
 from liq_nautilus.nautilus.live.sources import binance
+from liq_nautilus.nautilus.live.sources import bybit
+from liq_nautilus.nautilus.live.sources import okx
+from liq_nautilus.nautilus.types import LiquidationCompleteness
 from liq_nautilus.nautilus.types import LiquidationOrder
 from liq_nautilus.nautilus.types import OpenInterest
 from liq_nautilus.times import DAY_NS
@@ -70,6 +78,8 @@ if TYPE_CHECKING:
 
 CLIENT_ID: Final = "LIQUIDATIONS"
 _CHECK_SECS: Final = 1.0
+# Published by components of a node, whoever is asked for it.
+_OF_THE_NODE: Final = (FeedStatus, LiquidationCompleteness)
 
 
 class LiquidationDataClient(LiveMarketDataClient):
@@ -120,9 +130,22 @@ class LiquidationDataClient(LiveMarketDataClient):
             config=config,
         )
         self._settings = config
+        sizes: dict[str, float] = {}
         self._intake = Intake(
-            self._handle_data, clock.timestamp_ns, self._log.warning, config.tolerance_secs
+            self._handle_data,
+            clock.timestamp_ns,
+            self._log.warning,
+            config.tolerance_secs,
+            {
+                BINANCE: binance.parse_message,
+                BYBIT: bybit.parse_message,
+                OKX: partial(okx.parse_message, contracts=sizes),
+            },
         )
+        rest_of_okx = RestClient(config.base_url_okx_http, clock.timestamp_ns)
+        self._contracts = Contracts(rest_of_okx, self._intake.note_failure, sizes)
+        # Which symbols a topic is heard for.
+        self._heard_for: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         rest = RestClient(config.base_url_http, clock.timestamp_ns)
         self._fetcher = Fetcher(rest, self._intake.next_ns, self._intake.note_failure)
         self._poller = Poller(self._fetcher, clock.timestamp_ns, self._intake.note_failure)
@@ -202,10 +225,8 @@ class LiquidationDataClient(LiveMarketDataClient):
         if kind is OpenInterest and instrument_id is not None:
             self._follow_open_interest(instrument_id)
         elif kind is LiquidationOrder and instrument_id is not None:
-            venue = instrument_id.venue.value
-            symbol = self._intake.expect(order_feed(venue), instrument_id)
-            await self._connections[venue].subscribe(order_topic(venue, symbol))
-        elif kind is not FeedStatus:
+            await self._hear_orders(instrument_id)
+        elif kind not in _OF_THE_NODE:
             self._log.error(
                 f"{self.id} must be asked for OpenInterest or LiquidationOrder of one instrument, "
                 f"was asked for {command.data_type}"
@@ -220,7 +241,21 @@ class LiquidationDataClient(LiveMarketDataClient):
             self._end(f"{OPEN_INTEREST} {symbol}")
         elif command.data_type.type is LiquidationOrder:
             venue = instrument_id.venue.value
-            await self._connections[venue].unsubscribe(order_topic(venue, symbol))
+            topic = order_topic(venue, symbol)
+            wanted = self._heard_for[venue, topic]
+            wanted.discard(symbol)
+            if not wanted:
+                await self._connections[venue].unsubscribe(topic)
+
+    async def _hear_orders(self, instrument_id: InstrumentId) -> None:
+        venue, symbol = instrument_id.venue.value, symbol_of(instrument_id)
+        if venue == OKX and not await self._contracts.want(symbol):
+            self._log.warning(f"{venue} has no {instrument_id.symbol}: {symbol} is heard elsewhere")
+            return
+        self._intake.expect(order_feed(venue), instrument_id)
+        topic = order_topic(venue, symbol)
+        self._heard_for[venue, topic].add(symbol)
+        await self._connections[venue].subscribe(topic)
 
     async def _subscribe_mark_prices(self, command: SubscribeMarkPrices) -> None:
         self._intake.marked.add(symbol_of(command.instrument_id))

@@ -136,13 +136,13 @@ class LiveLiquidationActor(LiquidationActor):
 
     def on_start(self) -> None:
         """Subscribe, and begin to save."""
-        self._send = on_loop(self._send_moment)
+        self._send = on_loop(self, self._send_moment)
         self._moment_topic = instrument_topic(Moment, self._live.instrument_id)
         self.msgbus.subscribe(topic=self._moment_topic, handler=self._on_moment)
         super().on_start()
         if self._path is not None:
             interval = pd.Timedelta(seconds=self._live.state_interval_secs)
-            save = on_loop(self._on_save_timer)
+            save = on_loop(self, self._on_save_timer)
             self.clock.set_timer(_SAVE_TIMER, interval, callback=save)
 
     def on_stop(self) -> None:

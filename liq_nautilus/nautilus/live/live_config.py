@@ -9,6 +9,7 @@ from liq_nautilus.errors import SettingError
 from liq_nautilus.nautilus.config import LiquidationActorConfig
 from liq_nautilus.nautilus.live.sources import binance
 from liq_nautilus.nautilus.live.sources import bybit
+from liq_nautilus.nautilus.live.sources import okx
 
 
 class LiveLiquidationActorConfig(LiquidationActorConfig, frozen=True, kw_only=True):
@@ -52,6 +53,8 @@ class LiquidationDataClientConfig(LiveDataClientConfig, frozen=True, kw_only=Tru
         Binance's WebSocket, without a path.
     base_url_bybit : str
         Bybit's WebSocket, without a path.
+    base_url_okx_http, base_url_okx_ws : str
+        OKX's REST interface and WebSocket, without paths.
     open_interest_secs : float
         How often open interest is asked for (seconds, > 0).
     silence_secs : float
@@ -74,6 +77,8 @@ class LiquidationDataClientConfig(LiveDataClientConfig, frozen=True, kw_only=Tru
     base_url_http: str = binance.HTTP_URL
     base_url_ws: str = binance.WEBSOCKET_URL
     base_url_bybit: str = bybit.WEBSOCKET_URL
+    base_url_okx_http: str = okx.HTTP_URL
+    base_url_okx_ws: str = okx.WEBSOCKET_URL
     open_interest_secs: float = 10.0
     silence_secs: float = 15.0
     tolerance_secs: float = 10.0

@@ -13,6 +13,7 @@ from liq_nautilus.errors import SettingError
 from liq_nautilus.nautilus.instruments import settlement_currency
 from liq_nautilus.nautilus.live.sources import binance
 from liq_nautilus.nautilus.live.sources import bybit
+from liq_nautilus.nautilus.live.sources import okx
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,12 +29,16 @@ class Endpoints(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Binance's USDT-margined futures.
     bybit : str
         Bybit's WebSocket.
+    okx_http, okx : str
+        OKX's REST interface and WebSocket.
 
     """
 
     http: str = binance.HTTP_URL
     websocket: str = binance.WEBSOCKET_URL
     bybit: str = bybit.WEBSOCKET_URL
+    okx_http: str = okx.HTTP_URL
+    okx: str = okx.WEBSOCKET_URL
 
 
 class RecordingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,7 +100,10 @@ class LiveOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         How often open interest is asked for.
     bybit : bool
         Whether Bybit's complete feed of liquidations is heard and recorded beside Binance's thinned
-        one; the map takes Binance's alone.
+        one, to tell which share of its liquidations Binance shows; the map takes Binance's alone.
+    okx : bool
+        Whether OKX's liquidations, a part of all, are heard and recorded; the map does not take
+        them.
     actor, strategy, settlement : dict
         Settings that replace the usual ones.
     endpoints : Endpoints
@@ -119,6 +127,7 @@ class LiveOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     recording: RecordingOptions | None = None
     open_interest_secs: float = 10.0
     bybit: bool = True
+    okx: bool = True
     actor: dict[str, Any] = {}
     strategy: dict[str, Any] = {}
     settlement: dict[str, Any] = {}

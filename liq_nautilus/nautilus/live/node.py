@@ -29,6 +29,8 @@ from liq_nautilus.nautilus.live.data_client import LiquidationDataClientFactory
 from liq_nautilus.nautilus.live.feeds.gate import SequenceGate
 from liq_nautilus.nautilus.live.feeds.requests import Backoff
 from liq_nautilus.nautilus.live.feeds.requests import RequestError
+from liq_nautilus.nautilus.live.feeds.symbols import BYBIT
+from liq_nautilus.nautilus.live.feeds.symbols import OKX
 from liq_nautilus.nautilus.live.guard import protect
 from liq_nautilus.nautilus.live.guard import protect_engine
 from liq_nautilus.nautilus.live.live_actor import LiveLiquidationActor
@@ -92,7 +94,7 @@ class LiveNode:
     strategies : dict of str to LiveLiquidationStrategy
         The strategies, by symbol.
     complete : CompleteOrders or None
-        What listens to Bybit's liquidations.
+        What listens to liquidations of Bybit and OKX.
     recorder : Recorder or None
         What records.
     alerts : Alerts or None
@@ -130,6 +132,7 @@ class LiveNode:
             kernel.data_engine.process,
             self.client.health,
             client_config(options, []).tolerance_secs,
+            lambda instrument: kernel.cache.instrument(instrument) is not None,
         )
         if not is_live:
             settle_at_once(kernel.msgbus, kernel.exec_engine)
@@ -180,6 +183,9 @@ class LiveNode:
     def _keep_beginning(self, symbol: str) -> None:
         actor, now = self.actors[symbol], self._now()
         actor.begin(now)
+        if self.complete is not None:
+            # What was measured before, as the map knows it.
+            self.complete.completeness[symbol].resume(actor.tracker.shown_parts)
         # A recording replays to the same signals only from the map it began with.
         if self.options.recording is not None:
             folder = Path(self.options.recording.path) / "states"
@@ -305,10 +311,16 @@ class LiveNode:
         return LiveLiquidationStrategy(parsed(LiquidationStrategyConfig, values, "strategy"))
 
     def _complete_orders(self) -> CompleteOrders | None:
-        if not self.options.bybit:
+        options = self.options
+        wanted = {BYBIT: options.bybit, OKX: options.okx}
+        venues = tuple(venue for venue, is_wanted in wanted.items() if is_wanted)
+        if not venues:
             return None
-        symbols = tuple(self.options.symbols)
-        return CompleteOrders(CompleteOrdersConfig(symbols=symbols, client_id=ClientId(CLIENT_ID)))
+        return CompleteOrders(
+            CompleteOrdersConfig(
+                symbols=tuple(options.symbols), venues=venues, client_id=ClientId(CLIENT_ID)
+            )
+        )
 
     def _recorder(self) -> Recorder | None:
         recording = self.options.recording

@@ -73,6 +73,8 @@ def client_config(options: LiveOptions, bar_types: list[BarType]) -> Liquidation
         base_url_http=options.endpoints.http,
         base_url_ws=options.endpoints.websocket,
         base_url_bybit=options.endpoints.bybit,
+        base_url_okx_http=options.endpoints.okx_http,
+        base_url_okx_ws=options.endpoints.okx,
         open_interest_secs=options.open_interest_secs,
         guarded_bars=bar_types,
     )

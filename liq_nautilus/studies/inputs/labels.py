@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from liq_nautilus.core.dollars.completeness import ShownPart
+from liq_nautilus.core.dollars.completeness import shares_of_orders
+from liq_nautilus.core.dollars.covered_venues import THINNED
 from liq_nautilus.core.dollars.covered_venues import named_venues
+from liq_nautilus.data.kinds.liquidations import COMPLETENESS
 from liq_nautilus.data.kinds.liquidations import LIQUIDATION_ORDERS
 from liq_nautilus.data.kinds.liquidations import LIQUIDATION_SUMS
 from liq_nautilus.errors import DataGapError
@@ -74,7 +79,12 @@ def find_orders(
         return None
     price = frame["average_price"]
     side = frame["position_side"].astype(np.int8)
-    return Orders(frame["ts"], side, price, notional=frame["quantity"] * price)
+    ts: TimeArray = frame["ts"]
+    measured = read(catalog, COMPLETENESS, symbol, required=False)
+    columns = ("ts", "n_shown", "total_notional", "shown_notional", "n_seconds")
+    told = [(moment, ShownPart(*part)) for moment, *part in measured.rows(*columns)]
+    share = shares_of_orders(ts, told) if told else None
+    return Orders(ts, side, price, frame["quantity"] * price, share)
 
 
 def read_label_file(
@@ -177,4 +187,5 @@ def _labels(frame: pd.DataFrame, source: str, venues: tuple[str, ...] = ()) -> L
         short_notional=frame["short_notional"].to_numpy(np.float64),
         source=source,
         venues=venues,
+        share=math.nan if any(name.endswith(THINNED) for name in venues) else 1.0,
     )

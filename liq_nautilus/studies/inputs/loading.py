@@ -10,6 +10,7 @@ import numpy as np
 from liq_nautilus.core.feed import WARM_UP_DAYS
 from liq_nautilus.core.science.paths import Bars
 from liq_nautilus.data.bracket_files import read_brackets
+from liq_nautilus.data.kinds.liquidations import COMPLETENESS
 from liq_nautilus.data.kinds.liquidations import LIQUIDATION_ORDERS
 from liq_nautilus.data.kinds.liquidations import LIQUIDATION_SUMS
 from liq_nautilus.errors import DataGapError
@@ -135,7 +136,7 @@ def _load(request: Request, catalog: Catalog, labels: Labels) -> Window:
             end,
             bar=interval,
             options=event_options()._replace(large_trade_notional=request.large_trade_notional),
-            without=(LIQUIDATION_SUMS, LIQUIDATION_ORDERS),
+            without=(LIQUIDATION_SUMS, LIQUIDATION_ORDERS, COMPLETENESS),
         )
     )
     told: dict[str, list[Event]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from dataclasses import fields
 from dataclasses import replace
@@ -49,6 +50,9 @@ class Labels:
         Where they come from.
     venues : tuple of str
         Of which venues they are; empty when unknown.
+    share : float
+        Which share of them was seen, in (0, 1], the rest being made up; NaN where that is not
+        known: then they are what was seen.
 
     """
 
@@ -58,6 +62,7 @@ class Labels:
     short_notional: FloatArray
     source: str
     venues: tuple[str, ...] = ()
+    share: float = 1.0
 
     def __len__(self) -> int:
         """Return the number of intervals."""
@@ -91,6 +96,9 @@ class Orders:
         The position's: +1 long, -1 short.
     price, notional : ndarray of shape (n,)
         The average fill (quote per base unit) and what was liquidated (quote).
+    share : ndarray of shape (n,), optional
+        Which share of all liquidations each stands for, NaN where that is not known; without it
+        nothing is known.
 
     """
 
@@ -98,6 +106,7 @@ class Orders:
     side: npt.NDArray[np.int8]
     price: FloatArray
     notional: FloatArray
+    share: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -228,15 +237,26 @@ def has_finer_bars(window: Window) -> bool:
 
 def liquidation_events(labels: Labels) -> list[Event]:
     """Return what was liquidated in each interval, as known some time after its end."""
-    events = []
-    for side in (LONG, SHORT):
-        rows = zip(labels.ts_open, labels.ts_close, labels.of(side), strict=True)
-        for opened, closed, notional in rows:
-            event = liquidation_event(
-                side, float(notional), int(opened), int(closed), "bars", labels.venues
-            )
-            events.append(event._replace(ts_known=event.ts_known + PUBLICATION_DELAY_NS))
-    return events
+    is_thinned = labels.source == ORDERS_SOURCE
+    share = None if math.isnan(labels.share) else labels.share
+    source = "orders" if is_thinned and share is None else "bars"
+    return [
+        liquidation_event(
+            side,
+            # The tracker makes up itself what was not seen.
+            float(notional) * (share or 1.0),
+            int(opened),
+            int(closed),
+            source,
+            labels.venues,
+            share=share,
+            delay_ns=PUBLICATION_DELAY_NS,
+        )
+        for side in (LONG, SHORT)
+        for opened, closed, notional in zip(
+            labels.ts_open, labels.ts_close, labels.of(side), strict=True
+        )
+    ]
 
 
 def past_liquidations(window: Window, side: int) -> FloatArray:
@@ -310,18 +330,34 @@ def labels_from_orders(orders: Orders, start: int, end: int, interval_ns: int) -
     interval_ns : int
         Their length.
 
+    Returns
+    -------
+    Labels
+        Made up by the orders' shares where they are known; intervals with an order of an unknown
+        one are then left out. Where none is known they are what was seen.
+
     """
     first = start // interval_ns
     n = max(-(-end // interval_ns) - first, 0)
     index = orders.ts // interval_ns - first
     inside = (index >= 0) & (index < n)
-    sums = [
-        np.bincount(
-            index[inside & (orders.side == side)],
-            weights=orders.notional[inside & (orders.side == side)],
-            minlength=n,
-        )
-        for side in (1, -1)
-    ]
+    share = np.full(index.size, np.nan) if orders.share is None else orders.share
+    is_known = np.isfinite(share)
+    is_made_up = bool((inside & is_known).any())
+    amounts = orders.notional / share if is_made_up else orders.notional
+
+    def summed(rows: npt.NDArray[np.bool_], weights: FloatArray) -> FloatArray:
+        return np.bincount(index[rows], weights=weights[rows], minlength=n)
+
+    longs, shorts = (
+        summed(inside & (orders.side == side) & (is_known | (not is_made_up)), amounts)
+        for side in (LONG, SHORT)
+    )
     ts_open = (first + np.arange(n, dtype=np.int64)) * interval_ns
-    return Labels(ts_open, ts_open + interval_ns, sums[0], sums[1], ORDERS_SOURCE)
+    labels = Labels(ts_open, ts_open + interval_ns, longs, shorts, ORDERS_SOURCE, share=math.nan)
+    if not is_made_up:
+        return labels
+    unknown = summed(inside & ~is_known, np.ones(index.size)) > 0.0
+    seen = summed(inside & is_known, orders.notional)[~unknown].sum()
+    total = float((longs + shorts)[~unknown].sum())
+    return replace(labels.take(~unknown), share=float(seen) / total if total > 0.0 else math.nan)

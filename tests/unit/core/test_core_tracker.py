@@ -550,7 +550,7 @@ def test_same_input_gives_the_same_bits():
 def test_state_of_another_version_is_refused():
     state = started().state()
     state["version"] = 0
-    with pytest.raises(ValueError, match="a tracker state must be of version 7, was 0"):
+    with pytest.raises(ValueError, match="a tracker state must be of version 8, was 0"):
         LiquidationTracker.from_state(state)
 
 

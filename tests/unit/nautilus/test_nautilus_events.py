@@ -83,6 +83,7 @@ def test_orders_stand_in_where_there_are_no_sums(source):
         START_NS + 61_003_000_000,
         "orders",
         (),
+        None,
     )
 
 

@@ -50,7 +50,7 @@ def test_folders_are_those_that_nautilus_derives_from_the_class(stored):
     assert stored.is_own == issubclass(data_cls, CustomRecord)
 
 
-@pytest.mark.parametrize("name", [s.name for s in STORED_TYPES.values() if s.fields])
+@pytest.mark.parametrize("name", [s.name for s in STORED_TYPES.values() if kinds_of(s)])
 def test_columns_that_are_read_are_those_that_are_written(name):
     stored = STORED_TYPES[name]
     known = Encodings()
@@ -66,6 +66,15 @@ def test_columns_that_are_read_are_those_that_are_written(name):
     assert {"ts_event", "ts_init", *(field.column for field in stored.fields)} <= names
     assert stored.has_interval_column == (stored.has_interval and "interval" in names)
     assert set(stored.keys) <= set(target.flat_schema.names)
+
+
+def test_columns_of_types_that_no_file_feeds_are_those_of_the_class():
+    own = [stored for stored in STORED_TYPES.values() if not kinds_of(stored)]
+    assert [stored.name for stored in own] == ["LiquidationCompleteness"]
+    for stored in own:
+        names = set(class_of(stored).arrow_schema().names)
+        assert {"ts_event", "ts_init", *(field.column for field in stored.fields)} <= names
+        assert set(stored.keys) <= names
 
 
 @pytest.mark.parametrize("interval", [i for i in INTERVALS if i != "1mo"] + ["1mo"])

@@ -33,6 +33,8 @@ def sample(cls: type, ts: int, instrument: Any = BTC) -> Any:
         "is_valid": ts % 2 == 0,
         "position_side": -1,
         "n_trades": 12,
+        "n_shown": 16,
+        "n_seconds": 40,
         "action": AVOID,
         "venues": "BINANCE+OKX",
         "ts_event": ts,
@@ -100,6 +102,13 @@ def test_decode_takes_batches_slices_and_empty_tables():
     assert (
         types.LiquidationLevels.decode(types.LiquidationLevels.arrow_schema().empty_table()) == []
     )
+
+
+def test_a_column_that_an_older_version_did_not_write_is_named():
+    batch = types.LiquidationSignal.encode(sample(types.LiquidationSignal, 5))
+    older = batch.select([name for name in batch.schema.names if name != "completeness"])
+    with pytest.raises(StoreError, match="LiquidationSignal must have completeness, had not"):
+        types.LiquidationSignal.decode(older)
 
 
 def test_another_schema_version_is_refused():

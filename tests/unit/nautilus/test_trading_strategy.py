@@ -271,6 +271,7 @@ def signal(action: str, side: int = 0, price: float = 100_000.0, ts: int = 0) ->
         cluster_price=price,
         cluster_notional=1.0,
         risk=0.2,
+        completeness=1.0,
         ts_event=ts,
         ts_init=ts,
     )

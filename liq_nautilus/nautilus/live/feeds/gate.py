@@ -1,4 +1,4 @@
-"""The one door into the data engine: what came twice, late or from the future stays outside."""
+"""The one door into the data engine: what came twice, late, or is of nobody stays outside."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from nautilus_trader.common.component import MessageBus
+    from nautilus_trader.model.identifiers import InstrumentId
 
     from liq_nautilus.nautilus.live.feeds.health import HealthBoard
 
@@ -35,6 +36,9 @@ class SequenceGate:
     that was fetched because it was missing may still come by itself. Whoever listens, the sandbox
     included, then sees the same data, and a recording of it replays alike.
 
+    A symbol that a message garbles is no instrument of the node: the paper exchange, and whoever
+    else looks it up, would stumble over it.
+
     What passes has a later `ts_init` than all that passed before: the order of the stamps is the
     order in which data is handled. A datum that took longer on its way, such as the first of many
     pages of bars, is stamped again.
@@ -49,6 +53,8 @@ class SequenceGate:
         Counts what stayed outside.
     tolerance_secs : float
         A datum stamped later than this after its arrival stays outside.
+    is_known : callable
+        From an instrument's id to whether the node has it.
 
     """
 
@@ -58,10 +64,12 @@ class SequenceGate:
         process: Callable[[Any], None],
         health: HealthBoard,
         tolerance_secs: float,
+        is_known: Callable[[InstrumentId], bool],
     ) -> None:
         self._process = process
         self._health = health
         self._tolerance_ns = round(tolerance_secs * SECOND_NS)
+        self._is_known = is_known
         self._newest: dict[Hashable, int] = {}
         self._last_init_ns = 0
         msgbus.deregister(_ENDPOINT, process)
@@ -71,6 +79,9 @@ class SequenceGate:
         """Pass a datum on, or count it."""
         place = _place(datum)
         if place is not None:
+            if not self._is_known(_instrument_of(datum)):
+                self._health.n["of no instrument"] += 1
+                return
             key, number = place
             newest = self._newest.get(key, -1)
             if number <= newest:
@@ -100,6 +111,10 @@ class SequenceGate:
         if record.ts_init > self._last_init_ns or not isinstance(record, CustomRecord):
             return datum
         return CustomData(datum.data_type, replace(record, ts_init=self._last_init_ns + 1))
+
+
+def _instrument_of(datum: Any) -> InstrumentId:  # noqa: ANN401 - of a native type
+    return datum.bar_type.instrument_id if isinstance(datum, Bar) else datum.instrument_id
 
 
 def _place(datum: Any) -> tuple[Hashable, int] | None:  # noqa: ANN401 - any datum

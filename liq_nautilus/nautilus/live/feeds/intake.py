@@ -18,11 +18,10 @@ from liq_nautilus.nautilus.live.feeds.health import HealthBoard
 from liq_nautilus.nautilus.live.feeds.status import FeedStatus
 from liq_nautilus.nautilus.live.feeds.symbols import BARS
 from liq_nautilus.nautilus.live.feeds.symbols import BINANCE
-from liq_nautilus.nautilus.live.feeds.symbols import BYBIT
 from liq_nautilus.nautilus.live.feeds.symbols import FUNDING
 from liq_nautilus.nautilus.live.feeds.symbols import MARK_PRICES
 from liq_nautilus.nautilus.live.feeds.symbols import OPEN_INTEREST
-from liq_nautilus.nautilus.live.feeds.symbols import PARSERS
+from liq_nautilus.nautilus.live.feeds.symbols import VENUES
 from liq_nautilus.nautilus.live.feeds.symbols import order_feed
 from liq_nautilus.nautilus.live.feeds.symbols import symbol_of
 from liq_nautilus.nautilus.live.sources.messages import ForcedOrder
@@ -36,6 +35,7 @@ from liq_nautilus.times import SECOND_NS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from collections.abc import Mapping
 
     from nautilus_trader.model.data import Bar
     from nautilus_trader.model.identifiers import InstrumentId
@@ -47,9 +47,12 @@ if TYPE_CHECKING:
     from liq_nautilus.nautilus.live.sources.messages import Record
     from liq_nautilus.nautilus.live.sources.messages import SettledFunding
 
+    type Parser = Callable[[bytes], tuple[Record, ...]]
+
 _PRICE_DECIMALS: Final = 8
 # These say nothing about how a feed does: a zero as little as silence.
 _MUTE: Final = ("zero", "future")
+_ORDER_VENUES: Final = {order_feed(venue): venue for venue in VENUES}
 _FEEDS: Final = {OpenInterestReading: OPEN_INTEREST, MarkPriceReading: MARK_PRICES}
 
 
@@ -67,6 +70,8 @@ class Intake:
         Takes a line for the log.
     tolerance_secs : float
         A message stamped later than this after its arrival is refused.
+    parsers : mapping of str to callable
+        By venue: from a message to its records.
 
     Attributes
     ----------
@@ -85,8 +90,10 @@ class Intake:
         timestamp_ns: Callable[[], int],
         warn: Callable[[str], None],
         tolerance_secs: float,
+        parsers: Mapping[str, Parser],
     ) -> None:
         self._publish = publish
+        self._parsers = parsers
         self._timestamp_ns = timestamp_ns
         self._warn = warn
         self._sieve = Sieve(tolerance_secs)
@@ -115,7 +122,7 @@ class Intake:
     def take_message(self, venue: str, raw: bytes) -> None:
         """Take in what a venue's stream says."""
         try:
-            records = PARSERS[venue](raw)
+            records = self._parsers[venue](raw)
         except MessageError as e:
             self.note_failure(f"{venue}'s stream", e)
             return
@@ -216,7 +223,7 @@ class Intake:
     def _tell(self, change: Change | None) -> None:
         if change is None:
             return
-        venue = BYBIT if change.feed == order_feed(BYBIT) else BINANCE
+        venue = _ORDER_VENUES.get(change.feed, BINANCE)
         instrument_id = self._instruments.get((venue, change.symbol))
         if instrument_id is not None:
             facts = (change.feed, change.condition, change.ts_from, change.reason, change.ts_event)

@@ -11,6 +11,7 @@ from nautilus_trader.core.data import Data
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from nautilus_trader.common.actor import Actor
     from nautilus_trader.model.identifiers import InstrumentId
 
 
@@ -44,17 +45,22 @@ class Moment(Data):  # type: ignore[misc, unused-ignore] # untyped base
         return self._ts_init
 
 
-def on_loop(handler: Callable[[Any], None]) -> Callable[[Any], None]:
+def on_loop(component: Actor, handler: Callable[[Any], None]) -> Callable[[Any], None]:
     """
-    Return a timer's callback that runs a handler on the running event loop.
+    Return a timer's callback that runs a component's handler on the running event loop.
 
     The clock of a node calls back from a thread of its own, in the midst of whatever the loop is
-    doing to the same objects.
+    doing to the same objects. A loop that was busy has many calls waiting: those that come up once
+    the component was stopped, whose timers are cancelled, do nothing.
     """
     loop = asyncio.get_running_loop()
 
+    def run(event: Any) -> None:  # noqa: ANN401 - a timer's event
+        if component.is_running:
+            handler(event)
+
     def call(event: Any) -> None:  # noqa: ANN401 - a timer's event
         if not loop.is_closed():
-            loop.call_soon_threadsafe(handler, event)
+            loop.call_soon_threadsafe(run, event)
 
     return call

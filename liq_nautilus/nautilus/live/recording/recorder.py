@@ -99,7 +99,7 @@ class Recorder(Actor):
         # Before anybody acts on a datum, so that it stands before what was made of it.
         self.msgbus.subscribe(topic=_TOPIC, handler=self._take, priority=10)
         interval = pd.Timedelta(seconds=self._settings.flush_secs)
-        self.clock.set_timer(_TIMER, interval, callback=on_loop(self._on_timer))
+        self.clock.set_timer(_TIMER, interval, callback=on_loop(self, self._on_timer))
 
     def on_stop(self) -> None:
         """Write what is there."""

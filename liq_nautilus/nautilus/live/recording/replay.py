@@ -26,6 +26,7 @@ from liq_nautilus.nautilus.config import LiquidationActorConfig
 from liq_nautilus.nautilus.custom import data_type
 from liq_nautilus.nautilus.internals import instrument_topic
 from liq_nautilus.nautilus.live.state_file import read_state
+from liq_nautilus.nautilus.types import LiquidationCompleteness
 from liq_nautilus.nautilus.types import LiquidationOrder
 from liq_nautilus.nautilus.types import LiquidationSignal
 from liq_nautilus.nautilus.types import LiquidationVolume
@@ -39,7 +40,13 @@ if TYPE_CHECKING:
 
 _CLIENT: Final = "CATALOG"
 _NATIVE: Final = (Bar, TradeTick, MarkPriceUpdate, FundingRateUpdate)
-_CUSTOM: Final = (OpenInterest, LiquidationOrder, LiquidationVolume, MarkPriceBar)
+_CUSTOM: Final = (
+    OpenInterest,
+    LiquidationCompleteness,
+    LiquidationOrder,
+    LiquidationVolume,
+    MarkPriceBar,
+)
 
 
 class Replay(NamedTuple):

@@ -200,7 +200,16 @@ def _forecast(view: SymbolView) -> str:
     ]
     likely = "unknown" if math.isnan(risk) else f"{risk:.0%}"
     expected = ", ".join(sides) or "nothing known"
-    return f"within {forecast.horizon}: {expected}; risk of an unusual amount {likely}\n"
+    return (
+        f"within {forecast.horizon}: {expected}; risk of an unusual amount {likely}\n"
+        f"liquidations of the last hour: {_seen(view.signal.completeness)}\n"
+    )
+
+
+def _seen(completeness: float) -> str:
+    if math.isnan(completeness):
+        return "none, or the share that was seen is unknown"
+    return "all seen" if completeness >= 1.0 else f"{completeness:.0%} seen, the rest made up"
 
 
 def _levels(view: SymbolView) -> Table:

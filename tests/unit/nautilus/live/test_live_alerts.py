@@ -59,7 +59,9 @@ def clusters(
 
 
 def signal(ts: int, action: str = "REVERSAL_OPPORTUNITY", side: int = 1) -> LiquidationSignal:
-    return LiquidationSignal(SOL, action, "Liquidated longs", 0.9, side, 199.0, 1e6, 0.3, ts, ts)
+    return LiquidationSignal(
+        SOL, action, "Liquidated longs", 0.9, side, 199.0, 1e6, 0.3, 1.0, ts, ts
+    )
 
 
 def forecast(ts: int, chances: list[float], horizon: str = "4h") -> LiquidationForecast:

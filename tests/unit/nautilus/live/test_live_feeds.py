@@ -6,11 +6,14 @@ import math
 from decimal import Decimal
 from threading import Thread
 from threading import get_ident
+from types import SimpleNamespace
 
 import pytest
 from nautilus_trader.adapters.binance.common.types import BinanceBar
 from nautilus_trader.common.component import MessageBus
 from nautilus_trader.common.component import TestClock
+from nautilus_trader.model.data import Bar
+from nautilus_trader.model.data import BarType
 from nautilus_trader.model.data import CustomData
 from nautilus_trader.model.data import DataType
 from nautilus_trader.model.data import FundingRateUpdate
@@ -18,6 +21,7 @@ from nautilus_trader.model.data import MarkPriceUpdate
 from nautilus_trader.model.data import QuoteTick
 from nautilus_trader.model.data import TradeTick
 from nautilus_trader.model.enums import AggressorSide
+from nautilus_trader.model.identifiers import InstrumentId
 from nautilus_trader.model.identifiers import TradeId
 from nautilus_trader.model.identifiers import TraderId
 from nautilus_trader.model.objects import Price
@@ -42,10 +46,12 @@ from liq_nautilus.nautilus.live.feeds.symbols import BINANCE
 from liq_nautilus.nautilus.live.feeds.symbols import BYBIT
 from liq_nautilus.nautilus.live.feeds.symbols import MARK_PRICES
 from liq_nautilus.nautilus.live.feeds.symbols import OPEN_INTEREST
-from liq_nautilus.nautilus.live.feeds.symbols import bybit_instrument_id
+from liq_nautilus.nautilus.live.feeds.symbols import instrument_id_at
 from liq_nautilus.nautilus.live.feeds.symbols import order_feed
 from liq_nautilus.nautilus.live.live_config import LiquidationDataClientConfig
 from liq_nautilus.nautilus.live.live_config import LiveLiquidationActorConfig
+from liq_nautilus.nautilus.live.sources import binance
+from liq_nautilus.nautilus.live.sources import bybit
 from liq_nautilus.nautilus.types import LiquidationOrder
 from liq_nautilus.nautilus.types import OpenInterest
 from liq_nautilus.times import MINUTE_NS
@@ -166,7 +172,8 @@ def make_gate() -> tuple[SequenceGate, HealthBoard, list, MessageBus]:
     msgbus = MessageBus(TraderId("TESTER-001"), TestClock())
     msgbus.register("DataEngine.process", passed.append)
     board = HealthBoard()
-    return SequenceGate(msgbus, passed.append, board, 10.0), board, passed, msgbus
+    gate = SequenceGate(msgbus, passed.append, board, 10.0, {BTC}.__contains__)
+    return gate, board, passed, msgbus
 
 
 def trade(number: int, ts: int = START) -> TradeTick:
@@ -249,21 +256,45 @@ def test_a_timer_of_another_thread_runs_its_handler_on_the_loop():
     seen: list[tuple[str, int]] = []
 
     async def main() -> None:
-        call = on_loop(lambda event: seen.append((event, get_ident())))
+        call = on_loop(component, lambda event: seen.append((event, get_ident())))
         thread = Thread(target=call, args=("ring",))
         thread.start()
         thread.join()
         assert seen == []
         await asyncio.sleep(0)
         await asyncio.sleep(0)
+        # Calls that waited while the component was stopped do nothing.
+        call("waiting")
+        component.is_running = False
+        await asyncio.sleep(0)
         later.append(call)
 
     later: list = []
+    component = SimpleNamespace(is_running=True)
     asyncio.run(main())
     assert seen == [("ring", get_ident())]
     # A timer that rings after the end is no matter.
     later[0]("late")
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize("name", ["BT\ufffdT-PERP", "SOLUSDT-PERP", "BTCUSDT"])
+def test_what_is_of_no_instrument_of_the_node_stays_outside(name: str):
+    gate, board, passed, _ = make_gate()
+    other = InstrumentId.from_str(f"{name}.BINANCE")
+    price, size = Price.from_str("100.0"), Quantity.from_str("1.0")
+    numbers = (price, size, AggressorSide.BUYER, TradeId("7"), START, START)
+    gate.take(TradeTick(other, *numbers))
+    gate.take(MarkPriceUpdate(other, price, START, START))
+    gate.take(FundingRateUpdate(other, Decimal("0.01"), START, START))
+    gate.take(
+        Bar(BarType.from_str(f"{other}-1-MINUTE-LAST-EXTERNAL"), *(price,) * 4, size, START, START)
+    )
+    assert passed == []
+    assert board.n["of no instrument"] == 4
+    # Its number is not remembered.
+    gate.take(TradeTick(BTC, *numbers))
+    assert len(passed) == 1
 
 
 def test_what_is_stamped_in_the_future_leaves_no_trace():
@@ -294,9 +325,14 @@ class Clock:
         return self.now
 
 
+PARSERS = {BINANCE: binance.parse_message, BYBIT: bybit.parse_message}
+
+
 def make_intake() -> tuple[Intake, Clock, list, list[str]]:
     clock, published, lines = Clock(), [], []
-    intake = Intake(lambda x: published.append(getattr(x, "data", x)), clock, lines.append, 10.0)
+    intake = Intake(
+        lambda x: published.append(getattr(x, "data", x)), clock, lines.append, 10.0, PARSERS
+    )
     return intake, clock, published, lines
 
 
@@ -357,7 +393,7 @@ def test_a_lost_connection_becomes_a_status_per_feed_and_a_gap():
     intake.expect(order_feed(BINANCE), BTC)
     intake.expect(MARK_PRICES, BTC, 1.0)
     intake.expect(OPEN_INTEREST, BTC, 10.0)
-    intake.expect(order_feed(BYBIT), bybit_instrument_id("BTCUSDT"))
+    intake.expect(order_feed(BYBIT), instrument_id_at(BYBIT, "BTCUSDT"))
     intake.on_connection(BINANCE, "connected", stands=True)
     intake.take_message(BINANCE, mark_price(START // MS))
     clock.now += 5 * SECOND_NS

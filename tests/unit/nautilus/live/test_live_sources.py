@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from liq_nautilus.nautilus.live.sources import binance
 from liq_nautilus.nautilus.live.sources import bybit
+from liq_nautilus.nautilus.live.sources import okx
 from liq_nautilus.nautilus.live.sources.messages import ForcedOrder
 from liq_nautilus.nautilus.live.sources.messages import MalformedMessageError
 from liq_nautilus.nautilus.live.sources.messages import MarkPriceReading
@@ -59,6 +61,30 @@ LIQUIDATION = {
     ],
 }
 
+OKX_ORDER = {
+    "arg": {"channel": "liquidation-orders", "instType": "SWAP"},
+    "data": [
+        {
+            "details": [
+                {
+                    "bkLoss": "0",
+                    "bkPx": "0.007831",
+                    "ccy": "",
+                    "posSide": "short",
+                    "side": "buy",
+                    "sz": "13",
+                    "ts": "1692266434010",
+                }
+            ],
+            "instFamily": "IOST-USDT",
+            "instId": "IOST-USDT-SWAP",
+            "instType": "SWAP",
+            "uly": "IOST-USDT",
+        }
+    ],
+}
+parse_okx = partial(okx.parse_message, contracts={"IOSTUSDT": 100.0})
+
 
 def in_stream(body: dict, stream: str = "x@y") -> bytes:
     return json.dumps({"stream": stream, "data": body}).encode()
@@ -102,6 +128,37 @@ def test_answers_to_subscriptions_are_no_records():
     assert bybit.parse_message(b'{"success":true,"ret_msg":"pong","op":"ping"}') == ()
 
 
+@pytest.mark.parametrize(
+    ("mode", "side", "position"),
+    [("short", "buy", -1), ("long", "sell", 1), ("net", "sell", 1), ("net", "buy", -1)],
+)
+def test_okx_names_the_position_or_the_order_that_closes_it(mode: str, side: str, position: int):
+    body = replaced(OKX_ORDER, ("data", "details", "posSide"), mode)
+    body = replaced(body, ("data", "details", "side"), side)
+    (order,) = parse_okx(json.dumps(body).encode())
+    ts = 1_692_266_434_010 * MS
+    assert order == ForcedOrder("IOSTUSDT", position, 1_300.0, 0.007831, 0.007831, ts)
+
+
+def test_what_okx_says_of_other_perpetuals_and_to_requests_is_left_out():
+    raw = json.dumps(OKX_ORDER).encode()
+    assert okx.parse_message(raw, {"BTCUSDT": 0.01}) == ()
+    assert parse_okx(b"pong") == ()
+    assert parse_okx(b'{"event":"subscribe","arg":{"channel":"liquidation-orders"}}') == ()
+
+
+def test_contracts_of_okx_are_base_units():
+    rows = [
+        {"instId": "BTC-USDT-SWAP", "ctVal": "0.01", "ctMult": "1", "ctType": "linear"},
+        {"instId": "DOGE-USDT-SWAP", "ctVal": "100", "ctMult": "10", "ctType": "linear"},
+        {"instId": "BTC-USD-SWAP", "ctVal": "100", "ctMult": "1", "ctType": "inverse"},
+    ]
+    raw = json.dumps({"code": "0", "data": rows, "msg": ""}).encode()
+    assert okx.parse_instruments(raw) == {"BTCUSDT": 0.01, "DOGEUSDT": 1_000.0}
+    with pytest.raises(MalformedMessageError, match="must have code 0, was '50011'"):
+        okx.parse_instruments(b'{"code":"50011","msg":"Too Many Requests","data":[]}')
+
+
 def test_bybit_names_the_side_of_the_position():
     short, long = bybit.parse_message(json.dumps(LIQUIDATION).encode())
     assert short == ForcedOrder("ROSEUSDT", -1, 20000.0, 0.04499, 0.04499, 1_739_502_302_929 * MS)
@@ -114,6 +171,9 @@ def test_bybit_names_the_side_of_the_position():
         (binance.parse_message, in_stream({"e": "aggTrade", "s": "BTCUSDT"})),
         (bybit.parse_message, b'{"topic":"publicTrade.BTCUSDT","data":[]}'),
         (bybit.parse_message, b"{}"),
+        (parse_okx, b'{"arg":{"channel":"tickers"},"data":[]}'),
+        (parse_okx, b'{"event":"error","code":"60012","msg":"Invalid request"}'),
+        (parse_okx, b"{}"),
     ],
 )
 def test_other_kinds_are_unknown(parse, raw):
@@ -150,6 +210,12 @@ def replaced(body: dict, path: tuple, value: object) -> dict:
         (bybit.parse_message, LIQUIDATION, ("data", "v"), "0"),
         (bybit.parse_message, LIQUIDATION, ("data", "p"), ""),
         (bybit.parse_message, LIQUIDATION, ("data",), {}),
+        (parse_okx, OKX_ORDER, ("data", "details", "posSide"), "both"),
+        (parse_okx, OKX_ORDER, ("data", "details", "side"), "SELL"),
+        (parse_okx, OKX_ORDER, ("data", "details", "sz"), "0"),
+        (parse_okx, OKX_ORDER, ("data", "details", "bkPx"), ""),
+        (parse_okx, OKX_ORDER, ("data", "details", "ts"), "1692266434"),
+        (parse_okx, OKX_ORDER, ("data",), {}),
     ],
 )
 def test_a_wrong_value_refuses_the_whole_message(parse, body, path, value):
@@ -158,7 +224,7 @@ def test_a_wrong_value_refuses_the_whole_message(parse, body, path, value):
 
 
 @given(
-    body=st.sampled_from([FORCED, MARK, LIQUIDATION]),
+    body=st.sampled_from([FORCED, MARK, LIQUIDATION, OKX_ORDER]),
     position=st.integers(0, 400),
     junk=st.binary(min_size=1, max_size=6),
     cut=st.booleans(),
@@ -168,7 +234,7 @@ def test_garbled_bytes_are_refused_or_read_never_anything_else(body, position, j
     position %= len(raw)
     tail = b"" if cut else raw[position + len(junk) :]
     garbled = raw[:position] + junk + tail
-    for parse in (binance.parse_message, bybit.parse_message):
+    for parse in (binance.parse_message, bybit.parse_message, parse_okx):
         try:
             records = parse(garbled)
         except MessageError:
@@ -206,6 +272,8 @@ def test_any_json_is_refused_or_read(document):
         binance.parse_klines,
         binance.parse_time,
         bybit.parse_message,
+        parse_okx,
+        okx.parse_instruments,
     )
     for parse in parsers:
         try:
