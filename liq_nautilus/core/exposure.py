@@ -160,6 +160,7 @@ class Exposure:
         """
         # Where trading happened before is part of it.
         kernels.take_traded(self.traded, self._position)
+        self.positions[0][:] = 0.0  # what was said before, if anything, is no measure
         amounts = np.full(self.rows.shape, contracts)
         kernels.open_all(self.positions, self._prior(spread), amounts)
         kernels.sweep(self.positions, self._position, self._position)

@@ -96,11 +96,15 @@ class Plausibility:
     ----------
     n_unknown : dict of str to int
         How many inputs of each kind were not believed.
+    begins_anew : bool
+        Whether the last snapshot says that those believed so far, less than a dozen, were wrong:
+        what they told was never there.
 
     """
 
     def __init__(self) -> None:
         self.n_unknown = {"bar": 0, "open_interest": 0, "funding": 0, "liquidation": 0}
+        self.begins_anew = False
         # The first story is the one that is believed.
         self._stories: list[_Story] = []
         # Base units traded in all, and before the newest bar, in which a snapshot may lie.
@@ -146,6 +150,7 @@ class Plausibility:
             contract; NaN when unknown.
 
         """
+        self.begins_anew = False
         is_believed = (
             contracts > 0.0
             and self._is_priced(contracts, notional, worth)
@@ -273,6 +278,7 @@ class Plausibility:
         if not (is_return or is_longer):
             return False
         if is_longer:
+            self.begins_anew = believed.support < _SETTLED
             believed.support = 0
         story.was_believed = True
         self._stories.remove(story)

@@ -212,9 +212,19 @@ class PositionMap:
         self._trade_map.on_large_trades(prices[large], amounts)
         self._books.clip()
 
-    def take_open_interest(self, contracts: float) -> None:
-        """Open or close positions as open interest (base quantity or contracts, >= 0) changed."""
-        self._books.set_open_interest(self.units.base_units(contracts))
+    def take_open_interest(self, contracts: float, *, begins_anew: bool = False) -> None:
+        """
+        Open or close positions as open interest changed.
+
+        Parameters
+        ----------
+        contracts : float
+            Base quantity or contracts, >= 0.
+        begins_anew : bool
+            Whether what was said before is no measure, as if this came first.
+
+        """
+        self._books.set_open_interest(self.units.base_units(contracts), begins_anew=begins_anew)
 
     def take_funding(self, rate: float) -> None:
         """Let a settled funding rate (fraction; positive: longs pay) drain or feed margins."""

@@ -194,7 +194,7 @@ class LiquidationTracker(MapAdvice):
             self._rate_data()
             return
         self._watch.note_open_interest(contracts, ts, is_used=True)
-        self._map.take_open_interest(contracts)
+        self._map.take_open_interest(contracts, begins_anew=self._plausibility.begins_anew)
         self._refresh()
 
     def on_funding(self, rate: float, ts: int) -> None:

@@ -701,3 +701,16 @@ def test_damage_found_early_in_a_stream_starts_it_again_with_care(tmp_path, monk
     summary = ingest(tmp_path / "source", tmp_path / "catalog")
     assert counts(summary, "aggTrades") == (300_000, 299_999, 1, 0, 0)
     assert summary.issues[0].what == "is_buyer_maker must be true or false, was maybe"
+
+
+def test_remains_of_a_run_that_cannot_be_removed_are_told(tmp_path):
+    write_file(tmp_path / "source", KLINES, KLINES.lines(3))
+    ingest(tmp_path / "source", tmp_path / "catalog")
+    before = digest(tmp_path / "catalog")
+    remains = tmp_path / "catalog" / ".staging"
+    remains.write_text("")
+    with pytest.raises(StoreError, match=r"must be a folder that can be written, .*staging"):
+        ingest(tmp_path / "source", tmp_path / "catalog")
+    remains.unlink()
+    assert digest(tmp_path / "catalog") == before
+    ingest(tmp_path / "source", tmp_path / "catalog")

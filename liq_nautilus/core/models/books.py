@@ -95,10 +95,10 @@ class ModelBooks:
             exposure.note_position(now.position)
         return now
 
-    def set_open_interest(self, contracts: float) -> None:
+    def set_open_interest(self, contracts: float, *, begins_anew: bool = False) -> None:
         """Open or close positions of the models that trade, as open interest (base) changed."""
         before = self.open_interest
-        if before == 0.0:
+        if before == 0.0 or begins_anew:
             for model in self._models:
                 model.open_prior(contracts)
             self.clip()

@@ -239,15 +239,26 @@ def writing_lock(
         msg = f"{catalog} must not be written by another process; wait for it to end and try again"
         raise StoreError(msg) from e
     except OSError as e:
-        msg = f"{catalog} must be a folder that can be written, {e}; use another --catalog"
-        raise StoreError(msg) from e
+        raise StoreError(_not_writable(catalog, e)) from e
     try:
-        staging = catalog / STAGING_NAME
-        if on_interrupted is not None and staging.exists():
-            on_interrupted()
-        shutil.rmtree(staging, ignore_errors=True)
-        staging.mkdir()
+        try:
+            staging = _emptied(catalog / STAGING_NAME, on_interrupted)
+        except OSError as e:
+            raise StoreError(_not_writable(catalog, e)) from e
         yield staging
     finally:
         shutil.rmtree(catalog / STAGING_NAME, ignore_errors=True)
         lock.release()
+
+
+def _emptied(staging: Path, on_interrupted: Callable[[], None] | None) -> Path:
+    if staging.exists():
+        if on_interrupted is not None:
+            on_interrupted()
+        shutil.rmtree(staging)
+    staging.mkdir()
+    return staging
+
+
+def _not_writable(catalog: Path, error: OSError) -> str:
+    return f"{catalog} must be a folder that can be written, {error}; use another --catalog"

@@ -189,3 +189,21 @@ def test_contracts_that_are_not_worth_their_dollars_are_not_believed(factor, n_u
     fed(tracker, [E] * 3, 4e6)
     tracker.on_open_interest(4e6, factor * 4e8, START + 60 * MINUTE)
     assert tracker.n_unknown["open_interest"] == n_unknown
+
+
+@pytest.mark.parametrize(("n_wrong", "factor"), [(1, 0.001), (4, 0.01), (9, 0.2), (3, 30.0)])
+def test_wrong_first_snapshots_leave_nothing_behind(n_wrong, factor):
+    # As if they had not come: what follows was no trade.
+    prices = E * np.exp(np.cumsum(np.random.default_rng(7).normal(0.0, 0.0008, 120)))
+    trackers = LiquidationTracker(), LiquidationTracker()
+    for i, (start, end) in enumerate(itertools.pairwise(prices.tolist())):
+        ts = START + 5 * i * MINUTE
+        for tracker, is_told in zip(trackers, (True, i >= n_wrong), strict=True):
+            bar = (start, max(start, end), min(start, end), end, ts, ts + 5 * MINUTE - 10**6)
+            tracker.on_bar(*bar, volume=10.0)
+            if is_told:
+                held = (8e4 + i) * (factor if i < n_wrong else 1.0)
+                tracker.on_open_interest(held, held * end, ts + 5 * MINUTE)
+    assert trackers[0].n_unknown["open_interest"] == n_wrong
+    found, wanted = (tracker.levels().exposure.sum() for tracker in trackers)
+    assert found == pytest.approx(wanted, rel=0.01)
