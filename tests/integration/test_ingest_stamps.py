@@ -138,6 +138,27 @@ def test_few_rows_are_told_by_another_copy(tmp_path, lead, is_first):
     assert series(tmp_path / "catalog", "SOLUSDT") == truth(market, first, first + STEPS_A_DAY)
 
 
+@pytest.mark.parametrize("symbol", ["BTCUSD_PERP", "1000PEPEUSDT"])
+@pytest.mark.parametrize("firsts", [(0, 0), (0, 1), (0, 90), (200, 0)])
+@pytest.mark.parametrize("leads", [(AT, AFTER), (AFTER, AT)])
+def test_copies_of_one_name_are_told_apart_by_bars_that_come_later(tmp_path, symbol, firsts, leads):
+    # The rows of the copy that came first are in the catalog, the note is of the other one.
+    market = KnownMarket(symbol, seed=sum(firsts), n_days=3)
+    for folder, first, lead in zip("ab", firsts, leads, strict=True):
+        market.write_snapshots(tmp_path / "snapshots" / folder, 0, lead=lead, first=first)
+    market.write_bars(tmp_path / "bars")
+    ingest(tmp_path / "snapshots", tmp_path / "catalog")
+    ingest(tmp_path / "bars", tmp_path / "catalog")
+    found = series(tmp_path / "catalog", symbol)
+    assert len(found) >= STEPS_A_DAY - 1
+    assert set(found) <= set(truth(market, 0, len(market.moments)))
+    ingest(tmp_path / "snapshots", tmp_path / "catalog")
+    last = max(firsts) + STEPS_A_DAY
+    assert set(truth(market, min(firsts) + 1, last)) <= set(series(tmp_path / "catalog", symbol))
+    note = (tmp_path / "catalog" / "file_records" / f"metrics.{symbol}.json").read_text()
+    assert '"untold":["' not in note
+
+
 @pytest.mark.parametrize("symbol", ["BTCUSD_PERP", "SOLUSD_PERP"])
 @pytest.mark.parametrize("lead", [AT, AFTER])
 @pytest.mark.parametrize("steps", [1, 12])

@@ -7,6 +7,7 @@ the same name, size and checksum, as long as the series' own files are the ones 
 
 from __future__ import annotations
 
+import base64
 import json
 import zlib
 from dataclasses import asdict
@@ -16,6 +17,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Final
+from typing import NamedTuple
+
+import numpy as np
 
 from liq_nautilus.core.dollars.covered_venues import UNNAMED_VENUES
 from liq_nautilus.data.stamps import Meaning
@@ -26,6 +30,8 @@ from liq_nautilus.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    import numpy.typing as npt
 
     from liq_nautilus.data.reading.fingerprints import Fingerprint
 
@@ -65,9 +71,9 @@ class FileRecord:
         How many prices there were around it when its labels were judged.
     venues : str
         What `--venues` said when it was taken in.
-    valued_at : dict of str to float
-        The prices at which rows without a moment are valued, by their labels (UTC nanoseconds);
-        empty where the catalog tells them.
+    untold : list of str
+        Its rows while their moments are not told, as `UntoldRows` packs them; those of files of the
+        same name before it, too.
     issues : list
         The rules that rows break, as lists of rule, words, count and first lines.
 
@@ -88,12 +94,14 @@ class FileRecord:
     stamps: dict[str, int] = field(default_factory=dict)
     n_prices: int = 0
     venues: str = UNNAMED_VENUES
-    valued_at: dict[str, float] = field(default_factory=dict)
+    untold: list[str] = field(default_factory=list)
 
-    def with_stamps(self, stamps: dict[str, int]) -> FileRecord:
-        """Return the record with other meanings; prices are kept while some are not told."""
-        valued_at = self.valued_at if UNDECIDED in stamps else {}
-        return replace(self, stamps=stamps, valued_at=valued_at)
+    def after(self, earlier: FileRecord | None) -> FileRecord:
+        """Return the record in place of that of an earlier file of the same name."""
+        if earlier is None or not earlier.untold:
+            return self
+        kept = [rows for rows in earlier.untold if rows not in self.untold]
+        return replace(self, untold=[*kept, *self.untold])
 
     @property
     def is_clean(self) -> bool:
@@ -101,6 +109,40 @@ class FileRecord:
         return not (
             self.n_rejected or self.n_out_of_order or self.n_repeated or self.n_contradicting
         )
+
+
+class UntoldRows(NamedTuple):
+    """
+    Rows of one file of which it was not told what their labels mean.
+
+    Attributes
+    ----------
+    labels : ndarray of shape (n,)
+        UTC nanoseconds.
+    quantities : ndarray of shape (n,)
+        Base units or contracts.
+    valued_at : ndarray of shape (n,)
+        The price each is valued at; not finite where it states none.
+
+    """
+
+    labels: npt.NDArray[np.int64]
+    quantities: npt.NDArray[np.float64]
+    valued_at: npt.NDArray[np.float64]
+
+    def packed(self) -> str:
+        """Return the rows as a short text."""
+        raw = b"".join(np.ascontiguousarray(column).tobytes() for column in self)
+        return base64.b64encode(zlib.compress(raw)).decode()
+
+    @classmethod
+    def unpacked(cls, text: str) -> UntoldRows:
+        """Return the rows that `packed` made a text of."""
+        raw = zlib.decompress(base64.b64decode(text))
+        n_bytes = len(raw) // 3
+        parts = (raw[start : start + n_bytes] for start in range(0, len(raw), n_bytes))
+        kinds = (np.int64, np.float64, np.float64)
+        return cls(*(np.frombuffer(*pair) for pair in zip(parts, kinds, strict=True)))
 
 
 class SeriesNotes:
@@ -146,9 +188,9 @@ class SeriesNotes:
         """The files."""
         return list(self._records.values())
 
-    def undecided(self) -> list[FileRecord]:
-        """Return the files with labels of which the meaning could not be told."""
-        return [record for record in self.records if UNDECIDED in record.stamps]
+    def untold(self) -> list[FileRecord]:
+        """Return the files with rows of which the moments were not told."""
+        return [record for record in self.records if record.untold]
 
     def write(self, records: Iterable[FileRecord], staging: Path) -> None:
         """Note, atomically, what became of files that are in the catalog now."""
@@ -157,7 +199,16 @@ class SeriesNotes:
             self._records = {
                 name: _without_fingerprint(record) for name, record in self._records.items()
             }
+        for record in records:
+            self._records[record.file] = record.after(self._records.get(record.file))
+        self._save(staging)
+
+    def rewrite(self, records: Iterable[FileRecord], staging: Path) -> None:
+        """Note, atomically, what has been told of files that are noted."""
         self._records |= {record.file: record for record in records}
+        self._save(staging)
+
+    def _save(self, staging: Path) -> None:
         self._is_current = True
         kept = [asdict(record) for _, record in sorted(self._records.items())]
         lines = ",\n".join(json.dumps(record, separators=(",", ":")) for record in kept)

@@ -5,19 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from dataclasses import field
-from math import isfinite
 from typing import TYPE_CHECKING
 from typing import Final
 
-from liq_nautilus.core.exchange.contracts import is_coin_margined
 from liq_nautilus.data.reading.rows import FileReport
 from liq_nautilus.nautilus.catalog.ingest_notes import FileRecord
-from liq_nautilus.nautilus.ingest.stamping import stated_prices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import pyarrow as pa
 
     from liq_nautilus.data.files.finding import SourceFile
     from liq_nautilus.data.reading.fingerprints import Fingerprint
@@ -43,8 +38,8 @@ class FileAccount:
         Good rows that contradict one taken before.
     stamps : Counter of str
         How many of its labels mean what.
-    valued_at : dict of str to float
-        The prices at which its rows are valued, by their labels, as `FileRecord` has them.
+    untold : list of str
+        Its rows while their moments are not told, as `FileRecord` has them.
 
     """
 
@@ -53,21 +48,13 @@ class FileAccount:
     report: FileReport = field(default_factory=FileReport)
     n_contradicting: int = 0
     stamps: Counter[str] = field(default_factory=Counter)
-    valued_at: dict[str, float] = field(default_factory=dict)
+    untold: list[str] = field(default_factory=list)
 
     def contradict(self, lines: Sequence[int], summary: IngestSummary) -> None:
         """Note good rows that contradict one taken before."""
         self.n_contradicting += len(lines)
         for issues in (self.report.issues, summary.notes):
             issues.add_rows(self.source, _CONTRADICTION, "", lines)
-
-    def keep_prices(self, table: pa.Table) -> None:
-        """Keep the prices at which rows are valued where the catalog does not tell them."""
-        if not is_coin_margined(self.source.symbol):
-            return
-        # The catalog has contracts and their dollars, which tell no price.
-        prices = zip(table["ts_event"].to_pylist(), stated_prices(table).tolist(), strict=True)
-        self.valued_at |= {str(ts): price for ts, price in prices if isfinite(price)}
 
     def to_record(self, *, is_whole: bool, n_prices: int, venues: str) -> FileRecord:
         """
@@ -99,7 +86,7 @@ class FileAccount:
             last_ns=report.last_ns,
             issues=report.issues.to_records(),
             stamps=dict(self.stamps),
-            valued_at=dict(self.valued_at),
+            untold=list(self.untold),
             n_prices=n_prices,
             venues=venues,
         )

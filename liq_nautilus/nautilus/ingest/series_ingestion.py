@@ -38,6 +38,7 @@ from liq_nautilus.nautilus.ingest.partitions import KEPT
 from liq_nautilus.nautilus.ingest.partitions import SAME
 from liq_nautilus.nautilus.ingest.partitions import SeriesStore
 from liq_nautilus.nautilus.ingest.stamping import Stamping
+from liq_nautilus.nautilus.ingest.stamping import untold_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -222,7 +223,7 @@ class SeriesIngestion:
         table, stamps = self._stamping.placed(chunk.table)
         account.stamps.update(stamps)
         if UNDECIDED in stamps:
-            account.keep_prices(chunk.table)
+            account.untold.append(untold_rows(chunk.table).packed())
         return Chunk(table, chunk.lines)
 
     def _stream(self, file: OpenedFile, account: FileAccount) -> None:
@@ -232,7 +233,7 @@ class SeriesIngestion:
             for read in (self._read_plain, self._read_fast, self._read_careful):
                 account.report = FileReport()
                 account.stamps.clear()
-                account.valued_at.clear()
+                account.untold.clear()
                 outcomes: list[tuple[Chunk, npt.NDArray[np.uint8]]] = []
                 try:
                     for unplaced in _ahead(read(file, account.report)):

@@ -8,6 +8,8 @@ of the same day, have come.
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +25,8 @@ from liq_nautilus.data.stamps import bar_prices
 from liq_nautilus.data.stamps import meaning_beside
 from liq_nautilus.data.stamps import meanings
 from liq_nautilus.data.stamps import tally
+from liq_nautilus.nautilus.catalog.ingest_notes import UNDECIDED
+from liq_nautilus.nautilus.catalog.ingest_notes import UntoldRows
 from liq_nautilus.nautilus.catalog.inventory import Catalog
 from liq_nautilus.nautilus.catalog.inventory import finest_interval
 from liq_nautilus.nautilus.catalog.reading import read
@@ -31,6 +35,7 @@ from liq_nautilus.times import DAY_NS
 from liq_nautilus.times import MILLISECOND_NS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import numpy.typing as npt
@@ -81,7 +86,7 @@ class Stamping:
         labels = numbers(table["ts_event"]).astype(np.int64)
         if not len(labels):
             return table, {}
-        found = self.meanings(labels, stated_prices(table))
+        found = self.meanings(labels, untold_rows(table).valued_at)
         return _with_moments(table, labels, found, self.lead_ns), tally(found)
 
     def meanings(self, labels: TimeArray, valued_at: FloatArray) -> Meanings:
@@ -126,20 +131,21 @@ class Stamping:
         return _NO_PRICES
 
 
-def stated_prices(table: pa.Table) -> FloatArray:
+def untold_rows(table: pa.Table) -> UntoldRows:
     """
-    Return the price at which each row of a file is valued; not finite where it states none.
+    Return what the rows of a file say by which their moments can be told.
 
     Parameters
     ----------
     table : pa.Table
-        Canonical rows with `open_interest_notional` (quote) and `base_quantity`.
+        Canonical rows with `open_interest`, `open_interest_notional` (quote) and `base_quantity`.
 
     """
-    names = ("open_interest_notional", "base_quantity")
-    notional, quantity = (numbers(filled(table[name], np.nan)) for name in names)
+    names = ("open_interest", "open_interest_notional", "base_quantity")
+    counted, notional, quantity = (numbers(filled(table[name], np.nan)) for name in names)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(notional / quantity)
+        valued_at = np.asarray(notional / quantity)
+    return UntoldRows(numbers(table["ts_event"]).astype(np.int64), counted, valued_at)
 
 
 def decide_again(
@@ -166,6 +172,7 @@ def decide_again(
     frame = read(Catalog(catalog), target.stored, target.symbol, required=False)
     is_known = frame["ts"] == frame["ts_known"]
     if is_known.all():
+        notes.rewrite([replace(record, untold=[]) for record in notes.untold()], staging)
         return
     known = dict(frame.where(is_known).rows("ts", "open_interest"))
     store = SeriesStore(catalog, staging, target)
@@ -173,19 +180,47 @@ def decide_again(
     labels, quantities = numbers(rows["ts_event"]).astype(np.int64), numbers(rows["open_interest"])
     is_told = _are_told(labels, quantities, known, stamping.lead_ns)
     found = np.full(len(labels), Meaning.UNDECIDED, dtype=np.int8)
-    changed = []
-    for record in notes.undecided():
-        own = _rows_of(record, labels) & (found == Meaning.UNDECIDED)
-        if own.any():
-            found[own] = _told(stamping, rows.filter(array_of(own)), known, record.valued_at)
-            changed.append(record.with_stamps(_joined(record.stamps, tally(found[own]))))
-    if not is_told.any() and np.all(found == Meaning.UNDECIDED):
+    places = labels, quantities
+    changed = [_told_now(record, stamping, known, places, found) for record in notes.untold()]
+    if is_told.any() or np.any(found != Meaning.UNDECIDED):
+        left = ~is_told | (found != Meaning.UNDECIDED)
+        store.add(_with_moments(rows, labels, found, stamping.lead_ns).filter(array_of(left)))
+        store.commit()
+    else:
         store.rollback()
-        return
-    left = ~is_told | (found != Meaning.UNDECIDED)
-    store.add(_with_moments(rows, labels, found, stamping.lead_ns).filter(array_of(left)))
-    store.commit()
-    notes.write(changed, staging)
+    notes.rewrite(changed, staging)
+
+
+def _told_now(
+    record: FileRecord,
+    stamping: Stamping,
+    known: dict[int, float],
+    rows: tuple[TimeArray, FloatArray],
+    found: Meanings,
+) -> FileRecord:
+    # What can be told now of the rows of one file, filled in where they are in the catalog.
+    labels, quantities = rows
+    left, told = [], Counter[str]()
+    for text in record.untold:
+        own = UntoldRows.unpacked(text)
+        meanings_of = _told(stamping, own, known)
+        by_row = dict(zip(_row_keys(own.labels, own.quantities), meanings_of.tolist(), strict=True))
+        is_own = np.asarray([key in by_row for key in _row_keys(labels, quantities)])
+        is_own &= found == Meaning.UNDECIDED
+        if not is_own.any():
+            continue
+        if np.all(meanings_of == Meaning.UNDECIDED):
+            left.append(text)
+            continue
+        keys = _row_keys(labels[is_own], quantities[is_own])
+        found[is_own] = [by_row[key] for key in keys]
+        told.update(tally(found[is_own]))
+    return replace(record, untold=left, stamps=_joined(record.stamps, told))
+
+
+def _row_keys(labels: TimeArray, quantities: FloatArray) -> list[tuple[int, float]]:
+    # The same label stands for other moments in other copies: the quantity tells whose row it is.
+    return list(zip(labels.tolist(), quantities.tolist(), strict=True))
 
 
 def _is_undecided(table: pa.Table) -> npt.NDArray[np.bool_]:
@@ -202,35 +237,18 @@ def _are_told(
     return np.asarray(told, dtype=np.bool_)
 
 
-def _told(
-    stamping: Stamping, rows: pa.Table, known: dict[int, float], noted: dict[str, float]
-) -> Meanings:
-    labels = numbers(rows["ts_event"]).astype(np.int64)
-    quantities = numbers(rows["open_interest"])
-    if noted:
-        valued_at = np.asarray([noted.get(str(label), np.nan) for label in labels.tolist()])
-    else:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            valued_at = numbers(rows["open_interest_notional"]) / quantities
-    found = stamping.meanings(labels, valued_at)
+def _told(stamping: Stamping, rows: UntoldRows, known: dict[int, float]) -> Meanings:
+    found = stamping.meanings(rows.labels, rows.valued_at)
     if np.all(found == Meaning.UNDECIDED):
-        found[:] = meaning_beside(labels, quantities, known, stamping.lead_ns)
+        found[:] = meaning_beside(rows.labels, rows.quantities, known, stamping.lead_ns)
     return found
 
 
-def _rows_of(record: FileRecord, labels: TimeArray) -> npt.NDArray[np.bool_]:
-    if record.first_ns is None or record.last_ns is None:
-        return np.zeros(len(labels), dtype=np.bool_)
-    return np.asarray((labels >= record.first_ns) & (labels <= record.last_ns))
-
-
-def _joined(before: dict[str, int], counts: dict[str, int]) -> dict[str, int]:
-    undecided = Meaning.UNDECIDED.name.lower()
-    names = {**before, **counts}
-    total = {
-        name: before.get(name, 0) * (name != undecided) + counts.get(name, 0) for name in names
-    }
-    return {name: n for name, n in total.items() if n}
+def _joined(before: dict[str, int], told: Mapping[str, int]) -> dict[str, int]:
+    # What was told now is undecided no longer.
+    total = Counter(before) + Counter(told)
+    total[UNDECIDED] -= sum(told.values())
+    return {name: n for name, n in total.items() if n > 0}
 
 
 def _with_moments(table: pa.Table, labels: TimeArray, found: Meanings, lead_ns: int) -> pa.Table:
