@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 # Typed by hand before the first order of real money.
 _WORD: Final = "TRADE"
-_KEYS: Final = ("BINANCE_API_KEY", "BINANCE_API_SECRET")
 
 
 def live(
@@ -48,7 +47,7 @@ def live(
     options = with_brackets(read_options(config), brackets)
     say(describe(options, is_live=is_live))
     if is_live:
-        _check_keys()
+        _show_account(options.endpoints.http)
         if not is_sure:
             _ask()
     if is_watched:
@@ -85,13 +84,13 @@ def describe(options: LiveOptions, *, is_live: bool) -> str:
     return "\n".join(lines)
 
 
-def _check_keys() -> None:
+def _show_account(base_url: str) -> None:
+    import asyncio
     import os
 
-    missing = [name for name in _KEYS if not os.environ.get(name)]
-    if missing:
-        msg = f"--live needs {' and '.join(missing)} in the environment, not set; set them"
-        raise SettingError(msg)
+    from liq_nautilus.nautilus.live.account import read_account
+
+    say(asyncio.run(read_account(base_url, os.environ)).describe())
 
 
 def _ask() -> None:

@@ -2,20 +2,31 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 from typing import ClassVar
 
 import pytest
+from support import fake_exchange
+from support import venue_messages
+from support.fake_exchange import FakeExchange
+from support.fake_exchange import Rhythm
 from typer.testing import CliRunner
 
-from liq_nautilus.cli import live as module
 from liq_nautilus.cli.live import describe
 from liq_nautilus.cli.main import app
+from liq_nautilus.errors import LiqNautilusError
 from liq_nautilus.errors import SettingError
 from liq_nautilus.nautilus.live import node as node_module
+from liq_nautilus.nautilus.live.account import KEY_VARIABLES
 from liq_nautilus.nautilus.live.live_options import LiveOptions
 from liq_nautilus.nautilus.live.live_options import RecordingOptions
 from liq_nautilus.nautilus.live.live_options import read_options
 from liq_nautilus.nautilus.live.live_options import with_brackets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from click.testing import Result
 
 EXAMPLE = Path(__file__).parents[3] / "backtests" / "live.json"
 
@@ -39,7 +50,7 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> type[StubNode]:
     monkeypatch.setattr(node_module, "LiveNode", StubNode)
     monkeypatch.setattr(StubNode, "made", [])
     monkeypatch.setattr(StubNode, "ran", [])
-    for name in module._KEYS:
+    for name in KEY_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     return StubNode
 
@@ -53,7 +64,7 @@ def config(tmp_path: Path) -> str:
 
 @pytest.fixture
 def keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in module._KEYS:
+    for name in KEY_VARIABLES:
         monkeypatch.setenv(name, "secret")
 
 
@@ -80,22 +91,80 @@ def test_a_watched_node_keeps_its_log_from_the_screen(stub, config):
     assert stub.made[0][0].log_level == "OFF"
 
 
+@pytest.fixture
+def venue() -> Iterator[FakeExchange]:
+    running = FakeExchange(rhythm=Rhythm(0.0, 0.0, 0.0)).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def live_config(tmp_path: Path, venue: FakeExchange) -> str:
+    path = tmp_path / "real.json"
+    http = {"http": venue.http_url}
+    path.write_text(json.dumps({"symbols": ["BTCUSDT"], "leverage": 3, "endpoints": http}))
+    return str(path)
+
+
+def invoke_live(config: str, *arguments: str, answer: str = "") -> Result:
+    return CliRunner().invoke(app, ["live", config, "--live", *arguments], input=answer)
+
+
 @pytest.mark.parametrize("answer", ["", "y", "yes", "trade"])
-def test_real_money_needs_the_word(stub, config, keys, answer):
-    result = CliRunner().invoke(app, ["live", config, "--live"], input=f"{answer}\n")
+def test_real_money_needs_the_word(stub, live_config, keys, venue, answer):
+    venue.api_key, venue.balance = "secret", 4_321.25
+    result = invoke_live(live_config, answer=f"{answer}\n")
     assert result.exit_code != 0
     assert stub.made == []
-    assert "REAL MONEY" in result.stderr
+    asked = result.stderr.index("Type TRADE")
+    for line in (
+        "REAL MONEY",
+        "balance 4,321.25 USDT",
+        "leverage: 3x",
+        "largest position: 2 times",
+    ):
+        assert 0 <= result.stderr.find(line) < asked
 
 
-@pytest.mark.parametrize(
-    ("arguments", "answer"), [(["--live"], "TRADE\n"), (["--live", "--yes"], "")]
-)
-def test_with_the_word_or_yes_it_starts(stub, config, keys, arguments, answer):
-    result = CliRunner().invoke(app, ["live", config, *arguments], input=answer)
+@pytest.mark.parametrize(("arguments", "answer"), [((), "TRADE\n"), (("--yes",), "")])
+def test_with_the_word_or_yes_it_starts(stub, live_config, keys, venue, arguments, answer):
+    venue.api_key = "secret"
+    result = invoke_live(live_config, *arguments, answer=answer)
     assert result.exit_code == 0
     assert [is_live for _, is_live in stub.made] == [True]
+    assert "Binance account: key ******, balance 1,234.50 USDT" in result.stderr
     assert "secret" not in result.stderr + result.stdout
+    # What was asked for was signed.
+    assert "signature=" in venue.requests[-1]
+
+
+def test_a_wrong_key_is_told_in_one_line_before_any_question(stub, live_config, keys, venue):
+    result = invoke_live(live_config, answer="TRADE\n")
+    assert isinstance(result.exception, SettingError)
+    message = str(result.exception)
+    assert "Binance answered 401: Invalid API-key, IP, or permissions for action." in message
+    assert "BINANCE_API_KEY and BINANCE_API_SECRET must be" in message
+    assert "\n" not in message
+    assert "Type" not in result.stderr
+    assert stub.made == []
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_venue_that_does_not_answer_is_told(stub, live_config, keys, venue, status):
+    venue.refuse(status)
+    result = invoke_live(live_config, "--yes")
+    assert isinstance(result.exception, LiqNautilusError)
+    assert "must say whose account the keys open" in str(result.exception)
+    assert stub.made == []
+
+
+def test_an_account_that_may_not_trade_is_refused(stub, live_config, keys, venue, monkeypatch):
+    venue.api_key = "secret"
+    barred = {**venue_messages.account(1.0), "canTrade": False}
+    monkeypatch.setattr(fake_exchange, "account", lambda _: barred)
+    result = invoke_live(live_config, "--yes")
+    assert "must be allowed to trade futures" in str(result.exception)
+    assert stub.made == []
 
 
 def test_real_money_needs_keys_before_any_question(stub, config):
