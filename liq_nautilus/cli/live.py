@@ -74,6 +74,7 @@ def describe(options: LiveOptions, *, is_live: bool) -> str:
     ]
     if not is_live:
         lines.append("paper settles funding and liquidates by the rules of backtests")
+        lines.append("each start of paper begins without a position; the map is kept")
     if options.recording is None:
         lines.append("nothing is recorded")
     else:

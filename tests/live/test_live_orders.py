@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 import pytest
+from nautilus_trader.model.data import Bar
 from nautilus_trader.model.data import FundingRateUpdate
+from nautilus_trader.model.data import MarkPriceUpdate
 from nautilus_trader.model.enums import OrderSide
 from nautilus_trader.model.events import OrderAccepted
 from nautilus_trader.model.events import OrderFilled
+from nautilus_trader.model.objects import Quantity
 from support.live_node import Watcher
 from support.live_node import drive
 from support.live_node import eventually
@@ -22,6 +25,8 @@ from liq_nautilus.times import HOUR_NS
 from liq_nautilus.times import SECOND_NS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nautilus_trader.model.events import AccountState
     from support.fake_exchange import FakeExchange
 
@@ -138,3 +143,89 @@ def test_paper_settles_funding_as_backtests_do(exchange: FakeExchange):
     assert paid["rate"] == "0.01"
     notional = float(paid["quantity"]) * float(paid["price"])
     assert abs(float(paid["amount"])) == pytest.approx(0.01 * notional, rel=1e-3)
+
+
+async def bought(watcher: Watcher, book: Book, quantity: str) -> None:
+    strategy = watcher.node.strategies["BTCUSDT"]
+    await eventually(lambda: watcher.of(Bar) and watcher.of(MarkPriceUpdate), "prices")
+    size = Quantity.from_str(quantity)
+    strategy.submit_order(strategy.order_factory.market(BTC, OrderSide.BUY, size))
+    await eventually(lambda: book.positions, "a position")
+
+
+def test_a_paper_position_is_liquidated_where_its_margin_ends(exchange: FakeExchange):
+    books: list[Book] = []
+    exchange.moves = 0.0
+
+    async def scenario(watcher: Watcher) -> None:
+        book = Book(watcher)
+        books.append(book)
+        await bought(watcher, book, "0.400")
+        entry = book.fills[0].last_px.as_double()
+        # At 20x the margin is gone at 5 % less.
+        exchange.prices["BTCUSDT"] = round(0.93 * entry, 1)
+        await eventually(lambda: not book.positions, "the end of the position")
+
+    drive(options_for(exchange, leverage=20), scenario)
+    (book,) = books
+    assert book.net_quantity == pytest.approx(0.0, abs=1e-9)
+    closing = [fill for fill in book.fills if fill.order_side == OrderSide.SELL]
+    assert {fill.info["reason"] for fill in closing} == {"liquidation"}
+    margin = 0.4 * book.fills[0].last_px.as_double() / 20.0
+    balance = book.states[-1].balances[0].total.as_double()
+    # What is lost is the margin, never more, and the fee of the entry.
+    fees = book.fills[0].commission.as_double()
+    assert balance == pytest.approx(100_000.0 - margin - fees, rel=1e-3)
+
+
+def test_an_open_position_is_taken_over_with_its_stop_and_closed_without(exchange: FakeExchange):
+    exchange.moves = 0.0
+    books: list[Book] = []
+
+    async def scenario(watcher: Watcher) -> None:
+        book = Book(watcher)
+        books.append(book)
+        await bought(watcher, book, "0.100")
+        strategy = watcher.node.strategies["BTCUSDT"]
+        price = strategy.cache.instrument(BTC).make_price(90_000.0)
+        stop = strategy.order_factory.stop_market(
+            BTC, OrderSide.SELL, book.fills[0].last_qty, price, reduce_only=True
+        )
+        strategy.submit_order(stop)
+        await eventually(lambda: strategy.cache.orders_open(instrument_id=BTC), "a stop")
+        # A start that finds both.
+        strategy._clear()
+        assert strategy._side == 0
+        strategy._take_over()
+        assert strategy._side == 1
+        assert book.positions
+        strategy.cancel_order(stop)
+        await eventually(lambda: not strategy.cache.orders_open(instrument_id=BTC), "no stop")
+        strategy._clear()
+        strategy._take_over()
+        await eventually(lambda: not book.positions, "a closed position")
+
+    drive(options_for(exchange, log_level="OFF"), scenario)
+    assert "close" in books[0].filled
+    assert books[0].net_quantity == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_stopped_paper_node_leaves_nothing_open_and_the_next_begins_anew(
+    exchange: FakeExchange, tmp_path: Path
+):
+    exchange.moves = 0.0
+    books: list[Book] = []
+
+    async def scenario(watcher: Watcher) -> None:
+        book = Book(watcher)
+        books.append(book)
+        assert book.positions == []
+        await bought(watcher, book, "0.100")
+
+    options = options_for(exchange, state=str(tmp_path), log_level="OFF", balance=50_000.0)
+    for _ in range(2):
+        drive(options, scenario)
+    for book in books:
+        assert book.net_quantity == pytest.approx(0.0, abs=1e-9)
+        first = book.states[0].balances[0].total.as_double()
+        assert first == pytest.approx(50_000.0, rel=1e-3)

@@ -15,6 +15,8 @@ from support.live_node import eventually
 from support.live_node import options_for
 
 from liq_nautilus.core.dollars import completeness
+from liq_nautilus.core.feed import Feed
+from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.nautilus.catalog.events import read_events
 from liq_nautilus.nautilus.catalog.inventory import Catalog
 from liq_nautilus.nautilus.live import complete_orders
@@ -22,6 +24,8 @@ from liq_nautilus.nautilus.live.live_options import RecordingOptions
 from liq_nautilus.nautilus.live.node import LiveNode
 from liq_nautilus.nautilus.live.recording.replay import replay
 from liq_nautilus.nautilus.live.state_file import read_state
+from liq_nautilus.nautilus.snapshots import bytes_to_state
+from liq_nautilus.nautilus.snapshots import state_to_bytes
 from liq_nautilus.nautilus.types import LiquidationLevels
 from liq_nautilus.nautilus.types import LiquidationSignal
 from liq_nautilus.times import SECOND_NS
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from support.fake_exchange import FakeExchange
+
+    from liq_nautilus.core.feed import Event
 
 
 def same(one: object, other: object) -> bool:
@@ -96,11 +102,36 @@ def test_a_recording_replays_to_the_signals_that_were_published(
 
 
 def test_a_restarted_node_goes_on_with_its_map(exchange: FakeExchange, tmp_path: Path):
-    options = options_for(exchange, state=str(tmp_path), trade=False)
+    recording = RecordingOptions(str(tmp_path / "recording"))
+    options = options_for(exchange, state=str(tmp_path), recording=recording, trade=False)
     first = drive(options, ten_signals)
     saved = read_state(tmp_path / "BTCUSDT.state")
     assert saved.state == first.node.actors["BTCUSDT"].on_save()
-    second = drive(options, ten_signals)
+    for path in (tmp_path / "recording" / "states").iterdir():
+        path.unlink()
+    taken: list[Event] = []
+
+    async def scenario(watcher: Watcher) -> None:
+        actor = watcher.node.actors["BTCUSDT"]
+        warm_up = actor.warm_up
+
+        def spy(events: list[Event], ts: int) -> int:
+            taken.extend(events)
+            return warm_up(events, ts)
+
+        actor.warm_up = spy
+        await ten_signals(watcher)
+
+    second = drive(options, scenario)
+    # The map it begins with is that of one which never stopped but heard of the gap by history.
+    (path,) = (tmp_path / "recording" / "states").iterdir()
+    begun = read_state(path)
+    feed = Feed(LiquidationTracker.from_state(bytes_to_state(saved.state["tracker"])))
+    feed.restore(bytes_to_state(saved.state["inputs"])["pending"])
+    for event in taken:
+        feed.push(event)
+    feed.release(bytes_to_state(begun.state["inputs"])["complete"])
+    assert state_to_bytes(feed.tracker.state()) == begun.state["tracker"]
     actor = second.node.actors["BTCUSDT"]
     assert actor.resumed_from_ns == saved.ts_saved
     # Open positions are those of the map before: a fresh one of the same day has others.
