@@ -78,6 +78,8 @@ if TYPE_CHECKING:
 
 CLIENT_ID: Final = "LIQUIDATIONS"
 _CHECK_SECS: Final = 1.0
+# Multiples of it, wrapped, fill an interval evenly.
+_GOLDEN: Final = 0.6180339887498949
 # Published by components of a node, whoever is asked for it.
 _OF_THE_NODE: Final = (FeedStatus, LiquidationCompleteness)
 
@@ -279,10 +281,12 @@ class LiquidationDataClient(LiveMarketDataClient):
     def _follow_open_interest(self, instrument_id: InstrumentId) -> None:
         interval = self._settings.open_interest_secs
         symbol = self._intake.expect(OPEN_INTEREST, instrument_id, interval)
+        # However many there will be, they lie apart.
+        phase = (len(self._polls) + 1) * _GOLDEN % 1.0
         self._spawn(
             f"{OPEN_INTEREST} {symbol}",
             lambda: self._poller.open_interest(
-                symbol, interval, lambda reading: self._intake.take(BINANCE, reading)
+                symbol, interval, lambda reading: self._intake.take(BINANCE, reading), phase
             ),
         )
 

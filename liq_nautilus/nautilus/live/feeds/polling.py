@@ -56,17 +56,28 @@ class Poller:
         self._on_failure = on_failure
 
     async def open_interest(
-        self, symbol: str, interval_secs: float, take: Callable[[OpenInterestReading], None]
+        self,
+        symbol: str,
+        interval_secs: float,
+        take: Callable[[OpenInterestReading], None],
+        phase: float = 1.0,
     ) -> None:
-        """Hand on the open interest of a symbol at each interval, for ever."""
+        """
+        Hand on the open interest of a symbol at each interval, for ever.
+
+        The second one comes after a part of the interval, `phase`: the maps of symbols that begin
+        together would be computed together ever after, each waiting for those before it.
+        """
         backoff = Backoff()
+        wait = phase * interval_secs
         while True:
             reading = await self._ask(
                 "open interest", lambda: self._fetcher.open_interest(symbol), backoff
             )
             if reading is not None:
                 take(reading)
-                await asyncio.sleep(interval_secs)
+                await asyncio.sleep(wait)
+                wait = interval_secs
 
     async def funding(
         self,

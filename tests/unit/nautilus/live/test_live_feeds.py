@@ -31,7 +31,9 @@ from support.trading_engine import make_bar
 from support.trading_market import BTC
 from support.trading_market import bar_type_of
 
+from liq_nautilus.core.feed import bar_event
 from liq_nautilus.errors import SettingError
+from liq_nautilus.nautilus.live.feeds import polling
 from liq_nautilus.nautilus.live.feeds.bar_guard import BarGuard
 from liq_nautilus.nautilus.live.feeds.gate import SequenceGate
 from liq_nautilus.nautilus.live.feeds.health import FeedHealth
@@ -39,6 +41,7 @@ from liq_nautilus.nautilus.live.feeds.health import HealthBoard
 from liq_nautilus.nautilus.live.feeds.intake import Intake
 from liq_nautilus.nautilus.live.feeds.moment import Moment
 from liq_nautilus.nautilus.live.feeds.moment import on_loop
+from liq_nautilus.nautilus.live.feeds.polling import Poller
 from liq_nautilus.nautilus.live.feeds.requests import Backoff
 from liq_nautilus.nautilus.live.feeds.requests import WeightBudget
 from liq_nautilus.nautilus.live.feeds.status import FeedStatus
@@ -48,6 +51,7 @@ from liq_nautilus.nautilus.live.feeds.symbols import MARK_PRICES
 from liq_nautilus.nautilus.live.feeds.symbols import OPEN_INTEREST
 from liq_nautilus.nautilus.live.feeds.symbols import instrument_id_at
 from liq_nautilus.nautilus.live.feeds.symbols import order_feed
+from liq_nautilus.nautilus.live.live_actor import LiveLiquidationActor
 from liq_nautilus.nautilus.live.live_config import LiquidationDataClientConfig
 from liq_nautilus.nautilus.live.live_config import LiveLiquidationActorConfig
 from liq_nautilus.nautilus.live.sources import binance
@@ -454,3 +458,40 @@ def test_the_actor_must_be_saved_now_and_then():
         LiveLiquidationActorConfig(
             instrument_id=BTC, bar_type=bar_type_of(1), state_interval_secs=-1.0
         )
+
+
+# -- Prompt ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("phase", [0.25, 0.9])
+def test_symbols_that_begin_together_are_asked_for_apart(phase: float, monkeypatch):
+    waits: list[float] = []
+
+    async def sleep(secs: float) -> None:
+        waits.append(secs)
+        if len(waits) == 4:
+            raise asyncio.CancelledError
+
+    async def answer(symbol: str) -> str:
+        return symbol
+
+    monkeypatch.setattr(polling, "asyncio", SimpleNamespace(sleep=sleep))
+    poller = Poller(SimpleNamespace(open_interest=answer), Clock(), lambda *_: None)
+    taken: list[str] = []
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(poller.open_interest("SOLUSDT", 8.0, taken.append, phase))
+    assert waits == [8.0 * phase, 8.0, 8.0, 8.0]
+    assert taken == ["SOLUSDT"] * 4
+
+
+def test_prices_are_taken_in_while_they_come():
+    bar_type = f"{BTC}-1-MINUTE-LAST-EXTERNAL"
+    settings = {"instrument_id": str(BTC), "bar_type": bar_type, "mark_prices": "updates"}
+    actor = LiveLiquidationActor(LiveLiquidationActorConfig.parse(json.dumps(settings)))
+    tracker = actor._feed.tracker
+    for i in range(30):
+        ts = START + i * SECOND_NS // 50
+        actor._push(bar_event(*(100.0 + i,) * 4, ts - 1, ts, "mark"), ts)
+        # Never more than a tenth of a second waits, and the newest, whose moment is not over.
+        assert len(actor._feed.pending()) <= 6
+    assert tracker.ts >= START + SECOND_NS // 2 - SECOND_NS // 10
