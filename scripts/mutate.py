@@ -37,7 +37,9 @@ class _Group(NamedTuple):
 _CORE = "liq_nautilus/core"
 _BACKTEST = "liq_nautilus/nautilus/backtest"
 _TRADING = "tests/unit/nautilus/test_trading"
-_VENUE_TESTS = tuple(f"{_TRADING}_{name}.py" for name in ("path", "refusals", "settlement"))
+_VENUE_TESTS = tuple(
+    f"{_TRADING}_{name}.py" for name in ("path", "refusals", "settlement", "equity")
+)
 _GROUPS = {
     "core": _Group(
         (
@@ -69,6 +71,7 @@ _GROUPS = {
                 "bar_path",
                 "order_checks",
                 "order_gate",
+                "path_record",
             )
         ),
         _VENUE_TESTS,
@@ -83,11 +86,13 @@ _GROUPS = {
     ),
     "ledger": _Group(
         tuple(f"{_BACKTEST}/{name}.py" for name in ("ledger", "equity", "statistics")),
-        (f"{_TRADING}_statistics.py", f"{_TRADING}_settlement.py", f"{_TRADING}_refusals.py"),
+        tuple(
+            f"{_TRADING}_{name}.py" for name in ("statistics", "equity", "settlement", "refusals")
+        ),
     ),
     "results": _Group(
         (f"{_BACKTEST}/results.py", f"{_BACKTEST}/missing.py"),
-        (f"{_TRADING}_results.py", f"{_TRADING}_statistics.py"),
+        ("tests/unit/nautilus/test_run_files.py", f"{_TRADING}_statistics.py"),
     ),
     "strategy": _Group(
         ("liq_nautilus/nautilus/strategy.py",),

@@ -83,10 +83,10 @@ class Settlement(SimulationModule):
     (``info["reason"] == "funding"``) and in the positions' adjustments.
 
     Liquidation compares the mark price with each position's liquidation price; last prices decide
-    where no mark prices come. A mark bar longer than the bars is not used for what happened inside
-    them. Open orders are cancelled, then the position is reduced bracket by bracket at the market
-    until its margin is met, else the insurance fund takes the rest over at the bankruptcy price
-    (see `Liquidator`). A loss never exceeds what backs the position.
+    where no mark prices come. Of a mark bar longer than the bars only the end counts; what happens
+    before it is judged by last prices. Open orders are cancelled, then the position is reduced
+    bracket by bracket at the market until its margin is met, else the insurance fund takes the rest
+    over at the bankruptcy price (see `Liquidator`). A loss never exceeds what backs the position.
 
     Orders are refused as Binance refuses them: for want of margin, and above the position that the
     leverage allows (see `OrderChecks`).
@@ -246,7 +246,11 @@ class Settlement(SimulationModule):
         is_short = piece.ts_close - piece.ts_open < max(prices.interval_ns, 1)
         waits = prices.bar_type is not None and prices.tick_ns <= prices.bar_ns < piece.ts_close
         prices.add_mark(piece, is_kept=is_short and waits)
-        if not waits and (is_short or prices.bar_type is None):
+        if not is_short and prices.bar_type is not None:
+            # Of what was inside it only its end is known to come after what bars told already.
+            end = piece.close
+            self._judge_piece(instrument_id, piece._replace(open=end, high=end, low=end), ts)
+        elif not waits:
             self._judge_piece(instrument_id, piece, ts)
 
     # -- Positions --------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from liq_nautilus.core.exchange.forced_close import Contract
 from liq_nautilus.core.exchange.forced_close import LiquidationRules
 from liq_nautilus.core.exchange.forced_close import OpenPosition
 from liq_nautilus.core.exchange.forced_close import backing
+from liq_nautilus.core.exchange.forced_close import is_reached
 from liq_nautilus.core.exchange.forced_close import liquidation_steps
 from liq_nautilus.core.exchange.forced_close import to_grid
 from liq_nautilus.core.exchange.forced_close import trigger_price
@@ -132,6 +133,85 @@ def test_what_no_price_ruins_is_closed_at_the_market(contract, table, side: int,
     assert sum(step.quantity for step in steps) == pytest.approx(10.0)
     assert not any(step.is_takeover for step in steps)
     assert {step.fill_price for step in steps} == {market}
+
+
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize(("quantity", "leverage"), [(800.0, 5.0), (400.0, 8.0), (119.0, 10.0)])
+@pytest.mark.parametrize("fee_rate", [0.0, 0.002, 0.005, 0.0125, 0.03])
+def test_no_more_is_closed_than_brackets_ask_for(side, quantity, leverage, fee_rate):
+    held = position(side, quantity, leverage)
+    trigger = trigger_price(held, held.margin)
+    rules = LiquidationRules(fee_rate, 0.1, 0.001)
+    steps = liquidation_steps(held, Backing(held.margin, held.margin), trigger, rules)
+    closed, price = sum(step.quantity for step in steps), steps[0].fill_price
+    equity = held.margin + held.pnl_at(price)
+
+    def is_met(left: float) -> bool:
+        fee = fee_rate * (quantity - left) * price
+        return equity - fee > held.maintenance_at(left, price)
+
+    # What is left just below each bracket's floor, from the highest that is left behind.
+    floors = [b.notional_floor for b in BTC.brackets if 0.0 < b.notional_floor <= quantity * price]
+    steps_below = [math.floor(floor / price / 0.001) * 0.001 for floor in reversed(floors)]
+    met = [left for left in steps_below if is_met(left)]
+    if met:
+        assert quantity - closed == pytest.approx(met[0], abs=1e-9)
+        assert [step.is_takeover for step in steps] == [False]
+    else:
+        assert closed == pytest.approx(quantity)
+
+
+def test_what_is_left_lies_below_a_floor_that_the_price_meets_exactly():
+    # 120 at 100,000 is 12 million to the cent: one step less is in the bracket below.
+    held = position(1, 150.0, 10.0)
+    needed = held.maintenance_at(120.0, E) + 0.0125 * 30.001 * E
+    (step,) = liquidation_steps(held, Backing(needed, needed), E, RULES)
+    assert 150.0 - step.quantity == pytest.approx(119.999, abs=1e-9)
+
+
+def test_less_than_one_coin_may_be_left():
+    # At a million a coin the first bracket holds .3 of one.
+    dear = 1e6
+    held = position(-1, 0.5, 10.0, entry_price=dear)
+    needed = held.maintenance_at(0.299, dear) + 0.0125 * 0.202 * dear
+    (step,) = liquidation_steps(held, Backing(needed, needed), dear, RULES)
+    assert 0.5 - step.quantity == pytest.approx(0.299, abs=1e-9)
+
+
+@pytest.mark.parametrize("quantity", [0.1, 50.0])
+def test_at_the_bankruptcy_price_all_is_taken_over_without_a_loss_to_the_fund(quantity: float):
+    held = position(1, quantity, 10.0)
+    (step,) = liquidation_steps(held, Backing(held.margin, held.margin), 90_000.0, RULES)
+    assert (step.is_takeover, step.quantity, step.clearance_fee) == (True, quantity, 0.0)
+    assert step.shortfall == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("cents", [0.3, 0.9])
+def test_the_fee_is_at_most_what_is_left_however_little(cents: float):
+    held = position(1, 50.0, 10.0)
+    # Of half a million less than a dollar is left: the fee on the smallest quantity.
+    backed = Backing(held.margin + cents, held.margin + cents)
+    steps = liquidation_steps(held, backed, 90_000.0, RULES)
+    assert [step.quantity for step in steps] == [0.001, pytest.approx(49.999)]
+    assert steps[0].clearance_fee == pytest.approx(cents)
+    small = position(1, 0.1, 10.0)
+    (step,) = liquidation_steps(small, Backing(1_000.0 + cents, 1_000.0 + cents), 90_000.0, RULES)
+    assert step.clearance_fee == pytest.approx(cents)
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_the_trigger_itself_is_reached(side: int):
+    assert is_reached(side, 90_361.4, 90_361.4)
+    assert is_reached(side, 90_361.4 - side * 0.1, 90_361.4)
+    assert not is_reached(side, 90_361.4 + side * 0.1, 90_361.4)
+
+
+def test_a_unit_of_a_linear_contract_may_be_many_coins():
+    bundle = Contract(multiplier=1_000.0)
+    assert bundle.value(3.0, 0.02) == pytest.approx(60.0)
+    assert bundle.price_of(3.0, 60.0) == pytest.approx(0.02)
+    assert bundle.quantity_of(60.0, 0.02) == pytest.approx(3.0)
+    assert bundle.pnl(-1, 3.0, 0.02, 0.03) == pytest.approx(-30.0)
 
 
 def test_cross_margin_counts_the_others():

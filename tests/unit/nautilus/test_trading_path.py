@@ -189,6 +189,58 @@ def test_a_late_mark_bar_decides_for_its_own_bar():
     assert [fill[1:] for fill in fills[1:]] == [(90_361.5, "liquidation")]
 
 
+@pytest.mark.parametrize(
+    ("side", "beyond", "within"), [(1, 88_000.0, 92_000.0), (-1, 112_000.0, 108_000.0)]
+)
+@pytest.mark.parametrize("hours", [1, 4])
+def test_where_mark_bars_keep_coming_last_prices_liquidate_nobody(
+    side: int, beyond: float, within: float, hours: int
+):
+    # The last price stays beyond for several bars, the mark price of each stays within.
+    name, step = f"{hours}h", hours * HOUR
+    kind = type(hourly_bars([FLAT])[0].bar_type).from_str(
+        f"{instrument_id(BTC)}-{hours}-HOUR-LAST-EXTERNAL"
+    )
+    rows = [FLAT, (E, max(E, beyond), min(E, beyond), beyond), *[(beyond,) * 4] * 3]
+    bars = [make_bar(kind, START + i * step, row) for i, row in enumerate(rows)]
+    marks = [mark_bar(START + i * step, step, (within,) * 4, name) for i in range(1, 5)]
+    marks.append(mark_bar(START, step, FLAT, name))
+    acts = {bars[0].ts_init: [("market", BTC, 0.1 * side)]}
+    ledger, _ = play(Play([*bars, *marks], acts=acts))
+    assert ledger.fills["reason"].tolist() == ["order"]
+    # Without them it is liquidated in the second bar.
+    ledger, _ = play(Play(bars, acts=acts))
+    assert ledger.fills["reason"].tolist() == ["order", "liquidation"]
+
+
+@pytest.mark.parametrize("interval", ["5m", "1h"])
+def test_before_the_end_of_a_longer_mark_bar_last_prices_decide(interval: str):
+    step = {"5m": 5 * MINUTE, "1h": HOUR}[interval]
+    kind = type(hourly_bars([FLAT])[0].bar_type).from_str(
+        f"{instrument_id(BTC)}-1-MINUTE-LAST-EXTERNAL"
+    )
+    n = 2 * step // MINUTE
+    acts = {START + step + MINUTE - 1_000_000: [("market", BTC, 0.1)]}
+
+    def run_with(low: float, ends: tuple[float, float]) -> list:
+        rows = [FLAT] * n
+        rows[n - 3] = (E, E, low, E)
+        bars = [make_bar(kind, START + i * MINUTE, row) for i, row in enumerate(rows)]
+        marks = [
+            mark_bar(START + i * step, step, (E, 120_000.0, 80_000.0, end), interval)
+            for i, end in enumerate(ends)
+        ]
+        ledger, _ = play(Play([*bars, *marks], acts=acts))
+        return [(fill.price, fill.reason) for fill in ledger.fills.itertuples()][1:]
+
+    assert run_with(95_000.0, (E, E)) == []
+    assert run_with(90_000.0, (E, E)) == [(90_361.5, "liquidation")]
+    # The end of the mark bar that was open at the entry is after it, its low perhaps not.
+    assert run_with(95_000.0, (E, 90_300.0)) == [(90_300.0, "liquidation")]
+    # One that ended before the entry says nothing.
+    assert run_with(95_000.0, (85_000.0, E)) == []
+
+
 def test_a_mark_price_grows_old():
     prices = MarketPrices(built_in_instrument(BTC), 300 * SECOND)
     prices.set_last(E, START)

@@ -138,11 +138,11 @@ class BarWalk:
                 return False
         if venue.liquidator is None:
             return True
-        path = prices.mark_path()
+        path, awaited = prices.mark_path(), prices.awaited_mark(ts)
         if path is not None:
             low, high = path.low, path.high
-        elif prices.is_mark_alive(ts):
-            low = high = prices.mark_at(ts)
+        elif awaited is not None:
+            low = high = awaited
         for holding in holdings.values():
             trigger = venue.liquidator.trigger(holding, ts)
             if is_reached(holding.side, low if holding.side > 0 else high, trigger):
@@ -196,10 +196,10 @@ class _Walk:
         path = prices.take_mark_path()
         if path is not None:
             return (path.open, path.high, path.low, prices.mark_at(self._ts))
-        if prices.is_mark_alive(self._ts):
+        awaited = prices.awaited_mark(self._ts)
+        if awaited is not None:
             # Those of this bar are still to come and are judged then.
-            mark = prices.mark_at(self._ts)
-            return (mark, mark, mark, mark)
+            return (awaited, awaited, awaited, awaited)
         return (
             bar.open.as_double(),
             bar.high.as_double(),

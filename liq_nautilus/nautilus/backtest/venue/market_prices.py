@@ -133,10 +133,16 @@ class MarketPrices:
         """Return the mark price at a time (UTC ns); the last price where it is too old or none."""
         return self._mark if self.has_mark(ts) else self.last
 
-    def is_mark_alive(self, ts: int) -> bool:
-        """Return whether mark prices keep coming: the next one is due no sooner than now."""
+    def awaited_mark(self, ts: int) -> float | None:
+        """
+        Return the newest mark price where that of a time (UTC ns) is still to come; else None.
+
+        Mark bars no longer than the bars keep coming, each after its bar, and decide about it then.
+        """
+        if self._mark_ns < 0 or self._mark_interval_ns > max(self.interval_ns, MILLISECOND_NS):
+            return None
         age_ns = max(self._max_age_ns, self._mark_interval_ns)
-        return self._mark_ns >= 0 and ts - self._mark_ns <= age_ns
+        return self._mark if ts - self._mark_ns <= age_ns else None
 
     def mark_path(self) -> MarkPath | None:
         """Return what mark prices did since it was last taken; None where none came."""
