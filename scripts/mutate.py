@@ -86,9 +86,7 @@ _GROUPS = {
     ),
     "ledger": _Group(
         tuple(f"{_BACKTEST}/{name}.py" for name in ("ledger", "equity", "statistics")),
-        tuple(
-            f"{_TRADING}_{name}.py" for name in ("statistics", "equity", "settlement", "refusals")
-        ),
+        tuple(f"{_TRADING}_{name}.py" for name in ("ledger", "statistics", "equity", "settlement")),
     ),
     "results": _Group(
         (f"{_BACKTEST}/results.py", f"{_BACKTEST}/missing.py"),
