@@ -1,5 +1,6 @@
 """A catalog that other Nautilus programs write to as well: what is theirs is left alone."""
 
+import itertools
 import shutil
 from pathlib import Path
 
@@ -218,3 +219,20 @@ def test_files_that_overlap_are_refused(tmp_path):
     shutil.copy(path, path.with_name(file_name(Span(span.first_ns + 5, span.last_ns))))
     with pytest.raises(StoreError, match="must not overlap, 2025"):
         ingest(write_days(tmp_path / "source", 4), catalog)
+
+
+@pytest.mark.parametrize("hours", [24, 6])
+@pytest.mark.parametrize("first", [3, 28])
+def test_a_catalog_consolidated_by_periods_is_so_again_after_more_came(tmp_path, hours, first):
+    source, catalog = tmp_path / "source", tmp_path / "catalog"
+    store = ParquetDataCatalog(catalog)
+    for days in ((first, first + 1), (first + 2, first + 3, first + 4)):
+        ingest(write_days(source, *days), catalog)
+        # It asks for names that meet, as those it gives do.
+        store.consolidate_data_by_period(Bar, BAR_TYPE, period=pd.Timedelta(hours=hours))
+    spans = store.get_intervals(Bar, BAR_TYPE)
+    assert all(end + 1 == start for (_, end), (start, _) in itertools.pairwise(spans))
+    assert store.get_missing_intervals_for_request(*spans[0], Bar, BAR_TYPE) == []
+    again = ingest(source, catalog)
+    assert {c.kept for kind in again.kinds.values() for c in kind.values()} == {0}
+    assert store.get_intervals(Bar, BAR_TYPE) == spans

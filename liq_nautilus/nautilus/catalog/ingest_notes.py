@@ -139,10 +139,9 @@ class UntoldRows(NamedTuple):
     def unpacked(cls, text: str) -> UntoldRows:
         """Return the rows that `packed` made a text of."""
         raw = zlib.decompress(base64.b64decode(text))
-        n_bytes = len(raw) // 3
-        parts = (raw[start : start + n_bytes] for start in range(0, len(raw), n_bytes))
-        kinds = (np.int64, np.float64, np.float64)
-        return cls(*(np.frombuffer(*pair) for pair in zip(parts, kinds, strict=True)))
+        n = len(raw) // (3 * np.dtype(np.int64).itemsize)
+        floats = np.frombuffer(raw, np.float64)
+        return cls(np.frombuffer(raw, np.int64, n), floats[n : 2 * n], floats[2 * n :])
 
 
 class SeriesNotes:

@@ -2,7 +2,9 @@
 What the names of a series' files promise: the rows that are there, and no more.
 
 Nautilus asks names, not rows, for what is missing and what comes last. Where rows go on over the
-end of a month (or day), the names on both sides meet there, so that nothing seems to be missing.
+end of a month (or day), or to a file that another program parted from the one before, the names on
+both sides meet, so that nothing seems to be missing. A hole within a month is not in the names, as
+it is not in those of what Nautilus writes at once: `quality` lists it.
 """
 
 from __future__ import annotations
@@ -30,10 +32,28 @@ _USUAL_DISTANCES: Final = 1.5
 
 
 class Held(NamedTuple):
-    """The span of a file's rows, and how many there are."""
+    """
+    What a file holds.
+
+    Attributes
+    ----------
+    span : Span
+        Of its rows.
+    n_rows : int
+        How many there are.
+    named : Span, optional
+        What its name promises now; by default the span of its rows.
+
+    """
 
     span: Span
     n_rows: int
+    named: Span | None = None
+
+    @property
+    def promise(self) -> Span:
+        """What its name promises now."""
+        return self.named or self.span
 
     def goes_on_to(self, later: Held) -> bool:
         """Return whether the rows of a later file follow as these follow each other."""
@@ -46,6 +66,9 @@ class Held(NamedTuple):
 def promised(before: Held | None, own: Held, after: Held | None, *, daily: bool) -> Span:
     """
     Return the span that a file's name promises.
+
+    Programs that consolidate name files by periods, which may begin before and end after their
+    rows: where such names meet, they stay as they are.
 
     Parameters
     ----------
@@ -81,7 +104,7 @@ def name_as_held(catalog: Catalog) -> None:
     """
     for folder in catalog.folders:
         files = catalog.files(folder.stored, folder.symbol, folder.interval)
-        held = [Held(file.span, file.n_rows) for file in files]
+        held = [Held(file.span, file.n_rows, file.name_span) for file in files]
         for i, file in enumerate(files):
             before, after = held[i - 1] if i else None, next(iter(held[i + 1 : i + 2]), None)
             rename(file.path, promised(before, held[i], after, daily=folder.stored.is_daily))
@@ -107,10 +130,32 @@ def rename(path: Path, span: Span) -> Path:
 
 
 def _meeting(earlier: Held, later: Held, *, daily: bool) -> int | None:
-    # The moment at which two files meet that go on over the end of a month.
-    times = np.asarray([*earlier.span, *later.span], dtype=np.int64)
-    home, end, start, last = partitions_of(times, daily=daily).tolist()
-    if not (home == end == start - 1 == last - 1 and earlier.goes_on_to(later)):
+    # The moment at which two files meet: where others let them, or where rows go on.
+    last, start = earlier.span.last_ns, later.span.first_ns
+    between = later.promise.first_ns
+    is_met = earlier.promise.last_ns + 1 == between and last < between <= start
+    if is_met and not _begins_home(between, daily=daily):
+        return between
+    if not earlier.goes_on_to(later):
         return None
+    home, end, opened, closed = partitions_of(
+        np.asarray([*earlier.span, *later.span], dtype=np.int64), daily=daily
+    ).tolist()
+    if home == end == opened - 1 == closed - 1:
+        return _beginning(opened, daily=daily)
+    # Elsewhere others parted them, or one of them ends.
+    for meeting in (between, earlier.promise.last_ns + 1):
+        if last < meeting < start:
+            return meeting
+    return start
+
+
+def _begins_home(ts: int, *, daily: bool) -> bool:
+    # Whether a moment is the beginning of a month (or day).
+    (home,) = partitions_of(np.asarray([ts], dtype=np.int64), daily=daily).tolist()
+    return _beginning(home, daily=daily) == ts
+
+
+def _beginning(home: int, *, daily: bool) -> int:
     unit = "datetime64[D]" if daily else "datetime64[M]"
-    return int(np.asarray([start]).astype(unit).astype("datetime64[ns]").astype(np.int64)[0])
+    return int(np.asarray([home]).astype(unit).astype("datetime64[ns]").astype(np.int64)[0])

@@ -26,6 +26,7 @@ from liq_nautilus.errors import StoreError
 from liq_nautilus.nautilus.catalog.layout import ROWS_PER_GROUP
 from liq_nautilus.nautilus.catalog.layout import Span
 from liq_nautilus.nautilus.catalog.layout import file_name
+from liq_nautilus.nautilus.catalog.layout import named_span
 from liq_nautilus.nautilus.catalog.layout import series_directory
 from liq_nautilus.nautilus.catalog.naming import Held
 from liq_nautilus.nautilus.catalog.naming import promised
@@ -101,7 +102,9 @@ class _Partition:
         if self.rows is None and self.path is not None:
             file = StoredFile(self.path)
             self.rows = Held(file.span, file.n_rows)
-        return self.rows
+        if self.rows is None or self.path is None:
+            return self.rows
+        return self.rows._replace(named=named_span(self.path))
 
 
 @dataclass(slots=True)

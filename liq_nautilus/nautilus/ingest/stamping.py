@@ -205,8 +205,8 @@ def _told_now(
         own = UntoldRows.unpacked(text)
         meanings_of = _told(stamping, own, known)
         by_row = dict(zip(_row_keys(own.labels, own.quantities), meanings_of.tolist(), strict=True))
-        is_own = np.asarray([key in by_row for key in _row_keys(labels, quantities)])
-        is_own &= found == Meaning.UNDECIDED
+        is_among = np.asarray([key in by_row for key in _row_keys(labels, quantities)], dtype=bool)
+        is_own = is_among & (found == Meaning.UNDECIDED)
         if not is_own.any():
             continue
         if np.all(meanings_of == Meaning.UNDECIDED):

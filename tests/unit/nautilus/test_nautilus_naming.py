@@ -41,6 +41,39 @@ def test_names_of_files_that_are_no_neighbours_do_not_meet(months):
     assert promised(earlier, later, None, daily=False) == later.span
 
 
+@pytest.mark.parametrize("hours", [1, 3, 7, 24])
+def test_names_by_periods_stay_and_meet_what_is_appended(hours):
+    # As `consolidate_data_by_period` names files: from the beginning of a period to its end.
+    start, period = JANUARY + 5 * 24 * HOUR + HOUR, hours * HOUR
+    minute = 60 * 10**9
+
+    def part(i: int) -> Held:
+        first, end = start + i * period, start + (i + 1) * period
+        return Held(Span(first + minute, end), 60 * hours, Span(first + 1, end))
+
+    parts = [part(i) for i in range(3)]
+    names = [
+        promised(parts[i - 1] if i else None, parts[i], (*parts, None)[i + 1], daily=False)
+        for i in range(3)
+    ]
+    assert names[1:] == [one.named for one in parts[1:]]
+    assert names[0] == Span(parts[0].span.first_ns, start + period)
+    added = Held(Span(start + 3 * period + minute, start + 9 * period), 360 * hours)
+    assert promised(parts[2], added, None, daily=False).first_ns == names[2].last_ns + 1
+
+
+@pytest.mark.parametrize("is_met", [True, False])
+def test_a_hole_between_periods_that_meet_is_theirs(is_met):
+    end = JANUARY + 9 * HOUR
+    own = Held(Span(JANUARY + HOUR, JANUARY + 2 * HOUR), 2, Span(JANUARY + 1, end - 1))
+    start = end if is_met else end + 1
+    after = Held(Span(JANUARY + 14 * HOUR, JANUARY + 15 * HOUR), 2, Span(start, start + 9 * HOUR))
+    assert promised(None, own, after, daily=False).last_ns == (
+        end - 1 if is_met else own.span.last_ns
+    )
+    assert promised(None, own, None, daily=False) == own.span
+
+
 def test_single_trades_a_minute_apart_go_on_over_midnight():
     midnight = FEBRUARY + 5 * 24 * HOUR
     earlier = Held(Span(midnight - HOUR, midnight - 30 * 10**9), 9_999)
