@@ -167,7 +167,7 @@ def _print_summary(summary: IngestSummary) -> None:
 def _tell_issues(summary: IngestSummary) -> None:
     issues = summary.issues
     for issue in issues[:_LISTED_ISSUES]:
-        say(f"{issue.where}: {issue.what}")
+        say(issue.sentence)
     if len(issues) > _LISTED_ISSUES:
         n_rows = sum(issue.count for issue in issues[_LISTED_ISSUES:])
         say(

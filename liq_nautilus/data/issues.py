@@ -56,6 +56,11 @@ class Issue:
         others = self.count - len(self.lines)
         return f"{self.file} lines {named}" + (f" and {others:,} more" if others else "")
 
+    @property
+    def sentence(self) -> str:
+        """Return where it is and what, with the file named once."""
+        return self.what if self.what.startswith(self.file) else f"{self.where}: {self.what}"
+
 
 class Issues:
     """Issues in the order in which they were met."""

@@ -358,3 +358,13 @@ def test_files_of_futures_with_many_decimals_are_no_spot_files(source):
     write_file(folder, KLINES, [",".join(f) for f in all_eight], name="BTCUSDT-1m-2025-01-03")
     summary = ingest(source, source.parent / "catalog")
     assert summary.issues == []
+
+
+@pytest.mark.parametrize("name", ["aggTrades", "trades", "klines"])
+def test_lines_that_end_otherwise_are_no_file_of_another_market(tmp_path, name):
+    kind = KINDS[name]
+    text = "\r".join([kind.header, *kind.lines(9), ""]).encode()
+    write_bytes(tmp_path / "source", kind.name, text)
+    with pytest.raises(DataGapError, match="must have the columns") as raised:
+        ingest(tmp_path / "source", tmp_path / "catalog")
+    assert str(raised.value).count(kind.name) == 1

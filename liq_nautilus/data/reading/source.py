@@ -245,6 +245,8 @@ def _layout(
             if len(stated) in lengths:
                 return tuple(column.name for column in stated), False
     is_trades = any(column.name == "is_buyer_maker" for column in kind.columns)
+    # Of the spot market: a file whose lines end otherwise is one long line, not a row of trades.
+    is_trades &= len(names) <= len(kind.columns) + 1
     if is_trades and names[-1] in ("true", "false", *_BEST_MATCH_NAMES):
         raise SchemaError(_spot_message(source), path=source.path, row=1)
     wanted = ",".join(column.name for column in kind.columns if not column.is_optional)

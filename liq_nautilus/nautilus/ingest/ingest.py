@@ -277,9 +277,7 @@ def _nothing_found(source: Path, summary: IngestSummary) -> str:
     if summary.issues:
         first = summary.issues[0]
         others = f" (and {len(summary.issues) - 1} more)" if len(summary.issues) > 1 else ""
-        return (
-            f"{source} must hold usable files, all were refused: {first.file}: {first.what}{others}"
-        )
+        return f"{source} must hold usable files, all were refused: {first.sentence}{others}"
     return (
         f"{source} must hold files such as BTCUSDT-5m-2026-01-31.zip that the options ask for, "
         f"there were none among {summary.n_files_ignored} files; check the path and the options"
