@@ -38,7 +38,7 @@ _CORE = "liq_nautilus/core"
 _BACKTEST = "liq_nautilus/nautilus/backtest"
 _TRADING = "tests/unit/nautilus/test_trading"
 _VENUE_TESTS = tuple(
-    f"{_TRADING}_{name}.py" for name in ("path", "refusals", "settlement", "equity")
+    f"{_TRADING}_{name}.py" for name in ("path", "marks", "refusals", "settlement", "equity")
 )
 _GROUPS = {
     "core": _Group(

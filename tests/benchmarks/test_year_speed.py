@@ -19,7 +19,7 @@ DAYS = float(os.environ.get("LIQ_BENCHMARK_DAYS", "30"))
 MEGABYTE = 1024
 # A short run before it loads the kernels, which a year does not notice.
 RUN = (
-    "import sys, json, year_market; year_market.run(sys.argv[1], 0.1); "
+    "import sys, json; from support import year_market; year_market.run(sys.argv[1], 0.1); "
     "print(json.dumps(year_market.run(*sys.argv[1:])))"
 )
 MOST = 4.0

@@ -85,7 +85,8 @@ def test_the_curve_begins_with_the_balance_and_has_a_row_per_bar():
 
 def test_what_is_closed_after_the_last_bar_belongs_to_it():
     fills = [(1, 2.0, 100.0, 0.0), (9, -2.0, 130.0, 1.0)]
-    assert curve_of(ledger_of(fills), [100, 110])["equity"].iloc[-1] == 1_059.0
+    curve = curve_of(ledger_of(fills), [100, 110, 105, 120])
+    assert curve["equity"].tolist() == [1_000.0, 1_000.0, 1_020.0, 1_010.0, 1_059.0]
     # Not so a way that goes on after it.
     path = [(2, 1, 90.0), (9, 1, 10.0)]
     curve = curve_of(ledger_of(fills[:1], path=path), [100, 110])

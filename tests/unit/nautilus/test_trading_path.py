@@ -5,25 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from nautilus_trader.model.data import MarkPriceUpdate
+from nautilus_trader.model.currencies import USDT
 from nautilus_trader.model.data import TradeTick
 from nautilus_trader.model.enums import AggressorSide
+from nautilus_trader.model.enums import OrderType
 from nautilus_trader.model.identifiers import TradeId
 from support.trading_engine import HOUR
 from support.trading_engine import MINUTE
 from support.trading_engine import SECOND
 from support.trading_engine import START
+from support.trading_engine import VENUE
 from support.trading_engine import Play
+from support.trading_engine import Script
+from support.trading_engine import ScriptConfig
+from support.trading_engine import add_data
 from support.trading_engine import bar_time
 from support.trading_engine import custom
-from support.trading_engine import flat_bars
-from support.trading_engine import funding
 from support.trading_engine import hourly_bars
 from support.trading_engine import make_bar
+from support.trading_engine import make_engine
 from support.trading_engine import play
 
-from liq_nautilus.nautilus.backtest.venue.market_prices import MarketPrices
-from liq_nautilus.nautilus.backtest.venue.market_prices import MarkPiece
+from liq_nautilus.nautilus.backtest.ledger import read_ledger
+from liq_nautilus.nautilus.backtest.ledger import record_fills
 from liq_nautilus.nautilus.config import SettlementConfig
 from liq_nautilus.nautilus.instruments import built_in_instrument
 from liq_nautilus.nautilus.instruments import instrument_id
@@ -49,10 +53,6 @@ def trade(ts: int, price: float) -> TradeTick:
     instrument = built_in_instrument(BTC)
     at, size = instrument.make_price(price), instrument.make_qty(10.0)
     return TradeTick(instrument.id, at, size, AggressorSide.BUYER, TradeId(str(ts)), ts, ts)
-
-
-def mark(ts: int, price: float) -> MarkPriceUpdate:
-    return MarkPriceUpdate(instrument_id(BTC), built_in_instrument(BTC).make_price(price), ts, ts)
 
 
 def mark_bar(
@@ -120,6 +120,99 @@ def test_an_addition_on_the_better_side_goes_along_to_the_worse_one():
     assert fills[2][1] == pytest.approx(94_427.8, abs=0.11)
 
 
+def test_an_addition_to_a_short_on_the_better_side_goes_along_to_the_worse_one():
+    # 0.1 from 100,000 and 0.9 from 95,000, 10x: liquidated at 104,631.5.
+    acts = {0: [("market", BTC, -0.1)], 1: [("entry", BTC, -0.9, 95_000.0)]}
+    fills, _ = run([FLAT, FLAT, (E, 107_000.0, 94_000.0, 95_000.0)], acts)
+    assert [fill[2] for fill in fills] == ["order", "order", "liquidation"]
+    assert fills[2][1] == pytest.approx(104_631.4, abs=0.11)
+
+
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize(
+    ("kind", "distance", "is_added_first"),
+    [
+        # An addition that the bar reaches on the better side, just, not quite; on the worse side.
+        ("entry", 4_000.0, True),
+        ("entry", 6_000.0, True),
+        ("entry", 6_000.1, False),
+        ("limit", -2_000.0, False),
+    ],
+)
+def test_only_additions_met_on_the_better_side_turn_the_way_round(
+    side: int, kind: str, distance: float, is_added_first: bool
+):
+    worse, better = E - side * 6_000.0, E + side * 6_000.0
+    orders = [
+        (kind, BTC, side * 0.02, E + side * distance),
+        ("limit", BTC, -side * 0.01, E + side * 1_000.0),
+        ("entry", BTC, -side * 0.01, E - side * 3_000.0),
+    ]
+    rows = [FLAT, FLAT, (E, max(worse, better), min(worse, better), E)]
+    fills, _ = run(rows, {0: [("market", BTC, side * 0.1)], 1: orders})
+    first = fills[1][1] if kind == "entry" else fills[2][1]
+    assert first == E + side * (1_000.0 if is_added_first else -3_000.0)
+
+
+def test_a_short_entered_by_a_stop_is_followed_by_the_high():
+    fills, _ = run([FLAT, (E, 106_000.0, 94_000.0, E)], {0: [("entry", BTC, -0.1, 95_000.0)]})
+    assert [fill[1:] for fill in fills] == [(95_000.0, "order"), (104_083.6, "liquidation")]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "is_low_first"),
+    [(99_000.0, 107_000.0, True), (93_000.0, 101_000.0, False), (95_000.0, 105_000.0, False)],
+)
+def test_with_orders_both_ways_what_lies_nearer_comes_first(
+    low: float, high: float, is_low_first: bool
+):
+    acts = {0: [("entry", BTC, 0.1, high - 500.0), ("entry", BTC, -0.1, low + 500.0)]}
+    fills, _ = run([FLAT, (E, high, low, E)], acts)
+    expected = [(-0.1, low + 500.0), (0.1, high - 500.0)]
+    assert [fill[:2] for fill in fills] == (expected if is_low_first else expected[::-1])
+
+
+class Answering(Script):
+    """Send a stop as soon as something is filled."""
+
+    trigger: float = 0.0
+
+    def on_order_filled(self, event: Any) -> None:
+        if event.order_type != OrderType.STOP_MARKET:
+            quantity = float(event.last_qty) * (-1 if event.is_buy else 1)
+            self.submit_order(self._order("stop", BTC, quantity, self.trigger))
+
+
+@pytest.mark.parametrize("ts", [bar_time(0), START + HOUR, START + HOUR + 20 * MINUTE])
+def test_a_strategy_may_answer_a_fill_inside_a_bar(ts: int):
+    # Filled at the close, at the open or at the close after it: the stop is met in a later bar.
+    rows = [FLAT, FLAT, (E, E, 98_500.0, 99_500.0), (99_500.0, E, 97_000.0, E)]
+    engine = make_engine((BTC,), SettlementConfig())
+    marks = [mark_bar(START + i * HOUR, HOUR, row, "1h") for i, row in enumerate(rows)]
+    add_data(engine, [*hourly_bars(rows), *marks])
+    strategy = Answering(ScriptConfig())
+    strategy.trigger, strategy.acts = 98_000.0, {ts: [("market", BTC, 0.1)]}
+    engine.add_strategy(strategy)
+    engine.run()
+    prices = {float(order.avg_px): order.ts_last for order in engine.cache.orders()}
+    assert prices[98_000.0] == bar_time(3)
+    assert set(prices) == {E, 98_000.0}
+
+
+def test_of_a_short_and_a_long_the_larger_says_what_comes_first():
+    engine = make_engine((BTC,), SettlementConfig())
+    add_data(engine, hourly_bars([FLAT, (E, 101_000.0, 99_000.0, E)]))
+    for number, quantity in enumerate((0.1, -0.3)):
+        strategy = Script(ScriptConfig(strategy_id=f"S-{number}", order_id_tag=str(number)))
+        strategy.acts = {bar_time(0): [("market", BTC, quantity)]}
+        engine.add_strategy(strategy)
+    fills = record_fills(engine)
+    engine.run()
+    path = read_ledger(engine, fills, VENUE, USDT).paths[BTC]
+    assert path.price.tolist() == [E, 101_000.0, 99_000.0]
+    assert path.n_fills.tolist() == [2, 2, 2]
+
+
 def test_a_position_entered_by_a_stop_is_followed_by_the_other_extreme():
     # Flat, a buy stop above: its fill is followed by the low, not by the rest of the rise.
     fills, _ = run([FLAT, (E, 103_000.0, 90_000.0, E)], {0: [("entry", BTC, 0.1, 101_000.0)]})
@@ -139,33 +232,6 @@ def test_coarser_bars_of_the_same_time_and_bars_made_of_them_move_nothing():
     assert ledger.fills["reason"].tolist() == ["order"]
 
 
-@pytest.mark.parametrize("interval", ["1h", "4h"])
-def test_a_mark_bar_longer_than_the_bars_says_nothing_of_what_happened_inside(interval: str):
-    step = HOUR if interval == "1h" else 4 * HOUR
-    kind = type(hourly_bars([FLAT])[0].bar_type).from_str(
-        f"{instrument_id(BTC)}-1-MINUTE-LAST-EXTERNAL"
-    )
-    n = step // MINUTE + 3
-    bars = [make_bar(kind, START + i * MINUTE, FLAT) for i in range(n)]
-    marks = mark_bar(START, step, (E, E, 85_000.0, E), interval)
-    acts = {START + 10 * MINUTE - 1_000_000: [("market", BTC, 0.1)]}
-    ledger, _ = play(Play([*bars, marks], acts=acts))
-    assert ledger.fills["reason"].tolist() == ["order"]
-
-
-def test_only_mark_prices_after_the_entry_count():
-    # Between hourly bars trades and marks come by the minute; the low mark was before the entry.
-    at = START + 30 * MINUTE + SECOND
-    marks = [mark(START + i * MINUTE, 85_000.0 if i == 5 else E) for i in range(1, 60)]
-    trades = [trade(START + i * MINUTE + SECOND, E) for i in range(1, 59)]
-    data = [*hourly_bars([FLAT, FLAT]), *marks, *trades]
-    before, _ = play(Play(data, acts={at: [("market", BTC, 0.1)]}))
-    assert before.fills["reason"].tolist() == ["order"]
-    later = [*data, mark(START + 40 * MINUTE + 2, 85_000.0)]
-    after, _ = play(Play(later, acts={at: [("market", BTC, 0.1)]}))
-    assert after.fills["reason"].tolist() == ["order", "liquidation"]
-
-
 def test_where_trades_come_bars_do_not_go_the_way_again():
     # The stop was placed after the trade that would have met it; the bar's low is that trade.
     trades = [trade(START + HOUR + i * MINUTE, 98_000.0 if i == 5 else E) for i in range(1, 59)]
@@ -176,86 +242,6 @@ def test_where_trades_come_bars_do_not_go_the_way_again():
     assert fills == []
     ledger, _ = play(Play([*hourly_bars(rows), *trades], acts={at: orders}))
     assert ledger.fills["reason"].tolist() == ["order"]
-
-
-def test_a_late_mark_bar_decides_for_its_own_bar():
-    # The mark bar of a bar comes after it: a spike of last prices liquidates nobody.
-    rows = [FLAT, FLAT, (E, E, 85_000.0, E), FLAT]
-    calm = [mark_bar(START + i * HOUR, HOUR, (E, E, 95_000.0, E), "1h") for i in range(4)]
-    fills, _ = run(rows, {0: [("market", BTC, 0.1)]}, extra=calm)
-    assert [fill[2] for fill in fills] == ["order"]
-    low = [mark_bar(START + i * HOUR, HOUR, (E, E, 85_000.0, E), "1h") for i in (1,)]
-    fills, _ = run([FLAT] * 4, {0: [("market", BTC, 0.1)]}, extra=[calm[0], *low])
-    assert [fill[1:] for fill in fills[1:]] == [(90_361.5, "liquidation")]
-
-
-@pytest.mark.parametrize(
-    ("side", "beyond", "within"), [(1, 88_000.0, 92_000.0), (-1, 112_000.0, 108_000.0)]
-)
-@pytest.mark.parametrize("hours", [1, 4])
-def test_where_mark_bars_keep_coming_last_prices_liquidate_nobody(
-    side: int, beyond: float, within: float, hours: int
-):
-    # The last price stays beyond for several bars, the mark price of each stays within.
-    name, step = f"{hours}h", hours * HOUR
-    kind = type(hourly_bars([FLAT])[0].bar_type).from_str(
-        f"{instrument_id(BTC)}-{hours}-HOUR-LAST-EXTERNAL"
-    )
-    rows = [FLAT, (E, max(E, beyond), min(E, beyond), beyond), *[(beyond,) * 4] * 3]
-    bars = [make_bar(kind, START + i * step, row) for i, row in enumerate(rows)]
-    marks = [mark_bar(START + i * step, step, (within,) * 4, name) for i in range(1, 5)]
-    marks.append(mark_bar(START, step, FLAT, name))
-    acts = {bars[0].ts_init: [("market", BTC, 0.1 * side)]}
-    ledger, _ = play(Play([*bars, *marks], acts=acts))
-    assert ledger.fills["reason"].tolist() == ["order"]
-    # Without them it is liquidated in the second bar.
-    ledger, _ = play(Play(bars, acts=acts))
-    assert ledger.fills["reason"].tolist() == ["order", "liquidation"]
-
-
-@pytest.mark.parametrize("interval", ["5m", "1h"])
-def test_before_the_end_of_a_longer_mark_bar_last_prices_decide(interval: str):
-    step = {"5m": 5 * MINUTE, "1h": HOUR}[interval]
-    kind = type(hourly_bars([FLAT])[0].bar_type).from_str(
-        f"{instrument_id(BTC)}-1-MINUTE-LAST-EXTERNAL"
-    )
-    n = 2 * step // MINUTE
-    acts = {START + step + MINUTE - 1_000_000: [("market", BTC, 0.1)]}
-
-    def run_with(low: float, ends: tuple[float, float]) -> list:
-        rows = [FLAT] * n
-        rows[n - 3] = (E, E, low, E)
-        bars = [make_bar(kind, START + i * MINUTE, row) for i, row in enumerate(rows)]
-        marks = [
-            mark_bar(START + i * step, step, (E, 120_000.0, 80_000.0, end), interval)
-            for i, end in enumerate(ends)
-        ]
-        ledger, _ = play(Play([*bars, *marks], acts=acts))
-        return [(fill.price, fill.reason) for fill in ledger.fills.itertuples()][1:]
-
-    assert run_with(95_000.0, (E, E)) == []
-    assert run_with(90_000.0, (E, E)) == [(90_361.5, "liquidation")]
-    # The end of the mark bar that was open at the entry is after it, its low perhaps not.
-    assert run_with(95_000.0, (E, 90_300.0)) == [(90_300.0, "liquidation")]
-    # One that ended before the entry says nothing.
-    assert run_with(95_000.0, (85_000.0, E)) == []
-
-
-def test_a_mark_price_grows_old():
-    prices = MarketPrices(built_in_instrument(BTC), 300 * SECOND)
-    prices.set_last(E, START)
-    prices.add_mark(MarkPiece(START, START, 1.0, 2.0, 0.5, 110_000.0), is_kept=False)
-    assert prices.mark_at(START + 300 * SECOND) == 110_000.0
-    assert prices.mark_at(START + 300 * SECOND + 1) == E
-    assert prices.mark_path() is None
-
-
-@pytest.mark.parametrize(("age_secs", "amount"), [(300, -110.0), (301, -100.0), (7_200, -100.0)])
-def test_funding_is_not_paid_on_a_mark_price_of_long_ago(age_secs: int, amount: float):
-    ts = START + 8 * HOUR
-    data = [*flat_bars(E, 12), mark(ts - age_secs * SECOND, 110_000.0), funding(ts, "0.001")]
-    ledger, _ = play(Play(data, {0: [(BTC, 1.0)]}))
-    assert ledger.funding["amount"].tolist() == [amount]
 
 
 def test_an_order_between_two_prices_pays_the_next_one():

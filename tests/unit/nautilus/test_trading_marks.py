@@ -1,0 +1,173 @@
+"""Which mark prices decide over a position, and when last prices do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from nautilus_trader.model.data import MarkPriceUpdate
+from nautilus_trader.model.data import TradeTick
+from nautilus_trader.model.enums import AggressorSide
+from nautilus_trader.model.identifiers import TradeId
+from support.trading_engine import HOUR
+from support.trading_engine import MINUTE
+from support.trading_engine import SECOND
+from support.trading_engine import START
+from support.trading_engine import Play
+from support.trading_engine import bar_time
+from support.trading_engine import custom
+from support.trading_engine import flat_bars
+from support.trading_engine import funding
+from support.trading_engine import hourly_bars
+from support.trading_engine import make_bar
+from support.trading_engine import play
+
+from liq_nautilus.nautilus.backtest.venue.market_prices import MarketPrices
+from liq_nautilus.nautilus.backtest.venue.market_prices import MarkPiece
+from liq_nautilus.nautilus.instruments import built_in_instrument
+from liq_nautilus.nautilus.instruments import instrument_id
+from liq_nautilus.nautilus.types import MarkPriceBar
+
+BTC, SOL = "BTCUSDT", "SOLUSDT"
+E = 100_000.0
+FLAT = (E, E, E, E)
+
+
+def run(rows: list, acts: dict[int, list], **settings: Any) -> tuple[list, Any]:
+    """Fills as (signed quantity, price, reason) of hourly bars; acts by number of the bar."""
+    script = {bar_time(number): orders for number, orders in acts.items()}
+    extra = settings.pop("extra", [])
+    ledger, engine = play(Play([*hourly_bars(rows), *extra], acts=script, **settings))
+    fills = [
+        (fill.side * fill.quantity, fill.price, fill.reason) for fill in ledger.fills.itertuples()
+    ]
+    return fills, engine
+
+
+def trade(ts: int, price: float) -> TradeTick:
+    instrument = built_in_instrument(BTC)
+    at, size = instrument.make_price(price), instrument.make_qty(10.0)
+    return TradeTick(instrument.id, at, size, AggressorSide.BUYER, TradeId(str(ts)), ts, ts)
+
+
+def mark(ts: int, price: float) -> MarkPriceUpdate:
+    return MarkPriceUpdate(instrument_id(BTC), built_in_instrument(BTC).make_price(price), ts, ts)
+
+
+def mark_bar(
+    open_ns: int, step: int, ohlc: tuple[float, float, float, float], interval: str
+) -> Any:
+    ts = open_ns + step - 1_000_000
+    return custom(MarkPriceBar(instrument_id(BTC), *ohlc, interval, ts, ts))
+
+
+@pytest.mark.parametrize("interval", ["1h", "4h"])
+def test_a_mark_bar_longer_than_the_bars_says_nothing_of_what_happened_inside(interval: str):
+    step = HOUR if interval == "1h" else 4 * HOUR
+    kind = type(hourly_bars([FLAT])[0].bar_type).from_str(
+        f"{instrument_id(BTC)}-1-MINUTE-LAST-EXTERNAL"
+    )
+    n = step // MINUTE + 3
+    bars = [make_bar(kind, START + i * MINUTE, FLAT) for i in range(n)]
+    marks = mark_bar(START, step, (E, E, 85_000.0, E), interval)
+    acts = {START + 10 * MINUTE - 1_000_000: [("market", BTC, 0.1)]}
+    ledger, _ = play(Play([*bars, marks], acts=acts))
+    assert ledger.fills["reason"].tolist() == ["order"]
+
+
+def test_only_mark_prices_after_the_entry_count():
+    # Between hourly bars trades and marks come by the minute; the low mark was before the entry.
+    at = START + 30 * MINUTE + SECOND
+    marks = [mark(START + i * MINUTE, 85_000.0 if i == 5 else E) for i in range(1, 60)]
+    trades = [trade(START + i * MINUTE + SECOND, E) for i in range(1, 59)]
+    data = [*hourly_bars([FLAT, FLAT]), *marks, *trades]
+    before, _ = play(Play(data, acts={at: [("market", BTC, 0.1)]}))
+    assert before.fills["reason"].tolist() == ["order"]
+    later = [*data, mark(START + 40 * MINUTE + 2, 85_000.0)]
+    after, _ = play(Play(later, acts={at: [("market", BTC, 0.1)]}))
+    assert after.fills["reason"].tolist() == ["order", "liquidation"]
+
+
+def test_a_late_mark_bar_decides_for_its_own_bar():
+    # The mark bar of a bar comes after it: a spike of last prices liquidates nobody.
+    rows = [FLAT, FLAT, (E, E, 85_000.0, E), FLAT]
+    calm = [mark_bar(START + i * HOUR, HOUR, (E, E, 95_000.0, E), "1h") for i in range(4)]
+    fills, _ = run(rows, {0: [("market", BTC, 0.1)]}, extra=calm)
+    assert [fill[2] for fill in fills] == ["order"]
+    low = [mark_bar(START + i * HOUR, HOUR, (E, E, 85_000.0, E), "1h") for i in (1,)]
+    fills, _ = run([FLAT] * 4, {0: [("market", BTC, 0.1)]}, extra=[calm[0], *low])
+    assert [fill[1:] for fill in fills[1:]] == [(90_361.5, "liquidation")]
+
+
+@pytest.mark.parametrize(
+    ("side", "beyond", "within"), [(1, 88_000.0, 92_000.0), (-1, 112_000.0, 108_000.0)]
+)
+@pytest.mark.parametrize("hours", [1, 4])
+def test_where_mark_bars_keep_coming_last_prices_liquidate_nobody(
+    side: int, beyond: float, within: float, hours: int
+):
+    # The last price stays beyond for several bars, the mark price of each stays within.
+    name, step = f"{hours}h", hours * HOUR
+    kind = type(hourly_bars([FLAT])[0].bar_type).from_str(
+        f"{instrument_id(BTC)}-{hours}-HOUR-LAST-EXTERNAL"
+    )
+    rows = [FLAT, (E, max(E, beyond), min(E, beyond), beyond), *[(beyond,) * 4] * 3]
+    bars = [make_bar(kind, START + i * step, row) for i, row in enumerate(rows)]
+    marks = [mark_bar(START + i * step, step, (within,) * 4, name) for i in range(1, 5)]
+    marks.append(mark_bar(START, step, FLAT, name))
+    acts = {bars[0].ts_init: [("market", BTC, 0.1 * side)]}
+    ledger, _ = play(Play([*bars, *marks], acts=acts))
+    assert ledger.fills["reason"].tolist() == ["order"]
+    # Nor where an order is met on the way, or waits for the open.
+    more = {bars[1].ts_init: [("entry", BTC, 0.001 * side, beyond + side)], **acts}
+    more[bars[1].ts_init + SECOND] = [("market", BTC, 0.001 * side)]
+    ledger, _ = play(Play([*bars, *marks], acts=more))
+    assert ledger.fills["reason"].tolist() == ["order", "order"]
+    # Without them it is liquidated in the second bar.
+    ledger, _ = play(Play(bars, acts=acts))
+    assert ledger.fills["reason"].tolist() == ["order", "liquidation"]
+
+
+@pytest.mark.parametrize("interval", ["5m", "1h"])
+def test_before_the_end_of_a_longer_mark_bar_last_prices_decide(interval: str):
+    step = {"5m": 5 * MINUTE, "1h": HOUR}[interval]
+    kind = type(hourly_bars([FLAT])[0].bar_type).from_str(
+        f"{instrument_id(BTC)}-1-MINUTE-LAST-EXTERNAL"
+    )
+    n = 2 * step // MINUTE
+    acts = {START + step + MINUTE - 1_000_000: [("market", BTC, 0.1)]}
+
+    def run_with(low: float, ends: tuple[float, float]) -> list:
+        rows = [FLAT] * n
+        rows[n - 3] = (E, E, low, E)
+        bars = [make_bar(kind, START + i * MINUTE, row) for i, row in enumerate(rows)]
+        marks = [
+            mark_bar(START + i * step, step, (E, 120_000.0, 80_000.0, end), interval)
+            for i, end in enumerate(ends)
+        ]
+        ledger, _ = play(Play([*bars, *marks], acts=acts))
+        return [(fill.price, fill.reason) for fill in ledger.fills.itertuples()][1:]
+
+    assert run_with(95_000.0, (E, E)) == []
+    assert run_with(90_000.0, (E, E)) == [(90_361.5, "liquidation")]
+    # The end of the mark bar that was open at the entry is after it, its low perhaps not.
+    assert run_with(95_000.0, (E, 90_300.0)) == [(90_300.0, "liquidation")]
+    # One that ended before the entry says nothing.
+    assert run_with(95_000.0, (85_000.0, E)) == []
+
+
+def test_a_mark_price_grows_old():
+    prices = MarketPrices(built_in_instrument(BTC), 300 * SECOND)
+    prices.set_last(E, START)
+    prices.add_mark(MarkPiece(START, START, 1.0, 2.0, 0.5, 110_000.0), is_kept=False)
+    assert prices.mark_at(START + 300 * SECOND) == 110_000.0
+    assert prices.mark_at(START + 300 * SECOND + 1) == E
+    assert prices.mark_path() is None
+
+
+@pytest.mark.parametrize(("age_secs", "amount"), [(300, -110.0), (301, -100.0), (7_200, -100.0)])
+def test_funding_is_not_paid_on_a_mark_price_of_long_ago(age_secs: int, amount: float):
+    ts = START + 8 * HOUR
+    data = [*flat_bars(E, 12), mark(ts - age_secs * SECOND, 110_000.0), funding(ts, "0.001")]
+    ledger, _ = play(Play(data, {0: [(BTC, 1.0)]}))
+    assert ledger.funding["amount"].tolist() == [amount]
