@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from typing import Final
 
 import numpy as np
+from rich import get_console
 from rich.live import Live
 
 from liq_nautilus.core.exchange.margin import isolated_liquidation_price
@@ -62,11 +63,11 @@ class NodeWatch:
         views = [self.view(symbol) for symbol in node.options.symbols]
         where = "BINANCE, REAL MONEY" if node.is_live else "paper"
         errors = ", ".join(f"{n} {name}" for name, n in sorted(node.client.health.n.items()) if n)
-        footer = [f"{where}: balance {self._balance():,.2f} USDT; {errors or 'no errors'}"]
+        head = [f"{where}: balance {self._balance():,.2f} USDT; {errors or 'no errors'}"]
         if node.alerts is not None:
-            footer.append(f"alerts: {node.alerts.n_sent} told, {node.alerts.n_failed} failed")
-            footer += node.alerts.newest
-        return render(views, footer)
+            head.append(f"alerts: {node.alerts.n_sent} told, {node.alerts.n_failed} failed")
+            head += node.alerts.newest
+        return render(views, head, (self._console or get_console()).width)
 
     def view(self, symbol: str) -> SymbolView:
         """Return what there is to be seen of a symbol."""

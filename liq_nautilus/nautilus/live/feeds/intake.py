@@ -96,7 +96,8 @@ class Intake:
         self._parsers = parsers
         self._timestamp_ns = timestamp_ns
         self._warn = warn
-        self._sieve = Sieve(tolerance_secs)
+        # What one venue said is no repetition of what another did.
+        self._sieves = {venue: Sieve(tolerance_secs) for venue in parsers}
         self._instruments: dict[tuple[str, str], InstrumentId] = {}
         self._last_init_ns = 0
         self.health = HealthBoard()
@@ -138,7 +139,7 @@ class Intake:
             return
         feed = order_feed(venue) if isinstance(record, ForcedOrder) else _FEEDS[type(record)]
         health = self.health.feed(feed, record.symbol)
-        verdict = self._sieve.judge(record, ts)
+        verdict = self._sieves[venue].judge(record, ts)
         health.n[verdict] += 1
         if verdict not in _MUTE:
             self._tell(health.hear(ts))

@@ -16,6 +16,7 @@ from rich.text import Text
 from liq_nautilus.core.forecasting.outlook import touch_probability
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
+from liq_nautilus.nautilus.live.telling.wording import money_words
 from liq_nautilus.nautilus.live.telling.wording import price_words
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ _COLOURS: Final = {
     "waiting": "yellow",
 }
 _N_LEVELS: Final = 4
+# Narrower screens have no room for the feeds beside the levels.
+_WIDE: Final = 120
 
 
 class NearLevel(NamedTuple):
@@ -154,17 +157,33 @@ def near_levels(levels: Levels, volatility: float, distance: float) -> list[Near
     return sorted(found, key=lambda level: -level.price)
 
 
-def render(views: list[SymbolView], footer: list[str]) -> RenderableType:
-    """Return the screen: a panel per symbol, below them lines about account and node."""
+def render(views: list[SymbolView], head: list[str], width: int = _WIDE) -> RenderableType:
+    """
+    Return the screen: lines about account and node, below them a panel per symbol.
+
+    What does not fit a terminal is cut off at its end, so that what concerns all stands first.
+
+    Parameters
+    ----------
+    views : list of SymbolView
+        The symbols.
+    head : list of str
+        The lines.
+    width : int, optional
+        How wide the screen is (characters).
+
+    """
     panels = [
-        Panel(
-            Group(_headline(view), Columns([_levels(view), _feeds(view)], padding=(0, 4))),
-            title=view.symbol,
-            title_align="left",
-        )
+        Panel(Group(_headline(view), _tables(view, width)), title=view.symbol, title_align="left")
         for view in views
     ]
-    return Group(*panels, *(Text(line, style="dim") for line in footer))
+    return Group(*(Text(line, style="dim") for line in head), *panels)
+
+
+def _tables(view: SymbolView, width: int) -> RenderableType:
+    if width >= _WIDE:
+        return Columns([_levels(view), _feeds(view)], padding=(0, 4))
+    return Group(_levels(view), _feeds_in_lines(view))
 
 
 def _headline(view: SymbolView) -> Text:
@@ -194,7 +213,7 @@ def _headline(view: SymbolView) -> Text:
 def _forecast(view: SymbolView) -> str:
     forecast, risk = view.forecast, view.signal.risk
     sides = [
-        f"{name} ${side.expected:,.0f} (1 of 10 above ${side.q90:,.0f})"
+        f"{name} {money_words(side.expected)} (1 of 10 above {money_words(side.q90)})"
         for name, side in forecast.sides.items()
         if not math.isnan(side.expected)
     ]
@@ -222,7 +241,7 @@ def _levels(view: SymbolView) -> Table:
         table.add_row(
             price_words(level.price),
             f"{level.price / view.price - 1.0:+.2%}",
-            f"${level.notional:,.0f}",
+            money_words(level.notional),
             "unknown" if math.isnan(level.chance) else f"{level.chance:.0%}",
             name,
             style=style,
@@ -230,6 +249,18 @@ def _levels(view: SymbolView) -> Table:
     if not view.levels:
         table.add_row("none near", style="dim")
     return table
+
+
+def _feeds_in_lines(view: SymbolView) -> Text:
+    text = Text("feeds: ")
+    for number, line in enumerate(view.feeds):
+        age = "never heard" if line.age_secs is None else f"{line.age_secs:.0f} s ago"
+        found = {"refused": line.n_refused, "gaps": line.n_gaps}
+        notes = [age, *(f"{n} {what}" for what, n in found.items() if n)]
+        text.append(", " if number else "")
+        text.append(f"{line.feed} {line.condition}", style=_COLOURS[line.condition])
+        text.append(f" ({', '.join(notes)})")
+    return text
 
 
 def _feeds(view: SymbolView) -> Table:

@@ -56,6 +56,7 @@ from liq_nautilus.nautilus.live.live_config import LiquidationDataClientConfig
 from liq_nautilus.nautilus.live.live_config import LiveLiquidationActorConfig
 from liq_nautilus.nautilus.live.sources import binance
 from liq_nautilus.nautilus.live.sources import bybit
+from liq_nautilus.nautilus.live.sources.messages import ForcedOrder
 from liq_nautilus.nautilus.types import LiquidationOrder
 from liq_nautilus.nautilus.types import OpenInterest
 from liq_nautilus.times import MINUTE_NS
@@ -390,6 +391,19 @@ def test_mark_prices_are_published_where_wanted_and_known_anyway():
     (update,) = [x for x in published if isinstance(x, MarkPriceUpdate)]
     assert update.value.as_double() == 100.5
     assert update.ts_event == START + SECOND_NS
+
+
+def test_two_venues_may_say_the_same():
+    intake, _, published, _ = make_intake()
+    intake.expect(order_feed(BINANCE), BTC)
+    intake.expect(order_feed(BYBIT), instrument_id_at(BYBIT, "BTCUSDT"))
+    same = ForcedOrder("BTCUSDT", 1, 2.0, 99.0, 99.0, START)
+    for venue in (BINANCE, BYBIT, BINANCE, BYBIT):
+        intake.take(venue, same)
+    orders = [x.instrument_id.venue.value for x in published if isinstance(x, LiquidationOrder)]
+    assert orders == [BINANCE, BYBIT]
+    for venue in (BINANCE, BYBIT):
+        assert intake.health.feed(order_feed(venue), "BTCUSDT").n["duplicate"] == 1
 
 
 def test_a_lost_connection_becomes_a_status_per_feed_and_a_gap():

@@ -60,9 +60,9 @@ def view(**changes: object) -> SymbolView:
     return shown._replace(**changes)
 
 
-def rendered(views: list[SymbolView], width: int, footer: list[str] | None = None) -> list[str]:
+def rendered(views: list[SymbolView], width: int, head: list[str] | None = None) -> list[str]:
     console = Console(file=io.StringIO(), width=width, height=60, color_system=None)
-    console.print(render(views, footer or []))
+    console.print(render(views, head or [], width))
     return console.file.getvalue().splitlines()
 
 
@@ -96,19 +96,47 @@ def test_everything_is_on_the_screen_and_nothing_is_cut(width: int):
         "SOLUSDT",
         "price 100.000 signal AVOID, confidence 0.62: A cluster of longs lies 0.5 % away",
         (
-            "within 1h: long $1,500,000 (1 of 10 above $2,500,000), "
-            "short $25,000 (1 of 10 above $75,000); risk of an unusual amount 23%"
+            "within 1h: long $1.50M (1 of 10 above $2.50M), "
+            "short $25.0K (1 of 10 above $75.0K); risk of an unusual amount 23%"
         ),
         "position -1.5 at 102.000, +12.34, 0.75 times the balance, liquidated at 111.000 (+11.0%)",
         "level distance liquidated touched in 4 h side",
-        "101.250 +1.25% $1,234,567 31% short",
-        "99.5000 -0.50% $2,500,000 unknown long",
+        "101.250 +1.25% $1.23M 31% short",
+        "99.5000 -0.50% $2.50M unknown long",
         "paper: balance 1,000.00 USDT; no errors alerts: 1 told",
     ):
         assert part in text
-    for part in ("open interest: live", "3 s ago", "forced orders: lost", "61 s ago", "never"):
-        assert part in text
+    feeds = {
+        80: (
+            "feeds: open interest live (3 s ago), forced orders lost (61 s ago, 12 refused, "
+            "2 gaps), funding waiting (never heard)"
+        ),
+        160: "forced orders: lost 61 s ago 12 2",
+    }
+    assert feeds[width] in text
     assert "…" not in text
+
+
+def test_what_concerns_all_stands_where_a_small_screen_does_not_cut_it_off():
+    head = ["paper: balance 1,000.00 USDT; 3 malformed", "alerts: 1 told, 0 failed"]
+    assert rendered([view(), view()], 80, head)[:2] == head
+    # Two symbols and their head fit a usual terminal.
+    assert len(rendered([view(), view()], 80, head)) <= 48
+
+
+@pytest.mark.parametrize(
+    ("completeness", "words"),
+    [
+        (math.nan, "none, or the share that was seen is unknown"),
+        (0.414, "41% seen, the rest made up"),
+        (1.0, "all seen"),
+    ],
+)
+def test_how_much_of_the_liquidations_was_seen_is_said(completeness: float, words: str):
+    text = "\n".join(rendered([view(signal=replace(SIGNAL, completeness=completeness))], 160))
+    assert f"liquidations of the last hour: {words}" in text.replace(
+        "none, or the share that was seen is ", ""
+    )
 
 
 def test_levels_and_feeds_stand_beside_each_other_where_there_is_room():
