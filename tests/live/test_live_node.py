@@ -11,6 +11,7 @@ from support.live_node import Watcher
 from support.live_node import drive
 from support.live_node import eventually
 from support.live_node import options_for
+from support.live_node import until_the_share_is_known
 
 from liq_nautilus.core.dollars import completeness
 from liq_nautilus.core.dollars.completeness import Completeness
@@ -65,7 +66,7 @@ def test_complete_orders_tell_the_map_what_the_thinned_ones_leave_out(
     exchange: FakeExchange, monkeypatch
 ):
     # So few seconds suffice here that something is known soon.
-    monkeypatch.setattr(completeness, "LEAST_SECONDS", 2)
+    monkeypatch.setattr(completeness, "LEAST_SECONDS", 1)
     monkeypatch.setattr(complete_orders, "PUBLISH_NS", SECOND_NS // 2)
     bybit, okx = (instrument_id_at(venue, "BTCUSDT") for venue in (BYBIT, OKX))
 
@@ -76,7 +77,7 @@ def test_complete_orders_tell_the_map_what_the_thinned_ones_leave_out(
         await eventually(lambda: watcher.signals, "a signal")
         tracker = watcher.node.actors["BTCUSDT"]._feed.tracker
         await eventually(lambda: any(x.share > 0.0 for x in tracker.shown_parts), "a share")
-        await eventually(lambda: watcher.signals[-1].completeness > 0.0, "a known completeness")
+        await until_the_share_is_known(watcher, exchange)
 
     watcher = drive(options_for(exchange, trade=False), scenario)
     for instrument, sent in ((bybit, exchange.bybit_orders), (okx, exchange.okx_orders)):

@@ -13,6 +13,7 @@ from support.live_node import Watcher
 from support.live_node import drive
 from support.live_node import eventually
 from support.live_node import options_for
+from support.live_node import until_the_share_is_known
 
 from liq_nautilus.core.dollars import completeness
 from liq_nautilus.core.feed import Feed
@@ -51,7 +52,7 @@ def test_a_recording_replays_to_the_signals_that_were_published(
     exchange: FakeExchange, tmp_path: Path, monkeypatch
 ):
     # What Bybit tells of Binance's feed is known, and published, within seconds.
-    monkeypatch.setattr(completeness, "LEAST_SECONDS", 2)
+    monkeypatch.setattr(completeness, "LEAST_SECONDS", 1)
     monkeypatch.setattr(complete_orders, "PUBLISH_NS", SECOND_NS // 2)
     recording = RecordingOptions(str(tmp_path / "recording"), flush_secs=0.5, roll_secs=3.0)
     # Looks at stale inputs often enough to matter.
@@ -73,6 +74,9 @@ def test_a_recording_replays_to_the_signals_that_were_published(
         exchange.refuse(200)
         n = len(watcher.signals)
         await eventually(lambda: len(watcher.signals) > n + 8, "signals again")
+        await until_the_share_is_known(watcher, exchange)
+        n = len(watcher.signals)
+        await eventually(lambda: len(watcher.signals) > n + 2, "signals that know it")
 
     options = options_for(exchange, recording=recording, actor=actor)
     watcher = drive(options, scenario)

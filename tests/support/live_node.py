@@ -71,6 +71,15 @@ class Watcher:
         return [x for x in found if (x.feed, x.condition) == (feed, condition)]
 
 
+async def until_the_share_is_known(watcher: Watcher, exchange: FakeExchange) -> None:
+    """Liquidate until the map knows which share of the last hour's liquidations it saw."""
+    end = time.monotonic() + PATIENCE_SECS
+    while not (watcher.signals and watcher.signals[-1].completeness > 0.0):
+        assert time.monotonic() < end, "the share did not become known"
+        await asyncio.to_thread(exchange.cascade, "BTCUSDT", 1, 2)
+        await asyncio.sleep(0.3)
+
+
 async def eventually(holds: Callable[[], Any], what: str, patience: float = PATIENCE_SECS) -> None:
     end = time.monotonic() + patience
     while not holds():

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 # The thread that calls back has a clock of its own.
 _GRACE_NS: Final = MILLISECOND_NS
-# So often prices are taken in, although nobody looks: an update finds few that still wait.
-_TAKE_IN_NS: Final = SECOND_NS // 10
 _SAVE_TIMER: Final = "save-state"
 _TICK_TIMER: Final = "stale-tick"
 _ALERT: Final = "known-live"
@@ -71,7 +69,6 @@ class LiveLiquidationActor(LiquidationActor):
         self._next_tick_ns = 0
         # The `ts_init` of the datum in hand.
         self._data_ns = 0
-        self._taken_ns = 0
         self.resumed_from_ns: int | None = None
         self.n_save_errors = 0
 
@@ -170,9 +167,6 @@ class LiveLiquidationActor(LiquidationActor):
         self._catch_up(ts_init - 1)
         self._data_ns = ts_init
         super()._push(event, ts_init)
-        if ts_init >= self._taken_ns + _TAKE_IN_NS:
-            self._taken_ns = ts_init
-            self._release(self._complete_ns)
 
     def _await(self, ts_known: int) -> None:
         ts = max(ts_known, self._data_ns)

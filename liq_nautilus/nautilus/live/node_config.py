@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from liq_nautilus.nautilus.live.live_options import LiveOptions
 
 CURRENCY: Final = "USDT"
+# What is still on its way when components have stopped, such as the fill of a closing order, comes
+# within it.
+_POST_STOP_SECS: Final = 1.0
 
 
 def node_config(
@@ -49,7 +52,7 @@ def node_config(
         exec_clients={VENUE: _live_config(options) if is_live else _paper_config(options)},
         timeout_connection=30.0,
         timeout_disconnection=5.0,
-        timeout_post_stop=1.0,
+        timeout_post_stop=_POST_STOP_SECS,
     )
 
 

@@ -31,7 +31,6 @@ from support.trading_engine import make_bar
 from support.trading_market import BTC
 from support.trading_market import bar_type_of
 
-from liq_nautilus.core.feed import bar_event
 from liq_nautilus.errors import SettingError
 from liq_nautilus.nautilus.live.feeds import polling
 from liq_nautilus.nautilus.live.feeds.bar_guard import BarGuard
@@ -51,7 +50,6 @@ from liq_nautilus.nautilus.live.feeds.symbols import MARK_PRICES
 from liq_nautilus.nautilus.live.feeds.symbols import OPEN_INTEREST
 from liq_nautilus.nautilus.live.feeds.symbols import instrument_id_at
 from liq_nautilus.nautilus.live.feeds.symbols import order_feed
-from liq_nautilus.nautilus.live.live_actor import LiveLiquidationActor
 from liq_nautilus.nautilus.live.live_config import LiquidationDataClientConfig
 from liq_nautilus.nautilus.live.live_config import LiveLiquidationActorConfig
 from liq_nautilus.nautilus.live.sources import binance
@@ -496,16 +494,3 @@ def test_symbols_that_begin_together_are_asked_for_apart(phase: float, monkeypat
         asyncio.run(poller.open_interest("SOLUSDT", 8.0, taken.append, phase))
     assert waits == [8.0 * phase, 8.0, 8.0, 8.0]
     assert taken == ["SOLUSDT"] * 4
-
-
-def test_prices_are_taken_in_while_they_come():
-    bar_type = f"{BTC}-1-MINUTE-LAST-EXTERNAL"
-    settings = {"instrument_id": str(BTC), "bar_type": bar_type, "mark_prices": "updates"}
-    actor = LiveLiquidationActor(LiveLiquidationActorConfig.parse(json.dumps(settings)))
-    tracker = actor._feed.tracker
-    for i in range(30):
-        ts = START + i * SECOND_NS // 50
-        actor._push(bar_event(*(100.0 + i,) * 4, ts - 1, ts, "mark"), ts)
-        # Never more than a tenth of a second waits, and the newest, whose moment is not over.
-        assert len(actor._feed.pending()) <= 6
-    assert tracker.ts >= START + SECOND_NS // 2 - SECOND_NS // 10
