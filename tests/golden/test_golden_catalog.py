@@ -111,7 +111,7 @@ def test_bars_are_byte_identical(tmp_path, n_rows):
 
 
 @pytest.mark.usefixtures("way")
-@pytest.mark.parametrize("n_rows", [3, 12_345, 400_000])
+@pytest.mark.parametrize("n_rows", [3, 12_345, pytest.param(400_000, marks=pytest.mark.slow)])
 def test_trades_are_byte_identical(tmp_path, n_rows):
     kind = KINDS["aggTrades"]
     path = write_file(tmp_path, kind, kind.lines(n_rows), name="BTCUSDT-aggTrades-2025-01")

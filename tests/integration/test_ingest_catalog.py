@@ -586,6 +586,7 @@ def test_odd_file_among_small_ones_changes_nothing(tmp_path, monkeypatch, odd_fi
     assert digest(tmp_path / "usual") == digest(tmp_path / "odd")
 
 
+@pytest.mark.slow
 def test_damage_found_late_in_a_stream_leaves_no_trace(tmp_path, monkeypatch):
     lines = KLINES.lines(140_000)
     lines[-1] = lines[-1].replace(",", ";")

@@ -42,8 +42,17 @@ def truth(market: KnownMarket, first: int, after: int) -> list[tuple[int, int, f
     ],
     ids=lambda market: market.symbol,
 )
-@pytest.mark.parametrize("steps", [1, 3, 12])
-@pytest.mark.parametrize("changes", [(AT, AT, AFTER, AFTER), (AFTER, AT, AFTER, AT)])
+@pytest.mark.parametrize(
+    ("steps", "changes"),
+    [
+        pytest.param(1, (AT, AT, AFTER, AFTER), marks=pytest.mark.slow),
+        (3, (AT, AT, AFTER, AFTER)),
+        pytest.param(12, (AT, AT, AFTER, AFTER), marks=pytest.mark.slow),
+        pytest.param(1, (AFTER, AT, AFTER, AT), marks=pytest.mark.slow),
+        pytest.param(3, (AFTER, AT, AFTER, AT), marks=pytest.mark.slow),
+        (12, (AFTER, AT, AFTER, AT)),
+    ],
+)
 def test_files_of_both_conventions_give_one_series(tmp_path, market, steps, changes):
     market.write_bars(tmp_path / "source", steps)
     for day, lead in enumerate(changes):
