@@ -208,7 +208,9 @@ def test_fills_tell_side_effect_fee_and_reason():
     assert fills["side"].tolist() == [1, -1, 1] or fills["side"].tolist() == [1, -1, -1, 1]
     signed = (fills["side"] * fills["quantity"]).cumsum().round(9)
     assert signed.iloc[-1] == pytest.approx(-0.1)
-    assert fills["position_effect"].tolist()[0] == "open"
+    # Of a turn the part that closes comes first.
+    effects = fills["position_effect"].tolist()
+    assert (effects[:2], effects[-1]) == (["open", "close"], "close")
     assert set(fills["reason"]) == {"order"}
     assert set(fills["tag"]) == {""}
     assert fills["fee"].sum() == pytest.approx(0.5 * E * 0.0005)
@@ -259,6 +261,34 @@ def test_positions_of_several_symbols_stand_in_the_order_of_their_beginnings():
     assert ledger.positions["symbol"].tolist() == [SOL, BTC, SOL]
     assert set(ledger.contracts) == {BTC, SOL}
     assert set(ledger.paths) == {BTC, SOL}
+
+
+def test_an_addition_opens_and_each_reduction_closes():
+    acts = {
+        0: [("market", BTC, -0.2)],
+        1: [("market", BTC, -0.1)],
+        2: [("market", BTC, 0.1)],
+        3: [("market", BTC, 0.1)],
+        4: [("market", BTC, -0.4)],
+    }
+    ledger, _ = run(acts)
+    effects = ledger.fills["position_effect"].tolist()
+    assert effects == ["open", "open", "close", "close", "open"]
+
+
+def test_what_the_fund_bears_and_what_is_open_sum_over_symbols():
+    btc = hourly_bars([FLAT, FLAT, (80_000.0,) * 4, (80_000.0,) * 4, (81_000.0,) * 4])
+    sol = hourly_bars([(200.0,) * 4] * 2 + [(160.0,) * 4] * 2 + [(170.0,) * 4], SOL)
+    acts = {
+        0: [("market", BTC, 0.1), ("market", SOL, 1.0)],
+        3: [("market", BTC, 0.01), ("market", SOL, 1.0)],
+    }
+    ledger, _ = run(acts, data=[*btc, *sol], symbols=(BTC, SOL))
+    # Taken over at 90,000 and 180 where the market was at 80,000 and 160.
+    assert float(ledger.pnl.insurance) == pytest.approx(1_000.0 + 20.0)
+    assert float(ledger.pnl.liquidations) == pytest.approx(-1_000.0 - 20.0)
+
+    assert float(ledger.pnl.price) == pytest.approx(10.0 + 10.0, abs=0.01)
 
 
 @pytest.mark.parametrize("margin", ["isolated", "cross"])
