@@ -1,11 +1,12 @@
 """
 Change the code in small ways, one at a time, and see which changes no test notices.
 
-Works on a copy in which kernels are plain Python: `mutmut` leaves decorated functions alone, and
-compiled code would have to be compiled anew for each change. Survivors are listed at the end;
-`mutmut show NAME`, in the copy, prints one.
+Works on a copy. Where kernels are changed they are plain Python there: `mutmut` leaves decorated
+functions alone, and compiled code would have to be compiled anew for each change. Survivors are
+listed at the end; `mutmut show NAME`, in the copy, prints one.
 
-Example: `uv run python scripts/mutate.py` (a quarter of an hour on two cores).
+Example: `uv run python scripts/mutate.py --group ledger` (groups take from two minutes, forced
+closing, to a quarter of an hour, the core's, on a free core).
 """
 
 from __future__ import annotations
