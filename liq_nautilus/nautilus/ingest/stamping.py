@@ -180,7 +180,8 @@ def decide_again(
     labels, quantities = numbers(rows["ts_event"]).astype(np.int64), numbers(rows["open_interest"])
     is_told = _are_told(labels, quantities, known, stamping.lead_ns)
     found = np.full(len(labels), Meaning.UNDECIDED, dtype=np.int8)
-    places = labels, quantities
+    # The same label stands for other moments in other copies: the quantity tells whose row it is.
+    places = {key: at for at, key in enumerate(_row_keys(labels, quantities))}
     changed = [_told_now(record, stamping, known, places, found) for record in notes.untold()]
     if is_told.any() or np.any(found != Meaning.UNDECIDED):
         left = ~is_told | (found != Meaning.UNDECIDED)
@@ -195,31 +196,27 @@ def _told_now(
     record: FileRecord,
     stamping: Stamping,
     known: dict[int, float],
-    rows: tuple[TimeArray, FloatArray],
+    places: dict[tuple[int, float], int],
     found: Meanings,
 ) -> FileRecord:
     # What can be told now of the rows of one file, filled in where they are in the catalog.
-    labels, quantities = rows
     left, told = [], Counter[str]()
     for text in record.untold:
         own = UntoldRows.unpacked(text)
-        meanings_of = _told(stamping, own, known)
-        by_row = dict(zip(_row_keys(own.labels, own.quantities), meanings_of.tolist(), strict=True))
-        is_among = np.asarray([key in by_row for key in _row_keys(labels, quantities)], dtype=bool)
-        is_own = is_among & (found == Meaning.UNDECIDED)
-        if not is_own.any():
+        at = np.asarray([places.get(key, -1) for key in _row_keys(own.labels, own.quantities)])
+        is_there = (at >= 0) & (found[at] == Meaning.UNDECIDED)
+        if not is_there.any():
             continue
-        if np.all(meanings_of == Meaning.UNDECIDED):
+        now = _told(stamping, own, known)
+        if np.all(now == Meaning.UNDECIDED):
             left.append(text)
             continue
-        keys = _row_keys(labels[is_own], quantities[is_own])
-        found[is_own] = [by_row[key] for key in keys]
-        told.update(tally(found[is_own]))
+        found[at[is_there]] = now[is_there]
+        told.update(tally(now[is_there]))
     return replace(record, untold=left, stamps=_joined(record.stamps, told))
 
 
 def _row_keys(labels: TimeArray, quantities: FloatArray) -> list[tuple[int, float]]:
-    # The same label stands for other moments in other copies: the quantity tells whose row it is.
     return list(zip(labels.tolist(), quantities.tolist(), strict=True))
 
 
