@@ -42,9 +42,11 @@ def live(
     from liq_nautilus.nautilus.live.live_options import read_options
     from liq_nautilus.nautilus.live.live_options import with_brackets
     from liq_nautilus.nautilus.live.node import LiveNode
+    from liq_nautilus.nautilus.live.node_config import check_settings
     from liq_nautilus.nautilus.live.node_watch import NodeWatch
 
     options = with_brackets(read_options(config), brackets)
+    check_settings(options)
     say(describe(options, is_live=is_live))
     if is_live:
         _show_account(options.endpoints.http)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Final
 
+import msgspec
 import pandas as pd
 from nautilus_trader.model.data import CustomData
 from nautilus_trader.model.data import DataType
@@ -78,16 +79,18 @@ class LiveLiquidationActor(LiquidationActor):
         """Take up the saved state; return when it was saved (UTC nanoseconds), None if none was."""
         if self._path is None:
             return None
+        before = self._feed
         try:
             saved = read_state(self._path)
-        except DamagedStateError as e:
+            if saved is None:
+                return None
+            self.on_load(saved.state)
+        except (DamagedStateError, ValueError, KeyError, TypeError, msgspec.MsgspecError) as e:
+            # Also a whole file whose map is that of another version.
             aside = set_aside(self._path)
-            self.log.error(f"{e}; it was set aside as {aside}, the map begins anew")
+            self.log.error(f"{e}; {self._path} was set aside as {aside}, the map begins anew")
+            self._feed = before
             return None
-        if saved is None:
-            return None
-        before = self._feed
-        self.on_load(saved.state)
         if self._feed is before:
             # Of other parameters, which the log says.
             return None

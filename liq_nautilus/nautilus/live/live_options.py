@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import Final
 
 import msgspec
 
@@ -14,9 +15,18 @@ from liq_nautilus.nautilus.instruments import settlement_currency
 from liq_nautilus.nautilus.live.sources import binance
 from liq_nautilus.nautilus.live.sources import bybit
 from liq_nautilus.nautilus.live.sources import okx
+from liq_nautilus.times import DAY_NS
+from liq_nautilus.times import INTERVALS
+from liq_nautilus.times import MINUTE_NS
+from liq_nautilus.times import interval_ns
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+# Futures have no shorter bars than a minute; longer ones than a day would move the map too seldom.
+_BARS: Final = tuple(name for name in INTERVALS if MINUTE_NS <= interval_ns(name) <= DAY_NS)
+# The highest that Binance offers for any symbol.
+_MOST_LEVERAGE: Final = 150
 
 
 class Endpoints(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -144,11 +154,17 @@ class LiveOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             msg = f"symbols must differ, was {', '.join(self.symbols)}"
             raise SettingError(msg)
         _require_settled_in_usdt(self.symbols)
+        if self.bar not in _BARS:
+            msg = f"bar must be one of {', '.join(_BARS)}, was {self.bar!r}"
+            raise SettingError(msg)
         for name in ("balance", "leverage", "open_interest_secs"):
             value = getattr(self, name)
             if not value > 0:
                 msg = f"{name} must be above 0, was {value:g}"
                 raise SettingError(msg)
+        if self.leverage > _MOST_LEVERAGE:
+            msg = f"leverage must be at most {_MOST_LEVERAGE}, was {self.leverage}"
+            raise SettingError(msg)
         if not self.warm_up_days >= 0.0:
             msg = f"warm_up_days must be at least 0, was {self.warm_up_days:g}"
             raise SettingError(msg)

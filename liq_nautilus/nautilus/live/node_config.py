@@ -20,11 +20,15 @@ from nautilus_trader.model.identifiers import TraderId
 
 from liq_nautilus.errors import SettingError
 from liq_nautilus.nautilus.catalog.layout import VENUE
+from liq_nautilus.nautilus.catalog.layout import bar_type_of
+from liq_nautilus.nautilus.config import LiquidationStrategyConfig
 from liq_nautilus.nautilus.config import SettlementConfig
 from liq_nautilus.nautilus.instruments import instrument_id
 from liq_nautilus.nautilus.live.data_client import CLIENT_ID
 from liq_nautilus.nautilus.live.live_config import LiquidationDataClientConfig
+from liq_nautilus.nautilus.live.live_config import LiveLiquidationActorConfig
 from liq_nautilus.nautilus.live.paper import PaperExecutionClientConfig
+from liq_nautilus.nautilus.live.telling.alert_rules import AlertsConfig
 
 if TYPE_CHECKING:
     from nautilus_trader.model.data import BarType
@@ -100,6 +104,22 @@ def _live_config(options: LiveOptions) -> BinanceExecClientConfig:
         instrument_provider=_provider_config(options),
         futures_leverages={BinanceSymbol(name): options.leverage for name in options.symbols},
     )
+
+
+def check_settings(options: LiveOptions) -> None:
+    """Raise `SettingError` where the settings of a component are wrong, before one is made."""
+    symbol = options.symbols[0]
+    known = {
+        "instrument_id": str(instrument_id(symbol)),
+        "bar_type": bar_type_of(symbol, options.bar),
+    }
+    parsed(LiveLiquidationActorConfig, {**known, **options.actor}, "actor")
+    # A period that is not given follows from the bar, whatever the other one is.
+    periods = {"fast_period": 1, "slow_period": 1_000_000}
+    parsed(LiquidationStrategyConfig, {**known, **periods, **options.strategy}, "strategy")
+    parsed(SettlementConfig, options.settlement, "settlement")
+    if options.alerts is not None:
+        parsed(AlertsConfig, options.alerts, "alerts")
 
 
 def parsed(config_cls: Any, values: dict[str, Any], name: str) -> Any:  # noqa: ANN401 - a class

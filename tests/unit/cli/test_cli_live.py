@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import ClassVar
@@ -245,3 +246,33 @@ def test_brackets_without_the_symbol_are_told(tmp_path: Path):
     assert (found.exit_code, found.stdout) == (1, "")
     assert isinstance(found.exception, SettingError)
     assert "with ETHUSDT" in str(found.exception)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"bar": "7m"}, "bar must be one of 1m, 3m, 5m"),
+        ({"bar": "1w"}, "bar must be one of"),
+        ({"leverage": 151}, "leverage must be at most 150, was 151"),
+        ({"actor": {"publish_rage": 0.2}}, "actor's settings .* unknown field `publish_rage`"),
+        ({"strategy": {"max_leverage": "2"}}, "strategy's settings .* Expected `float`"),
+        ({"strategy": {"fast_period": 9, "slow_period": 9}}, "slow_period must be above 9, was 9"),
+        ({"settlement": {"margin": "isolatd"}}, "settlement's settings .* 'isolatd'"),
+        ({"alerts": {"distance": "near"}}, "alerts's settings .* Expected `float`"),
+    ],
+)
+def test_a_wrong_setting_gets_one_line_before_anything_is_made(stub, tmp_path, wrong, message):
+    path = tmp_path / "wrong.json"
+    path.write_text(json.dumps({"symbols": ["BTCUSDT"], **wrong}))
+    result = CliRunner().invoke(app, ["live", str(path)])
+    assert isinstance(result.exception, SettingError)
+    assert re.search(message, str(result.exception))
+    assert "\n" not in str(result.exception)
+    assert stub.made == []
+
+
+def test_a_period_that_is_given_alone_is_sound(stub, tmp_path):
+    path = tmp_path / "periods.json"
+    path.write_text(json.dumps({"symbols": ["BTCUSDT"], "strategy": {"fast_period": 300}}))
+    assert CliRunner().invoke(app, ["live", str(path)]).exit_code == 0
+    assert len(stub.made) == 1

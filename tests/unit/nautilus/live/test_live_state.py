@@ -1,16 +1,27 @@
 from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
+from support.trading_market import BTC
 
 from liq_nautilus.errors import StoreError
+from liq_nautilus.nautilus.live.live_actor import LiveLiquidationActor
+from liq_nautilus.nautilus.live.live_config import LiveLiquidationActorConfig
 from liq_nautilus.nautilus.live.state_file import DamagedStateError
 from liq_nautilus.nautilus.live.state_file import SavedState
 from liq_nautilus.nautilus.live.state_file import read_state
 from liq_nautilus.nautilus.live.state_file import set_aside
 from liq_nautilus.nautilus.live.state_file import write_state
+from liq_nautilus.nautilus.snapshots import bytes_to_state
+from liq_nautilus.nautilus.snapshots import state_to_bytes
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 STATE = SavedState(1_790_000_000_000_000_000, {"tracker": b"\x00\x01map", "inputs": b""})
 
@@ -63,3 +74,30 @@ def test_a_state_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch
         write_state(path, STATE._replace(ts_saved=1))
     assert read_state(path) == STATE
     assert [x.name for x in tmp_path.iterdir()] == ["x.state"]
+
+
+def actor_at(path: Path) -> LiveLiquidationActor:
+    settings = {"instrument_id": str(BTC), "bar_type": f"{BTC}-1-MINUTE-LAST-EXTERNAL"}
+    config = json.dumps({**settings, "state_path": str(path)})
+    return LiveLiquidationActor(LiveLiquidationActorConfig.parse(config))
+
+
+@pytest.mark.parametrize("kind", ["version", "lacking", "no map"])
+def test_a_whole_file_with_a_map_of_another_version_is_set_aside(tmp_path: Path, kind: str):
+    path = tmp_path / "BTCUSDT.state"
+    state = actor_at(path).on_save()
+    tracker = bytes_to_state(state["tracker"])
+    if kind == "version":
+        tracker["version"] -= 1
+    elif kind == "lacking":
+        del tracker["plausibility"]
+    data = b"\xc1 no map" if kind == "no map" else state_to_bytes(tracker)
+    write_state(path, SavedState(5, {**state, "tracker": data}))
+    actor = actor_at(path)
+    before = actor.tracker
+    assert actor.resume() is None
+    assert actor.tracker is before
+    assert [x.name for x in tmp_path.iterdir()] == ["BTCUSDT.state.damaged-1"]
+    # One that is sound is taken up.
+    write_state(path, SavedState(7, state))
+    assert actor_at(path).resume() == 7
