@@ -34,6 +34,7 @@ from liq_nautilus.nautilus.backtest.ledger import Ledger
 from liq_nautilus.nautilus.backtest.ledger import read_ledger
 from liq_nautilus.nautilus.backtest.ledger import record_fills
 from liq_nautilus.nautilus.backtest.paired import _spread
+from liq_nautilus.nautilus.backtest.statistics import daily_returns
 from liq_nautilus.nautilus.backtest.statistics import run_statistics
 from liq_nautilus.nautilus.config import SettlementConfig
 from liq_nautilus.times import DAY_NS
@@ -165,6 +166,36 @@ def test_short_runs_and_runs_without_trades_have_no_ratios():
     found = run_statistics(daily_curve(np.linspace(0.01, 0.02, 7)), NO_POSITIONS, 0.0)
     assert found["sharpe"] > 0.0
     assert found["sortino"] is found["calmar"] is None
+
+
+def test_a_run_of_one_moment_says_nothing():
+    found = run_statistics(daily_curve(np.zeros(0)), NO_POSITIONS, 0.0)
+    assert found.pop("exposure") == 0.0
+    assert set(found.values()) == {None}
+
+
+def test_days_after_ruin_have_no_return():
+    curve = pd.DataFrame(
+        {"ts": START + np.arange(5) * DAY_NS, "equity": [100.0, 50.0, 0.0, 0.0, 5.0]}
+    )
+    assert daily_returns(curve).tolist() == [-0.5, -1.0]
+
+
+def test_a_week_is_enough_and_a_week_at_rest_has_no_ratio():
+    returns = np.array([0.01, -0.03, 0.02, -0.02, 0.0, 0.01, 0.01])
+    assert run_statistics(daily_curve(returns), NO_POSITIONS, 0.1)[
+        "expected_shortfall"
+    ] == pytest.approx(0.03)
+    found = run_statistics(daily_curve(np.zeros(7)), NO_POSITIONS, 0.1)
+    assert found["sharpe"] is found["sortino"] is None
+    assert found["calmar"] == found["expected_shortfall"] == 0.0
+
+
+def test_the_worst_hour_is_from_hour_to_hour():
+    # Down and up again within the first hour, then down by one.
+    minutes = np.array([0, 10, 50, 70]) * 60 * 10**9
+    curve = pd.DataFrame({"ts": START + minutes, "equity": [100.0, 40.0, 100.0, 99.0]})
+    assert run_statistics(curve, NO_POSITIONS, 0.1)["worst_hour"] == -1.0
 
 
 def test_trades_exposure_and_the_worst_hour():
