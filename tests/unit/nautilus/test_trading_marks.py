@@ -171,3 +171,38 @@ def test_funding_is_not_paid_on_a_mark_price_of_long_ago(age_secs: int, amount: 
     data = [*flat_bars(E, 12), mark(ts - age_secs * SECOND, 110_000.0), funding(ts, "0.001")]
     ledger, _ = play(Play(data, {0: [(BTC, 1.0)]}))
     assert ledger.funding["amount"].tolist() == [amount]
+
+
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize(("distance", "reason"), [(4_500.0, "order"), (5_200.0, "liquidation")])
+def test_mark_prices_go_along_with_last_prices_in_proportion(
+    side: int, distance: float, reason: str
+):
+    # The mark price goes twice as far: it reaches the trigger, some 9,600 away, at half of that.
+    last = (E, *sorted((E, E - side * 10_000.0), reverse=True), E - side * 10_000.0)
+    marks = (E, *sorted((E, E - side * 20_000.0), reverse=True), E - side * 20_000.0)
+    first = [mark_bar(START, HOUR, FLAT, "1h"), mark_bar(START + HOUR, HOUR, marks, "1h")]
+    orders = [("market", BTC, 0.1 * side), ("stop", BTC, -0.1 * side, E - side * distance)]
+    data = [*first, *hourly_bars([FLAT, last])]
+    ledger, _ = play(Play(data, acts={bar_time(0): orders}))
+    assert ledger.fills["reason"].tolist() == ["order", reason]
+    if reason == "liquidation":
+        trigger = 90_361.5 if side > 0 else 109_561.7
+        assert ledger.fills["price"].iloc[1] == pytest.approx(trigger, abs=0.11)
+        ends = ledger.paths[BTC].price
+        assert ends[ledger.paths[BTC].n_fills == 1][-1] == pytest.approx(
+            E + (trigger - E) / 2.0, abs=0.11
+        )
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_last_price_beyond_the_mark_price_is_what_a_position_is_closed_at(side: int):
+    # The last price goes twice as far: where the mark price reaches the trigger nothing is left.
+    last = (E, *sorted((E, E - side * 20_000.0), reverse=True), E - side * 20_000.0)
+    marks = (E, *sorted((E, E - side * 10_000.0), reverse=True), E - side * 10_000.0)
+    first = [mark_bar(START, HOUR, FLAT, "1h"), mark_bar(START + HOUR, HOUR, marks, "1h")]
+    data = [*first, *hourly_bars([FLAT, last])]
+    ledger, _ = play(Play(data, acts={bar_time(0): [("market", BTC, 0.1 * side)]}))
+    assert ledger.fills["tag"].iloc[1] == "takeover"
+    assert ledger.fills["price"].iloc[1] == E - side * 10_000.0
+    assert float(ledger.pnl.insurance) > 0.0

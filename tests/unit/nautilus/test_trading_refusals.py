@@ -170,6 +170,24 @@ def test_an_entry_by_stop_without_margin_expires_where_it_triggers():
     assert ledger.fills["price"].tolist() == [102_000.0]
 
 
+@pytest.mark.parametrize("side", [1, -1])
+def test_of_stops_met_together_only_those_without_margin_expire(side: int):
+    far = E + side * 3_000.0
+    rows = [FLAT, (E, max(E, far), min(E, far), far), (far,) * 4]
+    sent = [
+        ("limit", BTC, -0.001 * side, E + side * 9_000.0),
+        ("entry", BTC, side * 1.0, E + side * 2_000.0),
+        ("entry", BTC, side * 0.05, E + side * 1_000.0),
+    ]
+    ledger, found = orders({0: sent}, rows, balance=1_000.0)
+    assert ledger.fills["price"].tolist() == [E + side * 1_000.0]
+    assert [order.status for order in found] == [
+        OrderStatus.ACCEPTED,
+        OrderStatus.EXPIRED,
+        OrderStatus.FILLED,
+    ]
+
+
 def test_funding_paid_is_released_in_proportion():
     # 50x: 2,000 of margin, 1,000 of it paid. A fifth keeps 200 and is alive at 100,000.
     data = [*flat_bars(E, 12), funding(START + 8 * HOUR, "0.01")]
