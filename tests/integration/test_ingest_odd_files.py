@@ -1,5 +1,6 @@
 """Files and folders no reader expects: each is one line of the account, the rest goes in."""
 
+import csv
 import errno
 import gzip
 import io
@@ -368,3 +369,16 @@ def test_lines_that_end_otherwise_are_no_file_of_another_market(tmp_path, name):
     with pytest.raises(DataGapError, match="must have the columns") as raised:
         ingest(tmp_path / "source", tmp_path / "catalog")
     assert str(raised.value).count(kind.name) == 1
+
+
+@pytest.mark.parametrize("at", [0, 7, 11])
+@pytest.mark.parametrize("name", sorted(KINDS))
+def test_a_line_of_other_length_decides_nothing_of_the_others(tmp_path, name, at):
+    kind = KINDS[name]
+    lines = kind.lines(12)
+    good = lines[:at] + lines[at + 1 :]
+    lines[at] = f"{lines[at]},2.5"
+    write_file(tmp_path / "source", kind, lines, has_header=False)
+    ingest(tmp_path / "source", tmp_path / "catalog")
+    wanted = sorted(kind.parse(line) for line in csv.reader(good))
+    assert stored_rows(tmp_path / "catalog", kind) == wanted

@@ -6,6 +6,7 @@ import io
 import re
 import stat
 import tempfile
+from collections import Counter
 from contextlib import ExitStack
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -180,7 +181,7 @@ def _describe(
     if not lines[0].strip():
         msg = f"{source.name} must begin with a row or header, was empty; download it again"
         raise SchemaError(msg, path=source.path)
-    lengths = {line.count(b",") + 1 for line in lines}
+    lengths = Counter(line.count(b",") + 1 for line in lines)
     names = [_clean(name) for name in lines[0].decode("utf-8", "replace").split(",")]
     columns, has_header = _layout(source, kind, names, lengths)
     if _is_of_spot(source, columns, lines[has_header:-1] or lines[has_header:]):
@@ -224,10 +225,11 @@ def _clean(name: str) -> str:
 
 
 def _layout(
-    source: SourceFile, kind: Kind, names: list[str], lengths: set[int]
+    source: SourceFile, kind: Kind, names: list[str], lengths: Counter[int]
 ) -> tuple[tuple[str, ...], bool]:
     # The columns in the file's order and whether the first line names them. Without a header the
-    # file must have all columns: the first line may be damaged, so any of the first may show it.
+    # file must have all columns, or all but those added later: as most lines have, since any of
+    # them may be damaged.
     known = {
         alias: column.name
         for column in reversed(kind.columns)
@@ -241,9 +243,10 @@ def _layout(
         if not missing and len(named) == len(set(named)):
             return columns, True
     elif not has_header:
-        for stated in (kind.columns, [c for c in kind.columns if not c.is_addition]):
-            if len(stated) in lengths:
-                return tuple(column.name for column in stated), False
+        layouts = (kind.columns, tuple(c for c in kind.columns if not c.is_addition))
+        stated = max(layouts, key=lambda layout: lengths[len(layout)])
+        if lengths[len(stated)]:
+            return tuple(column.name for column in stated), False
     is_trades = any(column.name == "is_buyer_maker" for column in kind.columns)
     # Of the spot market: a file whose lines end otherwise is one long line, not a row of trades.
     is_trades &= len(names) <= len(kind.columns) + 1
