@@ -58,7 +58,10 @@ class Grid(NamedTuple):
         Its middle, but on the right side of the current price: interpolation may leave a hair of a
         row on the wrong side, which belongs to the border bucket.
         """
-        return np.stack([np.minimum(self.middle, self.below), np.maximum(self.middle, self.above)])
+        out = np.empty((2, self.middle.size))
+        np.minimum(self.middle, self.below, out=out[0])
+        np.maximum(self.middle, self.above, out=out[1])
+        return out
 
     @property
     def border(self) -> tuple[int, int]:

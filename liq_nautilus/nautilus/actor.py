@@ -364,7 +364,7 @@ class LiquidationActor(Actor):
             self._publish(LiquidationClusters.from_record(clusters, instrument_id, ts))
         if config.publish:
             for horizon in config.publish_forecasts:
-                forecast = tracker.forecast(horizon)
+                forecast = tracker.forecast(horizon, has_levels=False)
                 self._publish(LiquidationForecast.from_record(forecast, instrument_id, ts))
         self._publish_signal(ts)
         self._note_validity(is_valid=tracker.is_valid)

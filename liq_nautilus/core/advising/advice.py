@@ -64,7 +64,7 @@ class MapAdvice(MapAnswers):
             return self._watch.signal
         return self._watch.signal_now(around)
 
-    def forecast(self, horizon: str = "4h") -> Forecast:
+    def forecast(self, horizon: str = "4h", *, has_levels: bool = True) -> Forecast:
         """
         Return how much will be liquidated over a horizon whose path nobody knows.
 
@@ -72,6 +72,8 @@ class MapAdvice(MapAnswers):
         ----------
         horizon : {"1h", "4h", "1d"}, optional
             From the newest input on.
+        has_levels : bool, optional
+            Whether the levels it is made of are told too, which takes as long again.
 
         Raises
         ------
@@ -82,7 +84,7 @@ class MapAdvice(MapAnswers):
         around, venues = self.surroundings(), self.parameters.venues
         if around is None:
             return no_forecast(self.ts, checked_horizon(horizon), venues)
-        return self.forecaster.forecast(around, horizon, venues)
+        return self.forecaster.forecast(around, horizon, venues, has_levels=has_levels)
 
     def position_risk(
         self, side: int, entry: float, stop: float, leverage: float, horizon: str = "4h"

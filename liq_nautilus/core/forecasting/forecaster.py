@@ -28,6 +28,7 @@ from liq_nautilus.core.forecasting.outlook import NO_OUTLOOK
 from liq_nautilus.core.forecasting.outlook import Contributions
 from liq_nautilus.core.forecasting.outlook import Outlook
 from liq_nautilus.core.forecasting.outlook import find_contributions
+from liq_nautilus.core.forecasting.outlook import no_contributions
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
 from liq_nautilus.core.records import Forecast
@@ -74,6 +75,8 @@ class Forecaster:
         )
         self._high = TrailingThreshold(1.0 - avoid_share)
         self._corrections = {horizon: Correction(horizon) for horizon in HORIZON_HOURS}
+        # The hazard of the map that was looked at last, until the next bars.
+        self._looked_at: tuple[FloatArray, FloatArray] | None = None
 
     def update(self, around: Surroundings) -> Outlook:
         """Take in that an update is complete: remember what is forecast now, learn from before."""
@@ -128,9 +131,16 @@ class Forecaster:
         hazard = self._hazard(around)
         return self.inputs.columns(around.ts, horizon, hazard, around.open_interest)
 
-    def forecast(self, around: Surroundings, horizon: str, venues: tuple[str, ...]) -> Forecast:
+    def forecast(
+        self,
+        around: Surroundings,
+        horizon: str,
+        venues: tuple[str, ...],
+        *,
+        has_levels: bool = True,
+    ) -> Forecast:
         """
-        Return what is expected and which levels it is made of; arguments as `sides`.
+        Return what is expected and, on request, which levels it is made of; arguments as `sides`.
 
         Raises
         ------
@@ -141,11 +151,11 @@ class Forecaster:
         checked_horizon(horizon)
         if not self.can_forecast(around):
             return no_forecast(around.ts, horizon, venues, around.reference_price)
-        levels = find_contributions(around, self._deviation(horizon))
+        deviation = self._deviation(horizon)
+        levels = find_contributions(around, deviation) if has_levels else no_contributions()
         most = Contributions._make(column[:_MOST_LEVELS] for column in levels)
         sides = self.sides(around, horizon)
         price = around.reference_price
-        deviation = self._deviation(horizon)
         return Forecast(around.ts, horizon, price, sides, *most, venues, deviation)
 
     def can_forecast(self, around: Surroundings) -> bool:
@@ -166,19 +176,24 @@ class Forecaster:
         self._high.restore(state["high"])
         for name, one in self._corrections.items():
             one.restore(state["corrections"][name])
+        self._looked_at = None
 
     def add_bars(self, bars: Bars) -> None:
         """Take in bars, in order; marks are left out."""
         self.inputs.add_bars(bars)
+        self._looked_at = None
 
     def _deviation(self, horizon: str) -> float:
         # Of the log price over a horizon, from the last hours.
         return float(self.inputs.volatility()[1]) * math.sqrt(HORIZON_HOURS[horizon])
 
     def _hazard(self, around: Surroundings) -> FloatArray:
-        # What was liquidated of late is an input of its own, not one more of the map.
-        share = around.notional / (around.scale[:, None] * around.open_interest)
-        return self.inputs.hazard(share, around.price, around.reference_price)
+        if self._looked_at is None or self._looked_at[0] is not around.notional:
+            # What was liquidated of late is an input of its own, not one more of the map.
+            share = around.notional / (around.scale[:, None] * around.open_interest)
+            hazard = self.inputs.hazard(share, around.price, around.reference_price)
+            self._looked_at = around.notional, hazard
+        return self._looked_at[1]
 
     def _fit_now(self, ts: int, horizon: str) -> tuple[HorizonFit, bool]:
         is_known = self.inputs.realised.is_known(ts)

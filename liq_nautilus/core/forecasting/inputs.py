@@ -76,6 +76,8 @@ class ForecastInputs:
         self._usual = np.zeros((3, 3, 3))
         self._usual_weight = 0.0
         self._usual_ts = 0
+        # The volatility of the bars so far, asked for several times an update.
+        self._volatility: FloatArray | None = None
 
     @property
     def has_volatility(self) -> bool:
@@ -84,12 +86,15 @@ class ForecastInputs:
 
     def volatility(self) -> FloatArray:
         """Return the standard deviation of an hour's log return, per half-life, shape (3,)."""
-        variance, time = self._variance
-        return np.maximum(np.sqrt(variance / time * HOUR_NS), _LEAST_VOLATILITY)
+        if self._volatility is None:
+            variance, time = self._variance
+            self._volatility = np.maximum(np.sqrt(variance / time * HOUR_NS), _LEAST_VOLATILITY)
+        return self._volatility
 
     def add_bars(self, bars: Bars) -> None:
         """Take in bars of last prices, in order; marks are left out."""
         kernels.trail_bars(bars, _SPANS_NS, self._variance, self._mean_price)
+        self._volatility = None
 
     def add_realised(self, side: int, notional: float, ts_from: int, ts_to: int) -> None:
         """Take in realised liquidations; arguments as `RealisedTotals.add`."""
@@ -198,6 +203,7 @@ class ForecastInputs:
             value = state[name]
             setattr(self, "_" + name, np.array(value) if isinstance(value, np.ndarray) else value)
         self.realised.restore(state["realised"])
+        self._volatility = None
 
 
 @functools.lru_cache(maxsize=64)

@@ -122,6 +122,12 @@ def touch_probability[Distance: (float, FloatArray)](
     return chance
 
 
+def no_contributions() -> Contributions:
+    """Return no levels at all."""
+    nothing = np.zeros(0)
+    return Contributions(nothing, np.zeros(0, dtype=np.int8), nothing, nothing)
+
+
 def find_contributions(around: Surroundings, deviation: float) -> Contributions:
     """
     Return the levels in shown buckets, the largest product of notional and chance first.
@@ -139,13 +145,13 @@ def find_contributions(around: Surroundings, deviation: float) -> Contributions:
         has_any = notional > 0.0
         held, at = notional[has_any], price[has_any]
         if held.size:
-            starts = np.flatnonzero(np.diff(np.floor(at / around.bucket_size), prepend=-1.0))
+            bucket = np.floor(at / around.bucket_size)
+            starts = np.concatenate([[0], 1 + np.flatnonzero(bucket[1:] != bucket[:-1])])
             total = np.add.reduceat(held, starts)
             mean = np.add.reduceat(held * at, starts) / total
             rows.append((mean, np.full(total.size, side, dtype=np.int8), total))
     if not rows:
-        nothing = np.zeros(0)
-        return Contributions(nothing, np.zeros(0, dtype=np.int8), nothing, nothing)
+        return no_contributions()
     mean, sides, total = (np.concatenate(column) for column in zip(*rows, strict=True))
     chance = touch_probability(np.abs(np.log(mean / around.reference_price)), deviation)
     order = np.argsort(-total * chance, kind="stable")

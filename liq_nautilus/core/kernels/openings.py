@@ -110,7 +110,8 @@ def add_openings(
         while 0 <= j < n:
             at += part
             rest = distances[k] - at
-            swept = _excess(max(rest, 0.0), deviation) + _excess(rest, deviation)
+            back = _excess(rest, deviation)
+            swept = back + (back if rest >= 0.0 else _excess(0.0, deviation))
             out[j] += rates[k] * (swept - before)
             before = swept
             j += step

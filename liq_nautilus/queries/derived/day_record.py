@@ -132,7 +132,8 @@ class DayRecord:
         self._densities += [density_row(levels, ts, width) for levels in found]
         self._clusters.append(_cluster_table(self._tracker.clusters(), ts))
         for horizon in self._horizons:
-            self._forecasts += _forecast_rows(self._tracker.forecast(horizon), ts)
+            told = self._tracker.forecast(horizon, has_levels=False)
+            self._forecasts += _forecast_rows(told, ts)
         if ts % LEVELS_STEP_NS == 0:
             self._levels += [level_table(levels, ts) for levels in found]
 

@@ -93,6 +93,16 @@ def test_a_forecast_says_how_much_and_how_sure(horizon):
         assert one.threshold_unusual > 0.0
 
 
+@pytest.mark.parametrize("horizon", ["1h", "4h", "1d"])
+def test_a_forecast_without_its_levels_says_the_same(horizon):
+    tracker = after(made_up(3) + hourly(3))
+    whole = tracker.forecast(horizon)
+    told = tracker.forecast(horizon, has_levels=False)
+    assert (whole.sides, whole.deviation) == (told.sides, told.deviation)
+    assert whole.price.size > 0
+    assert told.price.size == told.side.size == told.notional.size == 0
+
+
 def test_without_liquidations_no_threshold_is_known():
     forecast = after(made_up(2)).forecast("4h")
     for side in SIDES:
