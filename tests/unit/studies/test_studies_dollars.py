@@ -95,7 +95,7 @@ def test_only_intervals_that_have_ended_are_told(windows):
     events = liquidation_events(labels)
     assert len(events) == 2 * len(labels)
     for event in events:
-        _, _, opened, closed, source, _ = event.payload
+        _, _, opened, closed, source, *_ = event.payload
         assert event.ts_known == closed + PUBLICATION_DELAY_NS
         assert source == "bars"
         assert opened < closed
