@@ -54,7 +54,7 @@ def is_perpetual(entry: Mapping[str, Any]) -> bool:
 
     """
     kind = str(entry.get("contractType") or "")
-    return "PERPETUAL" in kind if kind else _DATED.fullmatch(str(entry["symbol"])) is None
+    return "PERPETUAL" in kind if kind else not is_dated(str(entry["symbol"]))
 
 
 def check_is_perpetual(symbol: str, entry: Mapping[str, Any] | None) -> None:
@@ -68,11 +68,27 @@ def check_is_perpetual(symbol: str, entry: Mapping[str, Any] | None) -> None:
 
     """
     kind = "" if entry is None else str(entry.get("contractType", ""))
-    is_dated = _DATED.fullmatch(symbol) is not None if entry is None else not is_perpetual(entry)
-    if is_dated:
-        words = f" ({kind})" if kind else ""
-        msg = (
-            f"{symbol} must be a perpetual, was a dated contract{words}: it pays no funding and "
-            "settles on its date, and the map knows neither; leave its files out"
-        )
-        raise SchemaError(msg)
+    if is_dated(symbol) if entry is None else not is_perpetual(entry):
+        raise SchemaError(dated_message(symbol, kind))
+
+
+def is_dated(symbol: str) -> bool:
+    """
+    Return whether a name is one of a dated contract.
+
+    Examples
+    --------
+    >>> [is_dated(symbol) for symbol in ("BTCUSDT_250328", "BTCUSD_PERP", "BTCUSDT")]
+    [True, False, False]
+
+    """
+    return _DATED.fullmatch(symbol) is not None
+
+
+def dated_message(symbol: str, kind: str = "") -> str:
+    """Return the words for a dated contract, of a type as exchangeInfo states it."""
+    words = f" ({kind})" if kind else ""
+    return (
+        f"{symbol} must be a perpetual, was a dated contract{words}: it pays no funding and settles "
+        "on its date, and the map knows neither; leave it out"
+    )

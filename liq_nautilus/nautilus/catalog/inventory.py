@@ -24,6 +24,8 @@ from liq_nautilus.data.columns import numbers
 from liq_nautilus.errors import DataGapError
 from liq_nautilus.errors import SettingError
 from liq_nautilus.errors import StoreError
+from liq_nautilus.nautilus.catalog.exchange_info import dated_message
+from liq_nautilus.nautilus.catalog.exchange_info import is_dated
 from liq_nautilus.nautilus.catalog.layout import Span
 from liq_nautilus.nautilus.catalog.layout import folder_of
 from liq_nautilus.nautilus.catalog.layout import symbol_and_interval
@@ -225,6 +227,8 @@ def only_symbol(catalog: Catalog, symbol: str | None = None) -> str:
         msg = f"--symbol must be given when the catalog has several: {', '.join(present)}"
         raise SettingError(msg)
     if symbol not in present:
+        if is_dated(symbol):
+            raise DataGapError(dated_message(symbol))
         msg = (
             f"{catalog.path} must hold data of {symbol}, it has {', '.join(present)}; "
             "ingest its files"

@@ -139,6 +139,10 @@ def test_only_symbol_is_found_or_asked_for(catalog, tmp_path):
     assert only_symbol(Catalog(catalog), "BTCUSDT") == "BTCUSDT"
     with pytest.raises(DataGapError, match="must hold data of XYZ, it has BTCUSDT"):
         only_symbol(Catalog(catalog), "XYZ")
+    # To ingest its files would be refused.
+    for dated in ("BTCUSDT_261225", "ETHUSD_270326"):
+        with pytest.raises(DataGapError, match=f"{dated} must be a perpetual.*leave it out"):
+            only_symbol(Catalog(catalog), dated)
     with pytest.raises(DataGapError, match="must hold data, there was none"):
         only_symbol(Catalog(tmp_path), None)
     for symbol in ("BTCUSDT", "ETHUSDT"):
