@@ -91,7 +91,7 @@ def _show_account(base_url: str) -> None:
     import asyncio
     import os
 
-    from liq_nautilus.nautilus.live.account import read_account
+    from liq_nautilus.nautilus.live.binance_account import read_account
 
     say(asyncio.run(read_account(base_url, os.environ)).describe())
 

@@ -284,13 +284,7 @@ class LiquidationTracker(MapAdvice):
         """
         Take in what a complete feed tells of a thinned one, for the orders that come from now on.
 
-        Parameters
-        ----------
-        n_shown, total, shown, n_seconds : int or float
-            As `liq_nautilus.core.dollars.completeness.ShownPart`.
-        ts : int
-            UTC ns.
-
+        Arguments as `liq_nautilus.core.dollars.completeness.ShownPart`, and when (UTC ns).
         """
         self.ts = max(self.ts, ts)
         self._shown_shares.note(ShownPart(n_shown, total, shown, n_seconds))

@@ -15,6 +15,7 @@ from .strategy import LiquidationStrategy as LiquidationStrategy
 from .types import BookDepth as BookDepth
 from .types import IndexPriceBar as IndexPriceBar
 from .types import LiquidationClusters as LiquidationClusters
+from .types import LiquidationCompleteness as LiquidationCompleteness
 from .types import LiquidationForecast as LiquidationForecast
 from .types import LiquidationLevels as LiquidationLevels
 from .types import LiquidationOrder as LiquidationOrder

@@ -271,8 +271,7 @@ class _Judge:
 
 def _liquidations(window: Window) -> list[Event]:
     # Known as soon as they have ended, of whatever venues.
-    events = liquidation_events(replace(window.labels, venues=()))
-    return [event._replace(ts_known=event.payload[3]) for event in events]
+    return liquidation_events(replace(window.labels, venues=()), delay_ns=0)
 
 
 def unusual_liquidations(labels: Labels, share: float) -> FloatArray:

@@ -73,7 +73,7 @@ class MapAdvice(MapAnswers):
         horizon : {"1h", "4h", "1d"}, optional
             From the newest input on.
         has_levels : bool, optional
-            Whether the levels it is made of are told too, which takes as long again.
+            Whether the levels it is made of are told too, which takes nearly half of the time.
 
         Raises
         ------

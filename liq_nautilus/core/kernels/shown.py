@@ -34,21 +34,18 @@ def band_edges(total: float, curves: FloatArray) -> tuple[float, float]:
     """
     if total <= 0.0:
         return 0.0, 0.0
-    low = _multiple(curves[3], curves[4], math.log(min(total, curves[1]) / curves[0]))
-    high = _multiple(curves[6], curves[7], math.log(min(total, curves[5]) / curves[0]))
-    return _edges(total, low, high, curves[2])
+    return _band_at(total, math.log(curves[1] / curves[0]), math.log(curves[5] / curves[0]), curves)
 
 
 @inlined
-def _multiple(factor: float, power: float, log_total: float) -> float:
-    # An end of the band as a multiple of the expectation.
-    multiple: float = factor * math.exp((power - 1.0) * log_total)
-    return multiple
-
-
-@inlined
-def _edges(total: float, low: float, high: float, lump: float) -> tuple[float, float]:
-    return max(min(low, 1.0) * total - lump, 0.0), max(high, 1.0) * total
+def _band_at(
+    total: float, last_low: float, last_high: float, curves: FloatArray
+) -> tuple[float, float]:
+    # Both ends as multiples of the expectation, which stay as they are beyond what was ever seen.
+    log_total = math.log(total / curves[0])
+    low = curves[3] * math.exp((curves[4] - 1.0) * min(log_total, last_low))
+    high = curves[6] * math.exp((curves[7] - 1.0) * min(log_total, last_high))
+    return max(min(low, 1.0) * total - curves[2], 0.0), max(high, 1.0) * total
 
 
 @inlined
@@ -140,18 +137,12 @@ def shown_levels(
 def _write_bands(side: int, begin: int, end: int, curves: FloatArray, out: FloatArray) -> None:
     # Bands add up on the way from the current price: each level takes what it adds to both ends.
     total, low, high = 0.0, 0.0, 0.0
-    # Beyond what was ever seen the multiples stay as they are.
-    last_low = _multiple(curves[3], curves[4], math.log(curves[1] / curves[0]))
-    last_high = _multiple(curves[6], curves[7], math.log(curves[5] / curves[0]))
+    last_low, last_high = math.log(curves[1] / curves[0]), math.log(curves[5] / curves[0])
     for i in range(end - begin):
         k = end - 1 - i if side == 0 else begin + i
         total += out[1, k]
         new_low, new_high = 0.0, 0.0
         if total > 0.0:
-            log_total = math.log(total / curves[0])
-            is_seen, is_seen_high = total < curves[1], total < curves[5]
-            low_end = _multiple(curves[3], curves[4], log_total) if is_seen else last_low
-            high_end = _multiple(curves[6], curves[7], log_total) if is_seen_high else last_high
-            new_low, new_high = _edges(total, low_end, high_end, curves[2])
+            new_low, new_high = _band_at(total, last_low, last_high, curves)
         out[2, k], out[3, k] = new_low - low, new_high - high
         low, high = new_low, new_high

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from liq_nautilus.core.feed import open_interest_event
+from liq_nautilus.core.plausibility import PRICE_FACTOR
 from liq_nautilus.data.columns import array_of
 from liq_nautilus.data.columns import filled
 from liq_nautilus.data.columns import numbers
@@ -91,10 +92,6 @@ OPEN_INTEREST: Final = StoredType(
 )
 
 
-# Where a value in coins says a price this many times that of its day, it is no such value.
-_PRICE_FACTOR: Final = 2.0
-
-
 def _with_stated_worth(table: pa.Table) -> pa.Table:
     # Contracts of COIN-M are worth their dollars, unless the value stated in coins says otherwise:
     # then what it says, at the usual price of the day, so that it shows. Elsewhere the columns are
@@ -113,7 +110,7 @@ def _with_stated_worth(table: pa.Table) -> pa.Table:
     for day in np.unique(days[is_stated]):
         usual[days == day] = np.median(price[is_stated & (days == day)])
     with np.errstate(divide="ignore", invalid="ignore"):
-        is_off = is_stated & (np.abs(np.log(price / usual)) > np.log(_PRICE_FACTOR))
+        is_off = is_stated & (np.abs(np.log(price / usual)) > np.log(PRICE_FACTOR))
     if not is_off.any():
         return table
     at = table.schema.get_field_index("open_interest_notional")

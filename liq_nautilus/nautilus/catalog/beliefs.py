@@ -9,10 +9,10 @@ import numpy as np
 
 from liq_nautilus.core.exchange.contracts import contract_value
 from liq_nautilus.core.exchange.contracts import order_notional
-from liq_nautilus.core.plausibility import unknown_bars
-from liq_nautilus.core.plausibility import unknown_liquidations
-from liq_nautilus.core.plausibility import unknown_rates
-from liq_nautilus.core.plausibility import unknown_snapshots
+from liq_nautilus.core.plausible_series import unknown_bars
+from liq_nautilus.core.plausible_series import unknown_liquidations
+from liq_nautilus.core.plausible_series import unknown_rates
+from liq_nautilus.core.plausible_series import unknown_snapshots
 from liq_nautilus.data.kinds.bars import BARS
 from liq_nautilus.data.kinds.bars import INDEX_BARS
 from liq_nautilus.data.kinds.bars import MARK_BARS
@@ -27,12 +27,12 @@ from liq_nautilus.times import DAY_NS
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from liq_nautilus.core.records import FloatArray
+    from liq_nautilus.core.science.paths import TimeArray
     from liq_nautilus.data.frames import Frame
     from liq_nautilus.data.kinds import StoredType
     from liq_nautilus.nautilus.catalog.inventory import Catalog
 
-    type FloatArray = npt.NDArray[np.float64]
-    type TimeArray = npt.NDArray[np.int64]
     type Mask = npt.NDArray[np.bool_]
 
 _PRICE_BARS: Final = (BARS, MARK_BARS, INDEX_BARS)

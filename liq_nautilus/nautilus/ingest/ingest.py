@@ -30,9 +30,9 @@ from liq_nautilus.nautilus.catalog.naming import name_as_held
 from liq_nautilus.nautilus.catalog.targets import targets_of
 from liq_nautilus.nautilus.catalog.trade_source import check_trade_source
 from liq_nautilus.nautilus.ingest.account import IngestSummary
-from liq_nautilus.nautilus.ingest.closing import close_symbol
 from liq_nautilus.nautilus.ingest.encodings import user_encodings
 from liq_nautilus.nautilus.ingest.series_ingestion import SeriesIngestion
+from liq_nautilus.nautilus.ingest.symbol_closing import close_symbol
 from liq_nautilus.times import DAY_NS
 
 if TYPE_CHECKING:

@@ -21,12 +21,12 @@ from nautilus_trader.model.identifiers import ClientId
 from nautilus_trader.model.identifiers import InstrumentId
 
 from liq_nautilus.nautilus.live.feeds.bar_guard import BarGuard
-from liq_nautilus.nautilus.live.feeds.contracts import Contracts
 from liq_nautilus.nautilus.live.feeds.fetching import Fetcher
 from liq_nautilus.nautilus.live.feeds.fetching import funding_update
 from liq_nautilus.nautilus.live.feeds.fetching import length_ns
 from liq_nautilus.nautilus.live.feeds.fetching import open_interest_of
 from liq_nautilus.nautilus.live.feeds.intake import Intake
+from liq_nautilus.nautilus.live.feeds.okx_contracts import Contracts
 from liq_nautilus.nautilus.live.feeds.polling import Poller
 from liq_nautilus.nautilus.live.feeds.requests import RestClient
 from liq_nautilus.nautilus.live.feeds.socket import Connection

@@ -235,8 +235,8 @@ def has_finer_bars(window: Window) -> bool:
     return bool(np.median(window.paths.last_bar - window.paths.first_bar) >= 2)
 
 
-def liquidation_events(labels: Labels) -> list[Event]:
-    """Return what was liquidated in each interval, as known some time after its end."""
+def liquidation_events(labels: Labels, delay_ns: int = PUBLICATION_DELAY_NS) -> list[Event]:
+    """Return what was liquidated in each interval, as known some time (ns) after its end."""
     is_thinned = labels.source == ORDERS_SOURCE
     share = None if math.isnan(labels.share) else labels.share
     source = "orders" if is_thinned and share is None else "bars"
@@ -250,7 +250,7 @@ def liquidation_events(labels: Labels) -> list[Event]:
             source,
             labels.venues,
             share=share,
-            delay_ns=PUBLICATION_DELAY_NS,
+            delay_ns=delay_ns,
         )
         for side in (LONG, SHORT)
         for opened, closed, notional in zip(

@@ -18,7 +18,7 @@ from liq_nautilus.cli.main import app
 from liq_nautilus.errors import LiqNautilusError
 from liq_nautilus.errors import SettingError
 from liq_nautilus.nautilus.live import node as node_module
-from liq_nautilus.nautilus.live.account import KEY_VARIABLES
+from liq_nautilus.nautilus.live.binance_account import KEY_VARIABLES
 from liq_nautilus.nautilus.live.live_options import LiveOptions
 from liq_nautilus.nautilus.live.live_options import RecordingOptions
 from liq_nautilus.nautilus.live.live_options import read_options

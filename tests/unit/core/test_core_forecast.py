@@ -16,6 +16,7 @@ from support.streams import small_parameters
 
 from liq_nautilus.core import feed
 from liq_nautilus.core.exchange.brackets import BracketTable
+from liq_nautilus.core.forecasting.inputs import GROUPS
 from liq_nautilus.core.records import SideForecast
 from liq_nautilus.core.tracker import LiquidationTracker
 
@@ -193,6 +194,18 @@ def test_a_saved_tracker_forecasts_as_one_that_went_on():
     for horizon in ("1h", "4h", "1d"):
         assert whole.forecast(horizon).sides == again.forecast(horizon).sides
     assert same_records(whole.signal(), again.signal())
+
+
+def test_the_same_map_is_looked_at_anew_once_prices_moved():
+    tracker = after(made_up(2))
+    around = tracker.surroundings()
+    before = tracker.forecaster.columns(around, "4h")
+    price, ts = tracker.reference_price, tracker.ts
+    tracker.on_bar(price, 1.2 * price, 0.9 * price, price, ts, ts + HOUR, "last", 5.0)
+    fresh = LiquidationTracker.from_state(tracker.state())
+    found = tracker.forecaster.columns(around, "4h")
+    assert np.array_equal(found, fresh.forecaster.columns(around, "4h"))
+    assert not np.array_equal(found[:, GROUPS["map"]], before[:, GROUPS["map"]])
 
 
 def test_asking_changes_nothing():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from liq_nautilus.core.plausibility import Plausibility
-from liq_nautilus.core.plausibility import unknown_snapshots
+from liq_nautilus.core.plausible_series import unknown_snapshots
 
 MINUTE = 60_000_000_000
 STEP = 5 * MINUTE

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from nautilus_trader.model.data import MarkPriceUpdate
-from nautilus_trader.model.data import TradeTick
-from nautilus_trader.model.enums import AggressorSide
-from nautilus_trader.model.identifiers import TradeId
+from support.hourly_runs import BTC
+from support.hourly_runs import FLAT
+from support.hourly_runs import E
+from support.hourly_runs import mark_bar
+from support.hourly_runs import run
+from support.hourly_runs import trade
 from support.trading_engine import HOUR
 from support.trading_engine import MINUTE
 from support.trading_engine import SECOND
 from support.trading_engine import START
 from support.trading_engine import Play
 from support.trading_engine import bar_time
-from support.trading_engine import custom
 from support.trading_engine import flat_bars
 from support.trading_engine import funding
 from support.trading_engine import hourly_bars
@@ -26,39 +26,10 @@ from liq_nautilus.nautilus.backtest.venue.market_prices import MarketPrices
 from liq_nautilus.nautilus.backtest.venue.market_prices import MarkPiece
 from liq_nautilus.nautilus.instruments import built_in_instrument
 from liq_nautilus.nautilus.instruments import instrument_id
-from liq_nautilus.nautilus.types import MarkPriceBar
-
-BTC, SOL = "BTCUSDT", "SOLUSDT"
-E = 100_000.0
-FLAT = (E, E, E, E)
-
-
-def run(rows: list, acts: dict[int, list], **settings: Any) -> tuple[list, Any]:
-    """Fills as (signed quantity, price, reason) of hourly bars; acts by number of the bar."""
-    script = {bar_time(number): orders for number, orders in acts.items()}
-    extra = settings.pop("extra", [])
-    ledger, engine = play(Play([*hourly_bars(rows), *extra], acts=script, **settings))
-    fills = [
-        (fill.side * fill.quantity, fill.price, fill.reason) for fill in ledger.fills.itertuples()
-    ]
-    return fills, engine
-
-
-def trade(ts: int, price: float) -> TradeTick:
-    instrument = built_in_instrument(BTC)
-    at, size = instrument.make_price(price), instrument.make_qty(10.0)
-    return TradeTick(instrument.id, at, size, AggressorSide.BUYER, TradeId(str(ts)), ts, ts)
 
 
 def mark(ts: int, price: float) -> MarkPriceUpdate:
     return MarkPriceUpdate(instrument_id(BTC), built_in_instrument(BTC).make_price(price), ts, ts)
-
-
-def mark_bar(
-    open_ns: int, step: int, ohlc: tuple[float, float, float, float], interval: str
-) -> Any:
-    ts = open_ns + step - 1_000_000
-    return custom(MarkPriceBar(instrument_id(BTC), *ohlc, interval, ts, ts))
 
 
 @pytest.mark.parametrize("interval", ["1h", "4h"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections import defaultdict
 from dataclasses import dataclass
 from dataclasses import field
 from typing import TYPE_CHECKING
@@ -109,7 +110,7 @@ class PathRecords:
     """The ways of all instruments of a venue."""
 
     def __init__(self) -> None:
-        self._records: dict[InstrumentId, PathRecord] = {}
+        self._records: defaultdict[InstrumentId, PathRecord] = defaultdict(PathRecord)
 
     def attach(self, msgbus: MessageBus, venue: Venue) -> None:
         """Count the fills of a venue."""
@@ -122,10 +123,7 @@ class PathRecords:
 
     def of(self, instrument_id: InstrumentId) -> PathRecord:
         """Return the record of an instrument."""
-        record = self._records.get(instrument_id)
-        if record is None:
-            record = self._records[instrument_id] = PathRecord()
-        return record
+        return self._records[instrument_id]
 
     def paths(self) -> dict[InstrumentId, PricePath]:
         """Return the ways so far."""

@@ -16,6 +16,7 @@ from typing import Final
 from typing import NamedTuple
 
 from liq_nautilus.core import plausibility
+from liq_nautilus.core import plausible_series
 from liq_nautilus.data import stamps
 from liq_nautilus.data.kinds import KINDS
 from liq_nautilus.data.quality_rules import Stretch
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     type Suspicious = dict[str, tuple[Stretch, ...]]
 
 # The code by which is judged.
-_RULES: Final = (plausibility, stamps, beliefs)
+_RULES: Final = (plausibility, plausible_series, stamps, beliefs)
 
 
 class _Ingested(NamedTuple):
