@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 from typing import Final
 from typing import NamedTuple
@@ -173,7 +174,7 @@ class _Walk:
         self._judge_all(start)
         self._record.begin()
         self._expire_unaffordable(prices.last, self._at)
-        self._match(bar.open, bar.open)
+        self._match(bar.open)
         prices.set_last(self._at, self._ts)
         ts_open = bar.ts_event + MILLISECOND_NS - prices.interval_ns
         if gate.is_waiting(self._id):
@@ -313,15 +314,15 @@ class _Walk:
         if level == self._at:
             return
         self._expire_unaffordable(self._at, level)
-        instrument = self._prices.instrument
-        self._match(instrument.make_price(self._at), instrument.make_price(level))
+        self._match(self._prices.instrument.make_price(level))
         self._at = level
         self._prices.set_last(level, self._ts)
 
-    def _match(self, start: Price, end: Price) -> None:
-        high, low = (end, start) if end > start else (start, end)
-        part = BarPrices(start, high, low, end, self._volume)
-        match_bar(self._venue.exchange, self._id, part, self._ts)
+    def _match(self, price: Price) -> None:
+        # One price at a time: of a bar that rises Nautilus goes through the low after the high, and
+        # what an order brings about at the high (its target, a trailing stop) would be met there.
+        here = BarPrices(price, price, price, price, self._volume)
+        match_bar(self._venue.exchange, self._id, here, self._ts)
 
     def _expire_unaffordable(self, start: float, end: float) -> None:
         # Stops that trigger between two prices and whose margin is not there.
@@ -331,7 +332,7 @@ class _Walk:
         lowest, highest = (start, end) if start < end else (end, start)
         for order in self._orders():
             is_met = lowest <= _level_of(order) <= highest
-            if not is_met or order.order_type in _WITHOUT_TRIGGER:
+            if not is_met or order.order_type in _WITHOUT_TRIGGER or _is_dormant(order):
                 continue
             if checks.refusal(order, end, self._ts) is not None:
                 expire_order(self._venue.exchange, order)
@@ -345,10 +346,19 @@ class _Walk:
 
 
 def _level_of(order: Order) -> float:
-    # The price at which an order is looked at next.
-    if order.has_trigger_price and not getattr(order, "is_triggered", False):
-        return float(order.trigger_price.as_double())
-    return float(order.price.as_double())
+    # The price at which an order is looked at next; NaN where it has none yet.
+    if _is_dormant(order):
+        price = order.activation_price
+    elif order.has_trigger_price and not getattr(order, "is_triggered", False):
+        price = order.trigger_price
+    else:
+        price = getattr(order, "price", None)
+    return math.nan if price is None else float(price.as_double())
+
+
+def _is_dormant(order: Order) -> bool:
+    # A trailing stop that follows the price only once its activation price is reached.
+    return order.order_type in _TRAILING and not order.is_activated
 
 
 def _is_outside(order: Order, lowest: float, highest: float) -> bool:
