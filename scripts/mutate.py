@@ -39,7 +39,8 @@ _CORE = "liq_nautilus/core"
 _BACKTEST = "liq_nautilus/nautilus/backtest"
 _TRADING = "tests/unit/nautilus/test_trading"
 _VENUE_TESTS = tuple(
-    f"{_TRADING}_{name}.py" for name in ("path", "marks", "refusals", "settlement", "equity")
+    f"{_TRADING}_{name}.py"
+    for name in ("path", "order_kinds", "marks", "refusals", "settlement", "equity")
 )
 _GROUPS = {
     "core": _Group(
@@ -79,7 +80,7 @@ _GROUPS = {
     ),
     "settlement": _Group(
         (f"{_BACKTEST}/settlement.py", f"{_BACKTEST}/exchange.py"),
-        (*_VENUE_TESTS, f"{_TRADING}_statistics.py"),
+        (*_VENUE_TESTS, f"{_TRADING}_statistics.py", f"{_TRADING}_models.py"),
     ),
     "fills": _Group(
         (f"{_BACKTEST}/venue/fill_model.py", f"{_CORE}/exchange/book_walk.py"),
@@ -91,7 +92,7 @@ _GROUPS = {
     ),
     "results": _Group(
         (f"{_BACKTEST}/results.py", f"{_BACKTEST}/missing.py"),
-        ("tests/unit/nautilus/test_run_files.py", f"{_TRADING}_statistics.py"),
+        tuple(f"{_TRADING}_{name}.py" for name in ("results", "statistics")),
     ),
     "strategy": _Group(
         ("liq_nautilus/nautilus/strategy.py",),

@@ -176,19 +176,17 @@ def read_signals(published: Path, symbol: str) -> pd.DataFrame:
 
 def read_levels(published: Path, symbol: str) -> pd.DataFrame:
     """Return the published levels of a symbol in long format (see `RunResult.levels`)."""
-    tables = list(_published(published, LiquidationLevels, symbol))
-    n_moments = sum(len(table) for table in tables) // 4
-    step = max(-(-n_moments // MAX_LEVEL_MOMENTS), 1)
-    parts = []
-    seen = 0
-    for table in tables:
-        moments = np.unique(table["ts_init"].to_numpy())
-        kept = moments[(-seen) % step :: step]
-        seen += moments.size
-        mask = np.isin(table["ts_init"].to_numpy(), kept)
-        parts.append(_exploded(table.filter(mask), ("price", "notional", "side"), ("model",)))
     columns = ["ts", "model", "price", "notional", "side"]
-    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+    tables = list(_published(published, LiquidationLevels, symbol))
+    if not tables:
+        return pd.DataFrame(columns=columns)
+    moments = np.unique(np.concatenate([table["ts_init"].to_numpy() for table in tables]))
+    kept = moments[:: -(-moments.size // MAX_LEVEL_MOMENTS)]
+    parts = []
+    for table in tables:
+        chosen = table.filter(np.isin(table["ts_init"].to_numpy(), kept))
+        parts.append(_exploded(chosen, ("price", "notional", "side"), ("model",)))
+    return pd.concat(parts, ignore_index=True)[columns]
 
 
 def read_clusters(published: Path, symbol: str) -> pd.DataFrame:
@@ -255,11 +253,7 @@ def _folder(data_cls: type) -> str:
 
 def _exploded(table: pa.Table, arrays: tuple[str, ...], scalars: tuple[str, ...]) -> pd.DataFrame:
     # One row per array element, the moment's values repeated.
-    table = table.combine_chunks()
-    first = table[arrays[0]].combine_chunks() if len(table) else None
-    if first is None:
-        return pd.DataFrame(columns=["ts", *scalars, *arrays])
-    lengths = np.diff(first.offsets.to_numpy())
+    lengths = np.diff(table[arrays[0]].combine_chunks().offsets.to_numpy())
     columns: dict[str, Any] = {
         "ts": np.repeat(table["ts_init"].to_numpy().astype(np.int64), lengths)
     }
