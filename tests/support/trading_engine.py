@@ -181,11 +181,14 @@ def make_engine(
     settlement: SettlementConfig | None = None,
     balance: float = 100_000.0,
     leverage: int = 10,
+    strategies: Sequence[Strategy] = (),
     **venue: Any,
 ) -> BacktestEngine:
     engine = BacktestEngine(
         BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True), run_analysis=False)
     )
+    for strategy in strategies:
+        engine.add_strategy(strategy)
     modules = [] if settlement is None else [Settlement(settlement)]
     engine.add_venue(
         VENUE,

@@ -9,9 +9,13 @@ from nautilus_trader.common.component import MessageBus
 from nautilus_trader.common.component import TestClock
 from nautilus_trader.model.currencies import USDT
 from nautilus_trader.model.enums import OrderStatus
+from nautilus_trader.model.events import OrderEvent
+from nautilus_trader.model.events import OrderInitialized
 from nautilus_trader.model.events import OrderRejected
+from nautilus_trader.model.events import OrderSubmitted
 from nautilus_trader.model.identifiers import TraderId
 from support.trading_engine import HOUR
+from support.trading_engine import MINUTE
 from support.trading_engine import START
 from support.trading_engine import VENUE
 from support.trading_engine import Play
@@ -102,15 +106,44 @@ def test_a_position_above_the_leverages_limit_is_refused(
         assert reason(sent[0]).startswith("-2027 the position must be at most")
 
 
-def test_the_strategy_is_told_of_a_refusal():
+# On a price and between two: refused at the next one.
+@pytest.mark.parametrize(
+    ("ts", "ts_refused"), [(bar_time(0), bar_time(0)), (START + HOUR + MINUTE, bar_time(1))]
+)
+def test_the_strategy_is_told_of_a_refusal(ts: int, ts_refused: int):
     engine = make_engine((BTC,), SettlementConfig(), balance=1_000.0)
     add_data(engine, hourly_bars([FLAT, FLAT]))
     strategy = Script(ScriptConfig())
-    strategy.acts = {bar_time(0): [("market", BTC, 10.0)]}
+    strategy.acts = {ts: [("market", BTC, 10.0)]}
     engine.add_strategy(strategy)
     engine.run()
-    told = [event for event in strategy.events if isinstance(event, OrderRejected)]
-    assert [event.reason.split()[0] for event in told] == ["-2019"]
+    told = [event for event in strategy.events if isinstance(event, OrderEvent)]
+    assert [type(event) for event in told] == [OrderInitialized, OrderSubmitted, OrderRejected]
+    assert told[-1].reason.split()[0] == "-2019"
+    assert [event.ts_event for event in told[1:]] == [ts, ts_refused]
+
+
+class Eager(Script):
+    """Send as much again as soon as a position is opened."""
+
+    def on_position_opened(self, event: Any) -> None:
+        self.submit_order(self._order("market", BTC, float(event.last_qty)))
+
+
+@pytest.mark.parametrize("is_added_first", [True, False])
+def test_what_was_just_filled_holds_its_margin(is_added_first: bool):
+    # The venue knows of a position before its strategy does, whichever was added first.
+    strategy = Eager(ScriptConfig())
+    strategy.acts = {bar_time(0): [("market", BTC, 0.06)]}
+    strategies = [strategy] if is_added_first else []
+    engine = make_engine((BTC,), SettlementConfig(), 1_000.0, strategies=strategies)
+    if not is_added_first:
+        engine.add_strategy(strategy)
+    add_data(engine, hourly_bars([FLAT, FLAT]))
+    engine.run()
+    first, second = sorted(engine.cache.orders(), key=lambda order: order.client_order_id)
+    assert first.status == OrderStatus.FILLED
+    assert reason(second).startswith("-2019")
 
 
 def test_a_resting_limit_keeps_its_margin_from_others():
@@ -270,10 +303,6 @@ def test_under_cross_margin_the_orders_of_all_instruments_are_cancelled():
 
 
 def test_two_strategies_in_one_instrument_count_once():
-    from support.trading_engine import ScriptConfig
-    from support.trading_engine import add_data
-    from support.trading_engine import make_engine
-
     for other_side, price_pnl in ((1, 200.0), (-1, 0.0)):
         engine = make_engine((BTC,), SettlementConfig())
         add_data(engine, hourly_bars([FLAT, FLAT, (E, 101_000.0, E, 101_000.0)]))

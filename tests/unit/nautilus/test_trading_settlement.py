@@ -2,25 +2,41 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
+from nautilus_trader.model.currencies import BTC as COIN
 from nautilus_trader.model.currencies import USDT
 from nautilus_trader.model.data import MarkPriceUpdate
+from nautilus_trader.model.enums import LiquiditySide
 from nautilus_trader.model.enums import PositionAdjustmentType
+from nautilus_trader.model.enums import TimeInForce
+from nautilus_trader.model.events import OrderAccepted
+from nautilus_trader.model.events import OrderFilled
+from nautilus_trader.model.events import OrderInitialized
+from nautilus_trader.model.events import OrderSubmitted
+from nautilus_trader.model.objects import Money
 from nautilus_trader.model.objects import Price
 from support.trading_engine import HOUR
 from support.trading_engine import MINUTE
 from support.trading_engine import START
 from support.trading_engine import VENUE
 from support.trading_engine import Play
+from support.trading_engine import Script
+from support.trading_engine import ScriptConfig
+from support.trading_engine import add_data
 from support.trading_engine import bar_time
 from support.trading_engine import custom
 from support.trading_engine import flat_bars
 from support.trading_engine import funding
 from support.trading_engine import hourly_bars
+from support.trading_engine import make_engine
 from support.trading_engine import play
 
 from liq_nautilus.errors import SettingError
+from liq_nautilus.nautilus.backtest.ledger import read_ledger
+from liq_nautilus.nautilus.backtest.ledger import record_fills
 from liq_nautilus.nautilus.backtest.settlement import Settlement
 from liq_nautilus.nautilus.config import SettlementConfig
 from liq_nautilus.nautilus.instruments import instrument_id
@@ -28,6 +44,7 @@ from liq_nautilus.nautilus.types import MarkPriceBar
 
 PRICE = 100_000.0
 BTC = "BTCUSDT"
+CRASH = [(PRICE,) * 4] * 2 + [(PRICE, PRICE, 80_000.0, 81_000.0)] * 2
 
 
 def mark_bar(number: int, low: float, high: float, close: float) -> MarkPriceBar:
@@ -51,6 +68,19 @@ def test_funding_is_settled_once_per_hour_and_position():
     position = engine.cache.positions()[0]
     adjustments = position.adjustments
     assert [a.adjustment_type for a in adjustments] == [PositionAdjustmentType.FUNDING]
+    assert adjustments[0].reason == "funding at 0.0001"
+    (event,) = (e for e in engine.cache.account_for_venue(VENUE).events if e.info)
+    assert event.is_reported
+    assert event.ts_event == START + 8 * HOUR + 3_000_000
+    assert event.info == {
+        "reason": "funding",
+        "instrument_id": str(position.instrument_id),
+        "position_id": str(position.id),
+        "rate": "0.0001",
+        "price": PRICE,
+        "quantity": "1.000",
+        "amount": "-10",
+    }
     assert position.realized_pnl.as_decimal() == ledger.pnl.total
     split_sums(ledger)
 
@@ -138,6 +168,40 @@ def test_several_instruments_settle_each_at_its_own_price():
     split_sums(ledger)
 
 
+def test_each_wallet_covers_and_pays_for_what_settles_in_it():
+    # What is held and ordered in one currency takes no margin from the other.
+    coin_symbol = "BTCUSD_PERP"
+    data = [*flat_bars(PRICE, 12), *flat_bars(PRICE, 12, coin_symbol)]
+    data += [funding(START + 8 * HOUR), funding(START + 8 * HOUR, "0.0002", coin_symbol)]
+    wallets = [Money(100_000, USDT), Money(1, COIN)]
+    script = Play(
+        data,
+        {1: [(BTC, 1.0)], 2: [(coin_symbol, -50.0)]},
+        acts={bar_time(1): [("limit", BTC, 1.0, 90_000.0)]},
+        symbols=(BTC, coin_symbol),
+        venue={"starting_balances": wallets, "base_currency": None},
+    )
+    ledger, engine = play(script)
+    assert ledger.refusals == {}
+    account = engine.cache.account_for_venue(VENUE)
+    assert account.balance_total(USDT).as_double() == pytest.approx(100_000.0 - 50.0 - 10.0)
+    # Fifty contracts of 100 dollars are a twentieth of a coin.
+    paid = 0.05 * 0.0005
+    assert account.balance_total(COIN).as_double() == pytest.approx(1.0 - paid + 0.05 * 0.0002)
+
+
+def test_funding_beyond_the_wallet_leaves_nothing_locked():
+    # Nobody is liquidated: the wallet goes below zero, and what is locked never exceeds it.
+    data = [*flat_bars(PRICE, 12), funding(START + 8 * HOUR, "0.5")]
+    settings = SettlementConfig(liquidation=False)
+    script = Play(data, {0: [(BTC, 0.1)]}, settlement=settings, balance=1_100.0)
+    _, engine = play(script)
+    (event,) = (e for e in engine.cache.account_for_venue(VENUE).events if e.info)
+    (balance,) = event.balances
+    assert balance.total == balance.free == Money(1_095 - 5_000, USDT)
+    assert balance.locked == Money(0, USDT)
+
+
 def test_funding_is_at_the_mark_price_where_there_is_one():
     ts = START + 7 * HOUR + 58 * MINUTE
     update = MarkPriceUpdate(instrument_id(BTC), Price.from_str("110000.00"), ts, ts)
@@ -147,8 +211,7 @@ def test_funding_is_at_the_mark_price_where_there_is_one():
 
 
 def test_isolated_long_is_liquidated_at_its_price_with_a_bounded_fee():
-    crash = [(PRICE, PRICE, PRICE, PRICE)] * 2 + [(PRICE, PRICE, 80_000.0, 81_000.0)] * 2
-    ledger, engine = play(Play(hourly_bars(crash), {0: [(BTC, 0.1)]}))
+    ledger, engine = play(Play(hourly_bars(CRASH), {0: [(BTC, 0.1)]}))
     forced = ledger.fills[ledger.fills["reason"] == "liquidation"]
     # 10x long from 100,000 of the first bracket; rounded up to the tick.
     assert forced["price"].tolist() == [pytest.approx(90_361.5, abs=0.11)]
@@ -160,6 +223,57 @@ def test_isolated_long_is_liquidated_at_its_price_with_a_bounded_fee():
     assert float(ledger.pnl.liquidations) == pytest.approx(-margin)
     assert engine.cache.positions_open() == []
     split_sums(ledger)
+
+
+def test_what_liquidates_is_an_order_of_the_exchange_itself():
+    _, engine = play(Play(hourly_bars(CRASH), {0: [(BTC, 0.1)]}))
+    entry, forced = sorted(engine.cache.orders(), key=lambda order: order.ts_init)
+    assert str(forced.client_order_id) == str(forced.venue_order_id) == "LIQUIDATION-1"
+    assert forced.is_reduce_only
+    assert forced.time_in_force == TimeInForce.IOC
+    assert forced.liquidity_side == LiquiditySide.TAKER
+    assert forced.position_id == entry.position_id
+    stages = [OrderInitialized, OrderSubmitted, OrderAccepted, OrderFilled]
+    assert [type(event) for event in forced.events] == stages
+    assert {event.ts_event for event in forced.events[1:]} == {bar_time(2)}
+
+
+def test_a_run_after_a_reset_is_the_same_and_what_was_settled_is_said():
+    said: list[str] = []
+    logger = SimpleNamespace(info=said.append)
+    module = Settlement(SettlementConfig())
+    engine = make_engine((BTC,), modules=[module])
+    crash = [(PRICE, PRICE, PRICE, PRICE)] * 9 + [(PRICE, PRICE, 80_000.0, 81_000.0)] * 2
+    add_data(engine, [*hourly_bars(crash), funding(START + 8 * HOUR)])
+    strategy = Script(ScriptConfig())
+    strategy.acts = {bar_time(0): [("market", BTC, 0.1), ("market", BTC, 5e5)]}
+    engine.add_strategy(strategy)
+    seen = []
+    for _ in range(2):
+        fills = record_fills(engine)
+        engine.run()
+        ledger = read_ledger(engine, fills, VENUE, USDT)
+        seen.append((ledger.fills, ledger.funding, ledger.paths, ledger.refusals))
+        module.log_diagnostics(logger)
+        engine.reset()
+        module.log_diagnostics(logger)
+    first, second = seen
+    pd.testing.assert_frame_equal(first[0], second[0])
+    assert first[0]["reason"].tolist() == ["order", "liquidation"]
+    pd.testing.assert_frame_equal(first[1], second[1])
+    assert first[2][BTC].price.tolist() == second[2][BTC].price.tolist()
+    assert first[3] == second[3] == {"-2027": 1}
+    done = ["1 funding payments, 1 liquidations", "brackets of BTCUSDT from 2026-01-01"]
+    assert said == [*done, "0 funding payments, 0 liquidations"] * 2
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.001])
+def test_the_clearance_fee_can_be_set(rate: float):
+    settings = SettlementConfig(clearance_fee_rate=rate)
+    ledger, _ = play(Play(hourly_bars(CRASH), {0: [(BTC, 0.1)]}, settlement=settings))
+    forced = ledger.fills.iloc[-1]
+    assert forced["reason"] == "liquidation"
+    assert forced["fee"] == pytest.approx(rate * 0.1 * forced["price"])
 
 
 def test_a_jump_is_settled_at_the_bankruptcy_price():
@@ -179,8 +293,7 @@ def test_a_jump_is_settled_at_the_bankruptcy_price():
 
 
 def test_a_nearer_stop_comes_before_the_liquidation():
-    crash = [(PRICE, PRICE, PRICE, PRICE)] * 2 + [(PRICE, PRICE, 80_000.0, 81_000.0)] * 2
-    ledger, _ = play(Play(hourly_bars(crash), {0: [(BTC, 0.1)]}, {0: (BTC, -0.1, 95_000.0)}))
+    ledger, _ = play(Play(hourly_bars(CRASH), {0: [(BTC, 0.1)]}, {0: (BTC, -0.1, 95_000.0)}))
     assert ledger.fills["price"].tolist() == [PRICE, 95_000.0]
     assert ledger.pnl.liquidations == 0
 
@@ -194,8 +307,7 @@ def test_short_is_liquidated_by_the_high():
 
 
 def test_the_mark_price_decides_where_there_is_one():
-    crash = [(PRICE, PRICE, PRICE, PRICE)] * 2 + [(PRICE, PRICE, 80_000.0, 81_000.0)] * 2
-    bars = hourly_bars(crash)
+    bars = hourly_bars(CRASH)
     calm = [mark_bar(i, 99_000.0, PRICE, PRICE) for i in range(4)]
     spared, _ = play(Play([*calm, *bars], {0: [(BTC, 0.1)]}))
     assert spared.pnl.liquidations == 0
@@ -213,19 +325,17 @@ def test_a_low_before_the_entry_liquidates_nobody():
 
 
 def test_liquidation_can_be_switched_off():
-    crash = [(PRICE, PRICE, PRICE, PRICE)] * 2 + [(PRICE, PRICE, 80_000.0, 81_000.0)] * 2
     settings = SettlementConfig(liquidation=False)
-    ledger, _ = play(Play(hourly_bars(crash), {0: [(BTC, 0.1)]}, settlement=settings))
+    ledger, _ = play(Play(hourly_bars(CRASH), {0: [(BTC, 0.1)]}, settlement=settings))
     assert ledger.pnl.liquidations == 0
 
 
 def test_cross_margin_is_backed_by_the_whole_account():
-    crash = [(PRICE, PRICE, PRICE, PRICE)] * 2 + [(PRICE, PRICE, 80_000.0, 81_000.0)] * 2
     settings = SettlementConfig(margin="cross")
-    rich, _ = play(Play(hourly_bars(crash), {0: [(BTC, 0.1)]}, settlement=settings))
+    rich, _ = play(Play(hourly_bars(CRASH), {0: [(BTC, 0.1)]}, settlement=settings))
     assert rich.pnl.liquidations == 0
     poor, engine = play(
-        Play(hourly_bars(crash), {0: [(BTC, 0.1)]}, settlement=settings, balance=1_500.0)
+        Play(hourly_bars(CRASH), {0: [(BTC, 0.1)]}, settlement=settings, balance=1_500.0)
     )
     assert poor.fills["reason"].tolist()[-1] == "liquidation"
     left = engine.cache.account_for_venue(VENUE).balance_total(USDT).as_double()

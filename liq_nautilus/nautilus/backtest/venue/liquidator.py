@@ -144,11 +144,10 @@ class Liquidator:
     def _others(self, holding: Holding, ts: int) -> list[OpenPosition]:
         if not self._account.is_cross:
             return []
-        currency = holding.position.settlement_currency
         return [
             self._account.state(other, self._prices(other.position.instrument_id), ts)
-            for other in self._account.all_holdings()
-            if other is not holding and other.position.settlement_currency == currency
+            for other in self._account.settling_in(holding.position.settlement_currency)
+            if other is not holding
         ]
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nautilus_trader.model.identifiers import InstrumentId
     from nautilus_trader.model.identifiers import PositionId
     from nautilus_trader.model.instruments import Instrument
+    from nautilus_trader.model.objects import Currency
     from nautilus_trader.model.position import Position
 
     from liq_nautilus.core.exchange.bracket_source import BracketSource
@@ -145,10 +146,12 @@ class MarginAccount:
         """Return the open positions of an instrument."""
         return self._holdings.get(instrument_id) or {}
 
-    def all_holdings(self) -> Iterator[Holding]:
-        """Yield the open positions of all instruments."""
+    def settling_in(self, currency: Currency) -> Iterator[Holding]:
+        """Yield the open positions, of all instruments, that the wallet of a currency backs."""
         for holdings in self._holdings.values():
-            yield from holdings.values()
+            for holding in holdings.values():
+                if holding.position.settlement_currency == currency:
+                    yield holding
 
     # -- What positions do ------------------------------------------------------------------------
 

@@ -135,36 +135,41 @@ class OrderChecks:
         for holding in self._account.holdings(instrument_id).values():
             if holding.position.strategy_id == order.strategy_id:
                 plan.start(holding)
-        last = self._prices(instrument_id).last
         for other in self._others(order, instrument_id=instrument_id):
             is_same = other.strategy_id == order.strategy_id
             if is_same and _is_coming(other) and (_is_market(other) or other.side == order.side):
-                price = last if _is_market(other) else other.price.as_double()
+                price = self._price_of(other)
                 plan.apply(_signed(other), price, only_reduces=other.is_reduce_only)
         # What was ordered before is judged already.
         plan.fees = 0.0
         return plan
 
     def _reserved(self, order: Order, ts: int) -> float:
-        # The margins of all other positions and resting orders.
+        # The margins of all other positions and resting orders that the same wallet covers.
         total = 0.0
         own = (order.instrument_id, order.strategy_id)
-        for holding in self._account.all_holdings():
+        instruments = self._exchange.instruments
+        currency = instruments[order.instrument_id].get_settlement_currency()
+        for holding in self._account.settling_in(currency):
             position = holding.position
             if (position.instrument_id, position.strategy_id) != own:
                 total += self._initial_margin(holding, ts)
         for other in self._others(order):
+            instrument = instruments[other.instrument_id]
             is_own = (other.instrument_id, other.strategy_id) == own
-            if not is_own and not other.is_reduce_only and not _is_conditional(other):
-                contract = contract_of(self._exchange.instruments[other.instrument_id])
-                price = (
-                    self._prices(other.instrument_id).last
-                    if _is_market(other)
-                    else other.price.as_double()
+            is_covered = instrument.get_settlement_currency() == currency and not is_own
+            if is_covered and not other.is_reduce_only and not _is_conditional(other):
+                value = contract_of(instrument).value(
+                    other.leaves_qty.as_double(), self._price_of(other)
                 )
-                value = contract.value(other.leaves_qty.as_double(), price)
                 total += value / self._account.leverage(other.instrument_id)
         return total
+
+    def _price_of(self, order: Order) -> float:
+        # At which an order that waits or rests will be filled.
+        if _is_market(order):
+            return self._prices(order.instrument_id).last
+        return float(order.price.as_double())
 
     def _initial_margin(self, holding: Holding, ts: int) -> float:
         if not self._account.is_cross:
@@ -185,8 +190,7 @@ class OrderChecks:
             self._account.state(
                 holding, self._prices(holding.position.instrument_id), ts
             ).unrealised
-            for holding in self._account.all_holdings()
-            if holding.position.settlement_currency == currency
+            for holding in self._account.settling_in(currency)
         )
 
     def _others(self, order: Order, instrument_id: InstrumentId | None = None) -> list[Order]:
