@@ -141,9 +141,7 @@ def take_endpoint(
 
 class _Anything:
     # Equals anything, and knows what it was compared with.
-
-    def __init__(self) -> None:
-        self.compared_with: Any = None
+    compared_with: Any = None
 
     def __eq__(self, other: object) -> bool:
         self.compared_with = other
@@ -157,8 +155,6 @@ class _Anything:
 
 def submit_order(exchange: SimulatedExchange, order: Order, ts: int) -> None:
     """Tell that an order is on its way to the venue."""
-    if not exchange.cache.order_exists(order.client_order_id):
-        exchange.cache.add_order(order)
     exchange.exec_client.generate_order_submitted(*_ids(order), ts)
 
 
@@ -261,7 +257,7 @@ def close_by_force(
     pnl = position.calculate_pnl(position.avg_px_open, price.as_double(), quantity)
     order = _forced_order(position, quantity, closing, ts, name)
     ids, client, venue_order_id = _ids(order), exchange.exec_client, VenueOrderId(name)
-    exchange.cache.add_order(order, position.id)
+    exchange.cache.add_order(order)
     client.generate_order_submitted(*ids, ts)
     client.generate_order_accepted(*ids, venue_order_id, ts)
     client.generate_order_filled(

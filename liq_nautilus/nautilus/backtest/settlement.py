@@ -9,6 +9,7 @@ where there are none, last prices.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ from liq_nautilus.nautilus.backtest.exchange import match_bar
 from liq_nautilus.nautilus.backtest.venue.bar_path import BarWalk
 from liq_nautilus.nautilus.backtest.venue.bar_path import Venue
 from liq_nautilus.nautilus.backtest.venue.liquidator import Liquidator
+from liq_nautilus.nautilus.backtest.venue.liquidator import worse
 from liq_nautilus.nautilus.backtest.venue.margin_account import CROSS
 from liq_nautilus.nautilus.backtest.venue.margin_account import MarginAccount
 from liq_nautilus.nautilus.backtest.venue.market_prices import MarketPrices
@@ -110,7 +112,7 @@ class Settlement(SimulationModule):
         self._brackets = BracketSource(_read_brackets(config.brackets_path))
         self._max_age_ns = round(config.max_mark_age_secs * SECOND_NS)
         self._prices: dict[InstrumentId, MarketPrices] = {}
-        self._settled_hour: dict[InstrumentId, int] = {}
+        self._settled_hour: defaultdict[InstrumentId, int] = defaultdict(int)
         self._n_settlements = 0
 
     def register_venue(self, exchange: SimulatedExchange) -> None:
@@ -202,7 +204,6 @@ class Settlement(SimulationModule):
             last = prices.instrument.make_price(prices.last)
             flat = BarPrices(last, last, last, last, bar.volume)
             match_bar(self.exchange, bar_type.instrument_id, flat, bar.ts_init)
-            prices.take_mark_path()
             prices.bar_ns = bar.ts_init
             self._records.of(bar_type.instrument_id).begin()
         else:
@@ -216,12 +217,16 @@ class Settlement(SimulationModule):
             tick.price.as_double(),
             tick.ts_init,
         )
+        # Mark prices since the last bar waited for the next one; trades tell its path better.
+        for piece in prices.take_pieces():
+            self._judge_piece(tick.instrument_id, piece, ts)
         prices.set_last(price, ts)
         prices.tick_ns = ts
         if self._venue.account.holdings(tick.instrument_id):
             self._records.of(tick.instrument_id).trade(price, ts)
         if not prices.has_mark(ts):
-            self._judge_now(tick.instrument_id, price, ts)
+            piece = MarkPiece(ts, ts, price, price, price, price)
+            self._judge_piece(tick.instrument_id, piece, ts)
         # The venue takes the trade in before it looks at what is sent now.
         self._venue.gate.release(tick.instrument_id, price, ts, ts)
 
@@ -243,13 +248,13 @@ class Settlement(SimulationModule):
 
     def _on_mark(self, instrument_id: InstrumentId, piece: MarkPiece, ts: int) -> None:
         prices = self._prices_of(instrument_id)
-        is_short = piece.ts_close - piece.ts_open < max(prices.interval_ns, 1)
+        is_short = piece.ts_close - piece.ts_open <= prices.interval_ns
         waits = prices.bar_type is not None and prices.tick_ns <= prices.bar_ns < piece.ts_close
         prices.add_mark(piece, is_kept=is_short and waits)
         if not is_short and prices.bar_type is not None:
             # Of what was inside it only its end is known to come after what bars told already.
-            end = piece.close
-            self._judge_piece(instrument_id, piece._replace(open=end, high=end, low=end), ts)
+            end = MarkPiece(piece.ts_close, piece.ts_close, *[piece.close] * 4)
+            self._judge_piece(instrument_id, end, ts)
         elif not waits:
             self._judge_piece(instrument_id, piece, ts)
 
@@ -259,31 +264,22 @@ class Settlement(SimulationModule):
         if event.instrument_id.venue == self.exchange.id:
             self._venue.account.on_position(event)
 
-    def _judge_now(self, instrument_id: InstrumentId, mark: float, ts: int) -> None:
-        if self._venue.liquidator is not None:
-            for holding in list(self._venue.account.holdings(instrument_id).values()):
-                self._venue.liquidator.judge(holding, mark, self._prices_of(instrument_id).last, ts)
-
     def _judge_piece(self, instrument_id: InstrumentId, piece: MarkPiece, ts: int) -> None:
         # Of a piece that a position was opened or changed in only the end is known to come after.
         liquidator = self._venue.liquidator
         if liquidator is None:
             return
         for holding in list(self._venue.account.holdings(instrument_id).values()):
-            path = [piece.close]
+            if holding.changed_ns > piece.ts_close:
+                continue
+            jumped_to = walked_to = piece.close
             if holding.changed_ns <= piece.ts_open:
-                path = [piece.open, piece.low if holding.side > 0 else piece.high]
-            if holding.changed_ns < piece.ts_close or piece.ts_open == piece.ts_close:
-                self._judge_path(holding, path, ts)
-
-    def _judge_path(self, holding: Holding, path: list[float], ts: int) -> None:
-        # The first price is jumped to, the next is walked to.
-        liquidator = self._venue.liquidator
-        if liquidator is None or liquidator.judge(holding, path[0], path[0], ts):
-            return
-        trigger = liquidator.trigger(holding, ts)
-        if is_reached(holding.side, path[-1], trigger):
-            liquidator.liquidate(holding, trigger, ts)
+                jumped_to, walked_to = piece.open, worse(holding.side, piece.low, piece.high)
+            if liquidator.judge(holding, jumped_to, jumped_to, ts):
+                continue
+            trigger = liquidator.trigger(holding, ts)
+            if is_reached(holding.side, walked_to, trigger):
+                liquidator.liquidate(holding, trigger, ts)
 
     # -- Funding ----------------------------------------------------------------------------------
 
@@ -291,7 +287,7 @@ class Settlement(SimulationModule):
         if not self._settings.funding:
             return
         hour = self._settlement_hour(update)
-        if hour is None or self._settled_hour.get(update.instrument_id, -1) >= hour:
+        if hour is None or hour <= self._settled_hour[update.instrument_id]:
             return
         self._settled_hour[update.instrument_id] = hour
         for holding in list(self._venue.account.holdings(update.instrument_id).values()):
@@ -334,7 +330,7 @@ class Settlement(SimulationModule):
     def _payable(self, holding: Holding, price: float) -> Decimal:
         # Funding is paid out of an isolated margin, as far as that goes.
         if self._venue.account.is_cross or self._venue.liquidator is None:
-            return Decimal("Infinity")
+            return Decimal(math.inf)
         entry = float(holding.position.avg_px_open)
         pnl = holding.contract.pnl(holding.side, holding.quantity, entry, price)
         return Decimal(max(holding.margin + pnl, 0.0))

@@ -179,6 +179,16 @@ def test_where_trades_come_they_are_the_way():
     assert np.all(np.diff(path.ts) >= 0)
 
 
+def test_a_bar_among_trades_has_extremes_of_its_own_also_without_a_fill():
+    prices = {1: E, 20: 98_000.0, 40: 101_000.0, 59: E, 61: 99_000.0, 100: 100_500.0, 119: E}
+    bars = hourly_bars([(E, 101_000.0, 98_000.0, E), (99_000.0, 100_500.0, 99_000.0, E)])
+    acts = {START + MINUTE: [("market", BTC, 1.0)]}
+    ledger, _ = play(Play([*bars, *trades(prices)], acts=acts, leverage=5))
+    curve = equity_curve(ledger, {BTC: frame(bars)}, START)
+    moved = curve[["low", "high"]].to_numpy()[1:] - (E - RATE * E)
+    assert moved == pytest.approx(np.array([[-2_000.0, 1_000.0], [-1_000.0, 500.0]]))
+
+
 def test_several_symbols_fall_as_if_together():
     btc = hourly_bars([FLAT, (E, 101_000.0, 98_000.0, E)])
     sol = hourly_bars([(200.0,) * 4, (200.0, 202.0, 197.0, 200.0)], SOL)

@@ -177,3 +177,93 @@ def test_a_last_price_beyond_the_mark_price_is_what_a_position_is_closed_at(side
     assert ledger.fills["tag"].iloc[1] == "takeover"
     assert ledger.fills["price"].iloc[1] == E - side * 10_000.0
     assert float(ledger.pnl.insurance) > 0.0
+
+
+def ended(data: list, at: int, side: int) -> list[tuple]:
+    """What became of a position of 10x entered at a moment, besides its entry."""
+    ledger, _ = play(Play(data, acts={at: [("market", BTC, 0.1 * side)]}))
+    assert ledger.fills["reason"].iloc[0] == "order"
+    return [(fill.ts - START, fill.price, fill.reason) for fill in ledger.fills.itertuples()][1:]
+
+
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize("with_bars", [True, False])
+def test_where_no_mark_price_is_known_each_trade_decides(side: int, with_bars: bool):
+    # A jump beyond the bankruptcy price, 10 % away: the insurance fund takes the position over.
+    beyond = E - side * 15_000.0
+    prices = [beyond if i in (5, 40) else E for i in range(60)]
+    bars = hourly_bars([FLAT, FLAT]) if with_bars else []
+    data = [*(trade(START + i * MINUTE, price) for i, price in enumerate(prices)), *bars]
+    taken = [(40 * MINUTE, E - side * 10_000.0, "liquidation")]
+    assert ended(data, START + 10 * MINUTE, side) == taken
+    # A mark price not too old decides instead, in both directions.
+    fresh, old, far = (
+        mark(START + 39 * MINUTE, E),
+        mark(START + 34 * MINUTE, E),
+        mark(START + 20 * MINUTE, beyond),
+    )
+    assert ended([*data, fresh], START + 10 * MINUTE, side) == []
+    assert ended([*data, old], START + 10 * MINUTE, side) == taken
+    assert ended([*data, far], START + 10 * MINUTE, side) == [(20 * MINUTE, *taken[0][1:])]
+
+
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize("seconds", [1, 30, 90])
+def test_a_mark_price_between_a_bar_and_the_first_trade_after_it_counts(side: int, seconds: int):
+    # Reached for a moment only: a second before, and after, it was far away.
+    trades = [trade(START + i * MINUTE, E) for i in (*range(1, 60), *range(61, 120))]
+    steps = [mark(START + HOUR + i * SECOND, E) for i in range(-300, 300) if i != seconds]
+    data = [*hourly_bars([FLAT, FLAT]), *trades, *steps]
+    assert ended(data, START + 10 * MINUTE, side) == []
+    reached = mark(START + HOUR + seconds * SECOND, E - side * 9_800.0)
+    ((_, price, reason),) = ended([*data, reached], START + 10 * MINUTE, side)
+    assert (price, reason) == (E - side * 9_800.0, "liquidation")
+
+
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize(
+    ("after_ns", "end", "is_liquidated"),
+    [
+        # Of a mark bar from the entry on the extreme counts, of one that was open then the end,
+        # of one that was over nothing.
+        (0, 0.0, True),
+        (1, 0.0, False),
+        (1, 9_800.0, True),
+        (MINUTE - 1_000_000, 9_800.0, True),
+        (MINUTE - 999_999, 9_800.0, False),
+    ],
+)
+def test_of_mark_bars_between_trades_what_follows_the_entry_counts(
+    side: int, after_ns: int, end: float, is_liquidated: bool
+):
+    opened = START + 5 * MINUTE
+    at = E - side * end
+    extremes = sorted((at, E + side * 2_000.0, E - side * 9_800.0))
+    bar = mark_bar(opened, MINUTE, (E, extremes[-1], extremes[0], at), "1m")
+    trades = [trade(START + i * MINUTE, E) for i in range(5)]
+    trades += [trade(opened + after_ns, E), trade(opened + MINUTE - 999_999, E)]
+    # Sent a moment before, so that it waits for the trade.
+    found = ended([*trades, bar], opened + after_ns - 1, side)
+    if is_liquidated:
+        ((_, price, reason),) = found
+        assert reason == "liquidation"
+        # Walked to the trigger, 90,361.5 or 109,561.7; or found beyond it.
+        assert abs(price - E) == pytest.approx(end or 9_600.0, abs=50.0)
+    else:
+        assert found == []
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_of_a_mark_bar_longer_than_the_bars_the_end_counts_wherever_it_began(side: int):
+    kind = type(hourly_bars([FLAT])[0].bar_type).from_str(
+        f"{instrument_id(BTC)}-1-MINUTE-LAST-EXTERNAL"
+    )
+    bars = [make_bar(kind, START + i * MINUTE, FLAT) for i in range(20)]
+    beyond, near = E - side * 9_800.0, E - side * 9_000.0
+    for end, expected in ((near, []), (beyond, [(10 * MINUTE - 1_000_000, beyond, "liquidation")])):
+        row = (beyond, *sorted((beyond, E), reverse=True), end)
+        marks = [
+            mark_bar(START, 5 * MINUTE, FLAT, "5m"),
+            mark_bar(START + 5 * MINUTE, 5 * MINUTE, row, "5m"),
+        ]
+        assert ended([*bars, *marks], START + 3 * MINUTE - 1_000_000, side) == expected

@@ -217,6 +217,14 @@ def test_where_trades_come_bars_do_not_go_the_way_again():
     assert ledger.fills["reason"].tolist() == ["order"]
 
 
+@pytest.mark.parametrize(("at", "is_met"), [(HOUR - 1_000_000, True), (HOUR + 1, False)])
+def test_a_bar_goes_its_way_where_the_last_trade_is_of_the_bar_before(at: int, is_met: bool):
+    rows = [FLAT, (E, E, 98_000.0, 99_000.0), (99_000.0,) * 4]
+    orders = [("market", BTC, 0.1), ("stop", BTC, -0.1, 98_500.0)]
+    ledger, _ = play(Play([*hourly_bars(rows), trade(START + at, E)], acts={bar_time(0): orders}))
+    assert ledger.fills["price"].tolist() == [E, 98_500.0][: 1 + is_met]
+
+
 def test_an_order_between_two_prices_pays_the_next_one():
     rows = [FLAT, (101_000.0, 105_000.0, 99_000.0, 103_000.0), (103_500.0,) * 4]
     opened = START + HOUR

@@ -155,9 +155,13 @@ class MarketPrices:
     def take_mark_path(self) -> MarkPath | None:
         """Return what `mark_path` does, and forget it."""
         path = self.mark_path()
-        if path is not None:
-            self._pieces = []
+        self.take_pieces()
         return path
+
+    def take_pieces(self) -> list[MarkPiece]:
+        """Return the mark prices that were kept for the next bar, and forget them."""
+        pieces, self._pieces = self._pieces, []
+        return pieces
 
     def is_tick_driven(self, ts_open: int) -> bool:
         """Return whether trades came since a bar opened: they tell its path better than it does."""
