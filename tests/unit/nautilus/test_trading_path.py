@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from nautilus_trader.model.currencies import USDT
+from nautilus_trader.model.data import BarType
 from nautilus_trader.model.enums import OrderType
 from support.hourly_runs import BTC
 from support.hourly_runs import FLAT
@@ -106,6 +108,7 @@ def test_an_addition_to_a_short_on_the_better_side_goes_along_to_the_worse_one()
     ("kind", "distance", "is_added_first"),
     [
         # An addition that the bar reaches on the better side, just, not quite; on the worse side.
+        ("entry", 0.1, True),
         ("entry", 4_000.0, True),
         ("entry", 6_000.0, True),
         ("entry", 6_000.1, False),
@@ -123,8 +126,48 @@ def test_only_additions_met_on_the_better_side_turn_the_way_round(
     ]
     rows = [FLAT, FLAT, (E, max(worse, better), min(worse, better), E)]
     fills, _ = run(rows, {0: [("market", BTC, side * 0.1)], 1: orders})
-    first = fills[1][1] if kind == "entry" else fills[2][1]
+    first = next(price for quantity, price, _ in fills if abs(quantity) == 0.01)
     assert first == E + side * (1_000.0 if is_added_first else -3_000.0)
+
+
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize(("kind", "level"), [("limit", 95_000.0), ("entry", 105_000.0)])
+def test_an_order_at_the_very_extreme_of_a_bar_is_met(side: int, kind: str, level: float):
+    level = E + side * (level - E)
+    rows = [FLAT, (E, max(E, level), min(E, level), E), FLAT]
+    fills, engine = run(rows, {0: [(kind, BTC, 0.1 * side, level)]})
+    assert fills == [(0.1 * side, level, "order")]
+    assert engine.cache.orders()[0].ts_last == bar_time(1)
+
+
+def test_orders_of_another_instrument_have_no_part_in_a_bar():
+    # Its stop, without margin, lies where the price of the first one goes, and so does a sale.
+    rows = [FLAT, (E, 105_000.0, 96_000.0, E)]
+    data = [*hourly_bars(rows), *hourly_bars([FLAT] * 2, SOL)]
+    stops = [("entry", SOL, 1_000.0, 101_000.0), ("entry", SOL, -0.1, 99_000.0)]
+    acts = {bar_time(0): [*stops, ("entry", BTC, 0.1, 104_000.0)]}
+    ledger, engine = play(Play(data, acts=acts, symbols=(BTC, SOL)))
+    # All orders of its own buy: the high comes first.
+    assert ledger.paths[BTC].price.tolist() == [E, 104_000.0, 104_000.0, 105_000.0, 96_000.0, E]
+    assert ledger.paths[BTC].n_fills.tolist() == [0, 0, 1, 1, 1, 1]
+    assert len(engine.cache.orders_open()) == 2
+
+
+@pytest.mark.parametrize(("side", "far"), [(1, 28_600.0), (-1, 30_400.0)])
+def test_a_position_entered_where_its_mark_price_is_beyond_is_liquidated_there(
+    side: int, far: float
+):
+    # Entered half way, where the mark price went half of its own: a long of 10x from 95,000 is
+    # liquidated from 85,843 on and has nothing left at 85,500, a short from 105,000 at 115,500.
+    last, mark = E - side * 10_000.0, E - side * far
+    rows = [(E, *sorted((E, end), reverse=True), end) for end in (last, mark)]
+    marks = [mark_bar(START + i * HOUR, HOUR, row, "1h") for i, row in enumerate((FLAT, rows[1]))]
+    acts = {bar_time(0): [("limit", BTC, 0.1 * side, E - side * 5_000.0)]}
+    ledger, _ = play(Play([*marks, *hourly_bars([FLAT, rows[0]])], acts=acts))
+    assert ledger.fills["reason"].tolist() == ["order", "liquidation"]
+    assert ledger.fills["price"].tolist() == [E - side * 5_000.0, E - side * far / 2.0]
+    # The price does not go back for it.
+    assert (np.diff(ledger.paths[BTC].price) * side <= 0.0).all()
 
 
 def test_a_short_entered_by_a_stop_is_followed_by_the_high():
@@ -156,20 +199,28 @@ class Answering(Script):
             self.submit_order(self._order("stop", BTC, quantity, self.trigger))
 
 
-@pytest.mark.parametrize("ts", [bar_time(0), START + HOUR, START + HOUR + 20 * MINUTE])
-def test_a_strategy_may_answer_a_fill_inside_a_bar(ts: int):
-    # Filled at the close, at the open or at the close after it: the stop is met in a later bar.
+@pytest.mark.parametrize(
+    ("ts", "order"),
+    [
+        (bar_time(0), ("market", BTC, 0.1)),
+        (START + HOUR, ("market", BTC, 0.1)),
+        (START + HOUR + 20 * MINUTE, ("market", BTC, 0.1)),
+        (START + HOUR, ("limit", BTC, 0.1, 99_000.0)),
+    ],
+)
+def test_a_strategy_may_answer_a_fill_inside_a_bar(ts: int, order: tuple):
+    # Filled at a close, an open or on the way: the stop is met in a later bar.
     rows = [FLAT, FLAT, (E, E, 98_500.0, 99_500.0), (99_500.0, E, 97_000.0, E)]
     engine = make_engine((BTC,), SettlementConfig())
     marks = [mark_bar(START + i * HOUR, HOUR, row, "1h") for i, row in enumerate(rows)]
     add_data(engine, [*hourly_bars(rows), *marks])
     strategy = Answering(ScriptConfig())
-    strategy.trigger, strategy.acts = 98_000.0, {ts: [("market", BTC, 0.1)]}
+    strategy.trigger, strategy.acts = 98_000.0, {ts: [order]}
     engine.add_strategy(strategy)
     engine.run()
     prices = {float(order.avg_px): order.ts_last for order in engine.cache.orders()}
     assert prices[98_000.0] == bar_time(3)
-    assert set(prices) == {E, 98_000.0}
+    assert set(prices) == {order[3] if order[3:] else E, 98_000.0}
 
 
 def test_of_a_short_and_a_long_the_larger_says_what_comes_first():
@@ -192,16 +243,22 @@ def test_a_position_entered_by_a_stop_is_followed_by_the_other_extreme():
     assert [fill[1:] for fill in fills] == [(101_000.0, "order"), (91_265.1, "liquidation")]
 
 
-def test_coarser_bars_of_the_same_time_and_bars_made_of_them_move_nothing():
-    minute = "1-MINUTE-LAST-EXTERNAL"
-    bars = []
-    for i in range(130):
-        low = 85_000.0 if i == 5 else E
-        kind = type(hourly_bars([FLAT])[0].bar_type).from_str(f"{instrument_id(BTC)}-{minute}")
-        bars.append(make_bar(kind, START + i * MINUTE, (E, E, low, E)))
-    hours = hourly_bars([(E, E, 85_000.0, E), FLAT])
-    ts = START + 31 * MINUTE - 1_000_000
-    ledger, _ = play(Play([*bars, *hours], acts={ts: [("market", BTC, 0.1)]}))
+@pytest.mark.parametrize(
+    "other",
+    ["1-HOUR-LAST-EXTERNAL", "1-MINUTE-MID-EXTERNAL", "1-MINUTE-BID-EXTERNAL"],
+)
+def test_only_the_first_of_the_finest_bars_of_last_prices_move_something(other: str):
+    # Coarser bars of the same time, equally fine ones that come later and bars of quotes.
+    kinds = [
+        BarType.from_str(f"{instrument_id(BTC)}-{name}")
+        for name in ("1-MINUTE-LAST-EXTERNAL", other)
+    ]
+    bars = [make_bar(kinds[0], START + i * MINUTE, FLAT) for i in range(130)]
+    step = kinds[1].spec.timedelta.value
+    bars += [make_bar(kinds[1], START + i * step, (E, E, 85_000.0, E)) for i in range(2)]
+    # Entered before the second of them comes.
+    ts = START + 2 * step - MINUTE - 1_000_000
+    ledger, _ = play(Play(bars, acts={ts: [("market", BTC, 0.1)]}))
     assert ledger.fills["reason"].tolist() == ["order"]
 
 

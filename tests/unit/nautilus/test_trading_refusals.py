@@ -8,6 +8,7 @@ import pytest
 from nautilus_trader.common.component import MessageBus
 from nautilus_trader.common.component import TestClock
 from nautilus_trader.model.currencies import USDT
+from nautilus_trader.model.data import QuoteTick
 from nautilus_trader.model.enums import OrderStatus
 from nautilus_trader.model.events import OrderEvent
 from nautilus_trader.model.events import OrderInitialized
@@ -34,6 +35,7 @@ from liq_nautilus.nautilus.backtest.exchange import take_endpoint
 from liq_nautilus.nautilus.backtest.ledger import read_ledger
 from liq_nautilus.nautilus.backtest.ledger import record_fills
 from liq_nautilus.nautilus.config import SettlementConfig
+from liq_nautilus.nautilus.instruments import built_in_instrument
 
 BTC, SOL = "BTCUSDT", "SOLUSDT"
 E = 100_000.0
@@ -196,9 +198,10 @@ def test_margin_that_other_positions_hold_is_not_free():
 
 def test_an_entry_by_stop_without_margin_expires_where_it_triggers():
     rows = [FLAT, (E, 103_000.0, E, 103_000.0), (103_000.0,) * 4]
-    ledger, sent = orders({0: [("entry", BTC, 1.0, 102_000.0)]}, rows, balance=1_000.0)
+    acts = {0: [("entry", BTC, 1.0, 102_000.0), ("entry", BTC, 1.0, 104_000.0)]}
+    ledger, sent = orders(acts, rows, balance=1_000.0)
     assert ledger.fills.empty
-    assert sent[0].status == OrderStatus.EXPIRED
+    assert [order.status for order in sent] == [OrderStatus.EXPIRED, OrderStatus.ACCEPTED]
     ledger, sent = orders({0: [("entry", BTC, 0.05, 102_000.0)]}, rows, balance=1_000.0)
     assert ledger.fills["price"].tolist() == [102_000.0]
 
@@ -264,6 +267,44 @@ def test_an_addition_and_a_reduction_move_the_margin():
     assert forced["price"].iloc[0] == pytest.approx(99_000.0 * 0.9 / 0.996, abs=0.11)
 
 
+def test_margin_is_released_again_after_another_position_was_liquidated():
+    # SOL at 10x from 200, halved after BTC was taken: dies where 10 % of what is left is gone.
+    btc = hourly_bars([FLAT, (E, E, 80_000.0, 81_000.0), *[(81_000.0,) * 4] * 3])
+    sol = hourly_bars([*[(200.0,) * 4] * 4, (200.0, 200.0, 175.0, 176.0)], SOL)
+    script = {0: [("market", BTC, 0.1), ("market", SOL, 20.0)], 2: [("market", SOL, -10.0)]}
+    ledger, _ = orders(script, data=[*btc, *sol], symbols=(BTC, SOL))
+    forced = ledger.fills[ledger.fills["reason"] == "liquidation"]
+    assert forced["symbol"].tolist() == [BTC, SOL]
+    assert float(ledger.pnl.liquidations) == pytest.approx(-1_000.0 - 0.1 * 10.0 * 200.0, abs=0.02)
+
+
+def test_before_any_price_an_order_is_nautiluss_to_judge():
+    script = {START + MINUTE: [("market", BTC, 0.1), ("limit", BTC, 0.1, 99_000.0)]}
+    data = [funding(START), *hourly_bars([FLAT, (E, E, 98_000.0, E)])]
+    ledger, engine = play(Play(data, acts=script))
+    assert ledger.fills["price"].tolist() == [99_000.0]
+    assert ledger.fills["ts"].tolist() == [bar_time(1)]
+    market, _ = sorted(engine.cache.orders(), key=lambda order: order.client_order_id)
+    assert reason(market).startswith("no market")
+
+
+def test_a_position_of_an_instrument_without_last_prices_counts_at_its_entry():
+    # SOL is filled by quotes alone: it neither helps nor harms what is left for BTC.
+    instrument = built_in_instrument(SOL)
+    size = instrument.make_qty(100.0)
+    quotes = [
+        QuoteTick(instrument.id, *[instrument.make_price(200.0)] * 2, size, size, ts, ts)
+        for ts in (START + HOUR, START + 2 * HOUR)
+    ]
+    btc = hourly_bars([FLAT, FLAT, FLAT, (E, E, 80_000.0, 81_000.0)])
+    bought = {0: ("market", BTC, 0.05), 1: ("market", SOL, 10.0), 2: ("market", BTC, 0.05)}
+    acts = {number: [order] for number, order in bought.items()}
+    settings = {"symbols": (BTC, SOL), "balance": 1_500.0, "settlement": CROSS}
+    ledger, _ = orders(acts, data=[*btc, *quotes], **settings)
+    assert ledger.fills["symbol"].tolist() == [BTC, SOL, BTC, BTC]
+    assert ledger.fills["reason"].tolist() == ["order", "order", "order", "liquidation"]
+
+
 def test_large_positions_are_reduced_bracket_by_bracket():
     # Short 119 at 10x: 12.96 million at 108,930.6; below 12 million the margin is met again.
     rows = [FLAT, FLAT, (E, 108_940.0, E, 108_000.0), (108_000.0,) * 4]
@@ -275,6 +316,29 @@ def test_large_positions_are_reduced_bracket_by_bracket():
     assert forced["fee"].iloc[0] == pytest.approx(0.0125 * quantity * price)
     held = (ledger.fills["side"] * ledger.fills["quantity"]).sum()
     assert held == pytest.approx(-119.0 + quantity)
+
+
+def test_what_is_left_of_a_reduced_position_is_backed_by_what_is_left_of_its_margin():
+    rows = [FLAT, FLAT, (E, 108_940.0, E, 108_000.0), (108_000.0, 130_000.0, E, E)]
+    ledger, _ = orders({0: [("market", BTC, -119.0)]}, rows, balance=1e8)
+    forced = ledger.fills[ledger.fills["reason"] == "liquidation"]
+    assert forced["quantity"].sum() == pytest.approx(119.0)
+    assert forced["tag"].tolist()[0] == "reduction"
+    assert float(ledger.pnl.liquidations) == pytest.approx(-0.1 * 119.0 * E, rel=1e-6)
+
+
+def test_what_waits_is_rejected_when_the_position_is_liquidated():
+    # Sent inside a bar that ends far below: neither the addition nor a limit comes about.
+    later = START + HOUR + MINUTE
+    data = hourly_bars([FLAT, (E, E, 80_000.0, 81_000.0), (81_000.0,) * 4])
+    script = {bar_time(0): [("market", BTC, 0.1)]}
+    script[later] = [("market", BTC, 0.1), ("limit", BTC, 0.1, 70_000.0)]
+    ledger, engine = play(Play(data, acts=script))
+    assert ledger.fills["reason"].tolist() == ["order", "liquidation"]
+    waiting = [order for order in engine.cache.orders() if order.ts_init == later]
+    assert [reason(order) for order in waiting] == ["-2023 the account is being liquidated"] * 2
+    assert {order.ts_last for order in waiting} == {bar_time(1)}
+    assert ledger.refusals == {"-2023": 2}
 
 
 def test_what_no_lower_bracket_backs_is_closed_in_part_and_taken_over():

@@ -146,7 +146,7 @@ class BarWalk:
             low = high = awaited
         for holding in holdings.values():
             trigger = venue.liquidator.trigger(holding, ts)
-            if is_reached(holding.side, low if holding.side > 0 else high, trigger):
+            if is_reached(holding.side, worse(holding.side, low, high), trigger):
                 return False
         prices.take_mark_path()
         return True
@@ -225,7 +225,7 @@ class _Walk:
     def _meets_addition(self, side: int) -> bool:
         # Whether an order adds to a position on the way to the better extreme: what it adds would
         # then go along to the worse one.
-        better = (self._bar.high if side > 0 else self._bar.low).as_double()
+        better = worse(-side, self._bar.low.as_double(), self._bar.high.as_double())
         return any(
             order.is_buy == (side > 0)
             and not order.is_reduce_only
@@ -238,34 +238,29 @@ class _Walk:
         for _ in range(_MOST_STEPS):
             level, due = self._next_level(start, end)
             self._move_to(level)
-            is_done = level == end.last
             for holding in due:
                 self._liquidate(holding, start, end)
             self._record.reach(self._at, self._ts)
-            if is_done and not due:
-                self._judge_all(end)
+            if level == end.last and not due:
                 return
 
     def _next_level(self, start: _Point, end: _Point) -> tuple[float, list[Holding]]:
         # The nearest price at which something happens, and whose liquidation price it is.
-        at, way = self._at, 1.0 if end.last > self._at else -1.0
         level = end.last
         for order in self._orders():
             price = _level_of(order)
-            if (price - at) * way > 0.0 and (level - price) * way > 0.0:
+            if self._at < price < level or level < price < self._at:
                 level = price
         due: list[Holding] = []
-        for holding, trigger_level in self._triggers(start, end):
-            is_behind = (trigger_level - at) * way < 0.0 or level == at
-            price = at if is_behind else trigger_level
+        for holding, price in self._triggers(start, end):
+            if abs(price - self._at) < abs(level - self._at):
+                level, due = price, []
             if price == level:
                 due.append(holding)
-            elif (level - price) * way > 0.0:
-                level, due = price, [holding]
         return level, due
 
     def _triggers(self, start: _Point, end: _Point) -> list[tuple[Holding, float]]:
-        # Of positions liquidated on this leg: the last price at which they are.
+        # Of positions liquidated on the rest of this leg: the last price at which they are.
         liquidator = self._venue.liquidator
         if liquidator is None:
             return []
@@ -277,12 +272,13 @@ class _Walk:
         return found
 
     def _last_at(self, side: int, mark: float, start: _Point, end: _Point) -> float:
-        # The last price when the mark price is somewhere on the leg.
+        # The last price when the mark price is somewhere on the leg; where it was there already,
+        # the present one.
         if end.mark == start.mark:
             return self._at
-        share = min(max((mark - start.mark) / (end.mark - start.mark), 0.0), 1.0)
+        share = (mark - start.mark) / (end.mark - start.mark)
         price = to_grid(start.last + share * (end.last - start.last), side, self._tick)
-        lowest, highest = sorted((start.last, end.last))
+        lowest, highest = sorted((self._at, end.last))
         return min(max(price, lowest), highest)
 
     def _mark_at(self, start: _Point, end: _Point) -> float:
@@ -297,9 +293,8 @@ class _Walk:
         if liquidator is None or holding not in self._holdings():
             return
         side, trigger = holding.side, liquidator.trigger(holding, self._ts)
-        way = 1.0 if end.last > self._at else -1.0
         is_due = is_reached(side, end.mark, trigger)
-        if is_due and (self._last_at(side, trigger, start, end) - self._at) * way <= 0.0:
+        if is_due and self._last_at(side, trigger, start, end) == self._at:
             reached = worse(side, self._mark_at(start, end), trigger)
             liquidator.liquidate(holding, worse(side, reached, self._at), self._ts)
 
@@ -329,7 +324,7 @@ class _Walk:
         checks = self._venue.checks
         if checks is None:
             return
-        lowest, highest = (start, end) if start < end else (end, start)
+        lowest, highest = sorted((start, end))
         for order in self._orders():
             is_met = lowest <= _level_of(order) <= highest
             if not is_met or order.order_type in _WITHOUT_TRIGGER or _is_dormant(order):

@@ -138,8 +138,7 @@ class Liquidator:
             concerned = list(self._exchange.instruments)
         for instrument_id in concerned:
             self._gate.drop(instrument_id, ts)
-            if self._exchange.get_open_orders(instrument_id):
-                cancel_orders(self._exchange, holding.position, instrument_id, ts)
+            cancel_orders(self._exchange, holding.position, instrument_id, ts)
 
     def _others(self, holding: Holding, ts: int) -> list[OpenPosition]:
         if not self._account.is_cross:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Final
@@ -34,19 +35,21 @@ if TYPE_CHECKING:
 CROSS: Final = "cross"
 
 
+@dataclass(slots=True, eq=False)
 class Holding:
     """
     One open position and its isolated margin.
 
-    Parameters
+    Attributes
     ----------
     position : Position
         Nautilus's own.
     contract : Contract
         How quantity and price make up its value.
-
-    Attributes
-    ----------
+    side : int
+        +1 long, -1 short.
+    quantity : float
+        What is open (base units or contracts).
     margin : float
         The isolated margin: initial margin of what is still open, less paid funding (settlement
         currency).
@@ -57,26 +60,14 @@ class Holding:
 
     """
 
-    __slots__ = (
-        "changed_ns",
-        "contract",
-        "margin",
-        "position",
-        "quantity",
-        "side",
-        "trigger",
-        "trigger_until_ns",
-    )
-
-    def __init__(self, position: Position, contract: Contract) -> None:
-        self.position = position
-        self.contract = contract
-        self.margin = 0.0
-        self.quantity = 0.0
-        self.side = 1 if position.is_long else -1
-        self.trigger: float | None = None
-        self.trigger_until_ns = 0
-        self.changed_ns = 0
+    position: Position
+    contract: Contract
+    side: int
+    quantity: float = 0.0
+    margin: float = 0.0
+    trigger: float | None = None
+    trigger_until_ns: int = 0
+    changed_ns: int = 0
 
 
 class Refusal(NamedTuple):
@@ -166,7 +157,7 @@ class MarginAccount:
         side = 1 if position.is_long else -1
         if holding is None or holding.side != side:
             contract = contract_of(self._exchange.instruments[event.instrument_id])
-            holding = holdings[event.position_id] = Holding(position, contract)
+            holding = holdings[event.position_id] = Holding(position, contract, side)
         self._change(holding, position.quantity.as_double(), event.last_px.as_double())
         holding.changed_ns = event.ts_event
 

@@ -78,8 +78,6 @@ class MarketPrices:
 
     __slots__ = (
         "_mark",
-        "_mark_interval_ns",
-        "_mark_ns",
         "_max_age_ns",
         "_pieces",
         "bar_ns",
@@ -98,9 +96,7 @@ class MarketPrices:
         self.interval_ns = 0
         self.last = math.nan
         self.last_ns = self.bar_ns = self.tick_ns = -1
-        self._mark = math.nan
-        self._mark_ns = -1
-        self._mark_interval_ns = 0
+        self._mark: MarkPiece | None = None
         self._pieces: list[MarkPiece] = []
 
     def take_bar_type(self, bar_type: BarType) -> bool:
@@ -120,18 +116,17 @@ class MarketPrices:
 
     def add_mark(self, piece: MarkPiece, *, is_kept: bool) -> None:
         """Take in mark prices; `is_kept` says whether the next bar is judged by their path."""
-        self._mark, self._mark_ns = piece.close, piece.ts_close
-        self._mark_interval_ns = piece.ts_close + MILLISECOND_NS - piece.ts_open
+        self._mark = piece
         if is_kept:
             self._pieces.append(piece)
 
     def has_mark(self, ts: int) -> bool:
         """Return whether there is a mark price that is not too old at a time (UTC ns)."""
-        return self._mark_ns >= 0 and ts - self._mark_ns <= self._max_age_ns
+        return self._mark is not None and ts - self._mark.ts_close <= self._max_age_ns
 
     def mark_at(self, ts: int) -> float:
         """Return the mark price at a time (UTC ns); the last price where it is too old or none."""
-        return self._mark if self.has_mark(ts) else self.last
+        return self._mark.close if self._mark is not None and self.has_mark(ts) else self.last
 
     def awaited_mark(self, ts: int) -> float | None:
         """
@@ -139,10 +134,13 @@ class MarketPrices:
 
         Mark bars no longer than the bars keep coming, each after its bar, and decide about it then.
         """
-        if self._mark_ns < 0 or self._mark_interval_ns > max(self.interval_ns, MILLISECOND_NS):
+        mark = self._mark
+        if mark is None:
             return None
-        age_ns = max(self._max_age_ns, self._mark_interval_ns)
-        return self._mark if ts - self._mark_ns <= age_ns else None
+        length_ns = mark.ts_close + MILLISECOND_NS - mark.ts_open
+        if length_ns > max(self.interval_ns, MILLISECOND_NS):
+            return None
+        return mark.close if ts - mark.ts_close <= max(self._max_age_ns, length_ns) else None
 
     def mark_path(self) -> MarkPath | None:
         """Return what mark prices did since it was last taken; None where none came."""

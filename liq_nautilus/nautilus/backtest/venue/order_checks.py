@@ -116,6 +116,8 @@ class OrderChecks:
 
     def _above_wallet(self, order: Order, plan: _Plan, price: float, ts: int) -> Refusal | None:
         mark = self._prices(order.instrument_id).mark_at(ts)
+        # A limit may come before any price.
+        mark = price if math.isnan(mark) else mark
         side = 1 if order.is_buy else -1
         loss = max(-plan.contract.pnl(side, order.quantity.as_double(), price, mark), 0.0)
         cost = self._reserved(order, ts) + plan.margin + plan.fees + loss
@@ -175,8 +177,8 @@ class OrderChecks:
         if not self._account.is_cross:
             return holding.margin
         instrument_id = holding.position.instrument_id
-        mark = self._prices(instrument_id).mark_at(ts)
-        value = holding.contract.value(holding.quantity, mark)
+        state = self._account.state(holding, self._prices(instrument_id), ts)
+        value = state.contract.value(state.quantity, state.mark_price)
         return value / self._account.leverage(instrument_id)
 
     def _wallet(self, order: Order, ts: int) -> float:

@@ -190,7 +190,9 @@ class OrderGate:
                     reject_order(self._exchange, one, str(refusal), ts)
                 return True
         for order in orders:
-            self._checks.note_sent(order)
+            # What has no price comes to nothing, or is judged when it triggers.
+            if not math.isnan(_judged_at(order, price)):
+                self._checks.note_sent(order)
         return False
 
 
