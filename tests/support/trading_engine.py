@@ -192,9 +192,9 @@ def make_engine(
     modules = [] if settlement is None else [Settlement(settlement)]
     engine.add_venue(
         VENUE,
-        OmsType.NETTING,
-        AccountType.MARGIN,
+        account_type=AccountType.MARGIN,
         **{
+            "oms_type": OmsType.NETTING,
             "starting_balances": [Money(balance, USDT)],
             "base_currency": USDT,
             "default_leverage": Decimal(leverage),

@@ -166,6 +166,12 @@ def reject_order(exchange: SimulatedExchange, order: Order, reason: str, ts: int
         exchange.exec_client.generate_order_rejected(*_ids(order), reason, ts)
 
 
+def reject_change(exchange: SimulatedExchange, order: Order, reason: str, ts: int) -> None:
+    """Tell that the venue leaves an order as it is."""
+    ids = (order.strategy_id, order.instrument_id, order.client_order_id, order.venue_order_id)
+    exchange.exec_client.generate_order_modify_rejected(*ids, reason, ts)
+
+
 def match_bar(
     exchange: SimulatedExchange, instrument_id: InstrumentId, prices: BarPrices, ts: int
 ) -> None:

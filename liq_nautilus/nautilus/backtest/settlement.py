@@ -42,6 +42,8 @@ from liq_nautilus.nautilus.backtest.venue.order_gate import OrderGate
 from liq_nautilus.nautilus.backtest.venue.path_record import PathRecords
 from liq_nautilus.nautilus.backtest.venue.path_record import VenueReport
 from liq_nautilus.nautilus.backtest.venue.path_record import report_endpoint
+from liq_nautilus.nautilus.backtest.venue.resting_orders import expire_due
+from liq_nautilus.nautilus.backtest.venue.resting_orders import expire_unaffordable
 from liq_nautilus.nautilus.internals import SETTLING
 from liq_nautilus.nautilus.internals import check_internals
 from liq_nautilus.times import HOUR_NS
@@ -220,8 +222,13 @@ class Settlement(SimulationModule):
         # Mark prices since the last bar waited for the next one; trades tell its path better.
         for piece in prices.take_pieces():
             self._judge_piece(tick.instrument_id, piece, ts)
+        before = prices.last
         prices.set_last(price, ts)
         prices.tick_ns = ts
+        orders = self.exchange.get_open_orders(tick.instrument_id)
+        if orders:
+            expire_due(self.exchange, orders, ts)
+            expire_unaffordable(self.exchange, self._venue.checks, orders, (before, price), ts)
         if self._venue.account.holdings(tick.instrument_id):
             self._records.of(tick.instrument_id).trade(price, ts)
         if not prices.has_mark(ts):

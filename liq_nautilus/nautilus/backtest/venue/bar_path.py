@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 from typing import Final
 from typing import NamedTuple
 
-from nautilus_trader.model.enums import OrderType
-
 from liq_nautilus.core.exchange.forced_close import is_reached
 from liq_nautilus.core.exchange.forced_close import to_grid
 from liq_nautilus.nautilus.backtest.exchange import BarPrices
-from liq_nautilus.nautilus.backtest.exchange import expire_order
 from liq_nautilus.nautilus.backtest.exchange import match_bar
 from liq_nautilus.nautilus.backtest.venue.liquidator import worse
+from liq_nautilus.nautilus.backtest.venue.resting_orders import TRAILING
+from liq_nautilus.nautilus.backtest.venue.resting_orders import expire_due
+from liq_nautilus.nautilus.backtest.venue.resting_orders import expire_unaffordable
+from liq_nautilus.nautilus.backtest.venue.resting_orders import is_due
+from liq_nautilus.nautilus.backtest.venue.resting_orders import level_of
 from liq_nautilus.times import MILLISECOND_NS
 
 if TYPE_CHECKING:
@@ -35,8 +37,6 @@ if TYPE_CHECKING:
 
 # Far more than there are orders and positions in one leg: a guard, not a limit.
 _MOST_STEPS: Final = 10_000
-_TRAILING: Final = (OrderType.TRAILING_STOP_MARKET, OrderType.TRAILING_STOP_LIMIT)
-_WITHOUT_TRIGGER: Final = (OrderType.MARKET, OrderType.LIMIT)
 
 
 class _Point(NamedTuple):
@@ -134,8 +134,8 @@ class BarWalk:
             return True
         low, high = bar.low.as_double(), bar.high.as_double()
         if orders:
-            lowest, highest = min(low, prices.last), max(high, prices.last)
-            if not all(_is_outside(order, lowest, highest) for order in orders):
+            way = (min(low, prices.last), max(high, prices.last))
+            if not all(_is_outside(order, prices.last, way, ts) for order in orders):
                 return False
         if venue.liquidator is None:
             return True
@@ -168,19 +168,23 @@ class _Walk:
 
     def go(self) -> None:
         bar, prices, gate = self._bar, self._prices, self._venue.gate
+        ts_open = bar.ts_event + MILLISECOND_NS - prices.interval_ns
+        expire_due(self._venue.exchange, self._orders(), ts_open)
         marks = self._marks()
         start = _Point(self._at, marks[0])
         # What the price jumped over between two bars.
         self._judge_all(start)
         self._record.begin()
-        self._expire_unaffordable(prices.last, self._at)
-        self._match(bar.open)
+        before = prices.last
         prices.set_last(self._at, self._ts)
-        ts_open = bar.ts_event + MILLISECOND_NS - prices.interval_ns
+        self._expire_unaffordable(before, self._at)
+        self._match(bar.open)
         if gate.is_waiting(self._id):
             gate.release_at_open(self._id, self._at, ts_open, self._ts)
             self._venue.exchange.process(self._ts)
         self._record.reach(self._at, self._ts)
+        # Of a bar in which an order's time is over only the open is known to come before.
+        expire_due(self._venue.exchange, self._orders(), self._ts)
         low = _Point(bar.low.as_double(), marks[2])
         high = _Point(bar.high.as_double(), marks[1])
         corners = (low, high) if self._is_low_first() else (high, low)
@@ -229,8 +233,8 @@ class _Walk:
         return any(
             order.is_buy == (side > 0)
             and not order.is_reduce_only
-            and side * (_level_of(order) - self._at) > 0.0
-            and side * (better - _level_of(order)) >= 0.0
+            and side * (level_of(order) - self._at) > 0.0
+            and side * (better - level_of(order)) >= 0.0
             for order in self._orders()
         )
 
@@ -248,7 +252,7 @@ class _Walk:
         # The nearest price at which something happens, and whose liquidation price it is.
         level = end.last
         for order in self._orders():
-            price = _level_of(order)
+            price = level_of(order)
             if self._at < price < level or level < price < self._at:
                 level = price
         due: list[Holding] = []
@@ -308,10 +312,10 @@ class _Walk:
     def _move_to(self, level: float) -> None:
         if level == self._at:
             return
+        self._prices.set_last(level, self._ts)
         self._expire_unaffordable(self._at, level)
         self._match(self._prices.instrument.make_price(level))
         self._at = level
-        self._prices.set_last(level, self._ts)
 
     def _match(self, price: Price) -> None:
         # One price at a time: of a bar that rises Nautilus goes through the low after the high, and
@@ -320,17 +324,8 @@ class _Walk:
         match_bar(self._venue.exchange, self._id, here, self._ts)
 
     def _expire_unaffordable(self, start: float, end: float) -> None:
-        # Stops that trigger between two prices and whose margin is not there.
-        checks = self._venue.checks
-        if checks is None:
-            return
-        lowest, highest = sorted((start, end))
-        for order in self._orders():
-            is_met = lowest <= _level_of(order) <= highest
-            if not is_met or order.order_type in _WITHOUT_TRIGGER or _is_dormant(order):
-                continue
-            if checks.refusal(order, end, self._ts) is not None:
-                expire_order(self._venue.exchange, order)
+        venue = self._venue
+        expire_unaffordable(venue.exchange, venue.checks, self._orders(), (start, end), self._ts)
 
     def _orders(self) -> list[Order]:
         orders: list[Order] = self._venue.exchange.get_open_orders(self._id)
@@ -340,23 +335,8 @@ class _Walk:
         return list(self._venue.account.holdings(self._id).values())
 
 
-def _level_of(order: Order) -> float:
-    # The price at which an order is looked at next; NaN where it has none yet.
-    if _is_dormant(order):
-        price = order.activation_price
-    elif order.has_trigger_price and not getattr(order, "is_triggered", False):
-        price = order.trigger_price
-    else:
-        price = getattr(order, "price", None)
-    return math.nan if price is None else float(price.as_double())
-
-
-def _is_dormant(order: Order) -> bool:
-    # A trailing stop that follows the price only once its activation price is reached.
-    return order.order_type in _TRAILING and not order.is_activated
-
-
-def _is_outside(order: Order, lowest: float, highest: float) -> bool:
-    if order.order_type in _TRAILING:
+def _is_outside(order: Order, last: float, way: tuple[float, float], ts: int) -> bool:
+    # What was sent before any price may be met by the first one wherever it lies.
+    if order.order_type in TRAILING or is_due(order, ts) or math.isnan(last):
         return False
-    return not lowest <= _level_of(order) <= highest
+    return not way[0] <= level_of(order) <= way[1]

@@ -92,6 +92,7 @@ class Refusal(NamedTuple):
         return f"{self.code} {self.text}"
 
 
+NOT_REQUIRED: Final = -1106
 MARGIN_INSUFFICIENT: Final = -2019
 ABOVE_MAX_POSITION: Final = -2027
 

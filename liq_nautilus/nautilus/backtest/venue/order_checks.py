@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from nautilus_trader.model.enums import OmsType
 from nautilus_trader.model.enums import OrderType
 
 from liq_nautilus.nautilus.backtest.venue.margin_account import ABOVE_MAX_POSITION
 from liq_nautilus.nautilus.backtest.venue.margin_account import MARGIN_INSUFFICIENT
+from liq_nautilus.nautilus.backtest.venue.margin_account import NOT_REQUIRED
 from liq_nautilus.nautilus.backtest.venue.margin_account import Refusal
 from liq_nautilus.nautilus.backtest.venue.margin_account import contract_of
 from liq_nautilus.nautilus.instruments import binance_symbol
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from nautilus_trader.backtest.engine import SimulatedExchange
     from nautilus_trader.model.identifiers import ClientOrderId
     from nautilus_trader.model.identifiers import InstrumentId
+    from nautilus_trader.model.objects import Quantity
     from nautilus_trader.model.orders import Order
 
     from liq_nautilus.core.exchange.bracket_source import BracketSource
@@ -75,7 +78,9 @@ class OrderChecks:
         """Count an order among what the venue has to deal with."""
         self._sent.add(order.client_order_id)
 
-    def refusal(self, order: Order, price: float, ts: int) -> Refusal | None:
+    def refusal(
+        self, order: Order, price: float, ts: int, quantity: Quantity | None = None
+    ) -> Refusal | None:
         """
         Return why an order is refused, or None.
 
@@ -87,15 +92,18 @@ class OrderChecks:
             At which it would be filled (quote); NaN before any price, then nothing is judged.
         ts : int
             When (UTC nanoseconds).
+        quantity : Quantity or None, optional
+            What it is to be changed to; None: as it is.
 
         """
+        if order.is_quote_quantity:
+            return Refusal(NOT_REQUIRED, "the quantity must be in base units, was in quote")
         if order.is_reduce_only or math.isnan(price):
             return None
         plan = self._plan(order)
-        before = plan.margin
-        plan.apply(_signed(order), price)
-        # Sums of doubles: the same margin computed twice may differ in its last digit.
-        if plan.margin <= before * (1.0 + _ROUNDING):
+        before = plan.quantity
+        plan.apply(_signed(order, quantity), price)
+        if abs(plan.quantity) <= abs(before) and plan.quantity * before >= 0.0:
             return None
         return self._above_limit(order, plan, price, ts) or self._above_wallet(
             order, plan, price, ts
@@ -119,7 +127,7 @@ class OrderChecks:
         # A limit may come before any price.
         mark = price if math.isnan(mark) else mark
         side = 1 if order.is_buy else -1
-        loss = max(-plan.contract.pnl(side, order.quantity.as_double(), price, mark), 0.0)
+        loss = max(-plan.contract.pnl(side, abs(plan.ordered), price, mark), 0.0)
         cost = self._reserved(order, ts) + plan.margin + plan.fees + loss
         wallet = self._wallet(order, ts) + plan.realised
         if cost <= wallet + _ROUNDING * abs(wallet):
@@ -131,40 +139,52 @@ class OrderChecks:
         return Refusal(MARGIN_INSUFFICIENT, text)
 
     def _plan(self, order: Order) -> _Plan:
-        # The strategy's position as it will be once what it already ordered is done.
-        instrument_id = order.instrument_id
-        plan = _Plan(self._exchange, self._account, instrument_id)
-        for holding in self._account.holdings(instrument_id).values():
-            if holding.position.strategy_id == order.strategy_id:
+        # The position an order changes, as it will be once what was already ordered is done.
+        plan = _Plan(self._exchange, self._account, order.instrument_id)
+        for holding in self._account.holdings(order.instrument_id).values():
+            if self._is_own(order, holding):
                 plan.start(holding)
-        for other in self._others(order, instrument_id=instrument_id):
-            is_same = other.strategy_id == order.strategy_id
-            if is_same and _is_coming(other) and (_is_market(other) or other.side == order.side):
+        for other in self._others(order, instrument_id=order.instrument_id):
+            is_ahead = _is_coming(other) and (_is_market(other) or other.side == order.side)
+            if is_ahead and self._goes_along(order, other):
                 price = self._price_of(other)
                 plan.apply(_signed(other), price, only_reduces=other.is_reduce_only)
-        # What was ordered before is judged already.
-        plan.fees = 0.0
         return plan
 
+    def _is_own(self, order: Order, holding: Holding) -> bool:
+        # Whether an order changes a position; in hedge mode it says so, or opens one of its own.
+        if self._exchange.oms_type == OmsType.HEDGING:
+            named = self._exchange.cache.position_id(order.client_order_id)
+            return bool(named == holding.position.id)
+        return bool(holding.position.strategy_id == order.strategy_id)
+
+    def _goes_along(self, order: Order, other: Order) -> bool:
+        # Whether two orders change the same position.
+        is_same = (order.instrument_id, order.strategy_id) == (
+            other.instrument_id,
+            other.strategy_id,
+        )
+        return is_same and bool(self._exchange.oms_type != OmsType.HEDGING)
+
     def _reserved(self, order: Order, ts: int) -> float:
-        # The margins of all other positions and resting orders that the same wallet covers.
+        # The margins of all other positions and orders on their way that the same wallet covers,
+        # and what these orders will pay.
         total = 0.0
-        own = (order.instrument_id, order.strategy_id)
         instruments = self._exchange.instruments
         currency = instruments[order.instrument_id].get_settlement_currency()
         for holding in self._account.settling_in(currency):
-            position = holding.position
-            if (position.instrument_id, position.strategy_id) != own:
+            is_there = holding.position.instrument_id == order.instrument_id
+            if not (is_there and self._is_own(order, holding)):
                 total += self._initial_margin(holding, ts)
         for other in self._others(order):
             instrument = instruments[other.instrument_id]
-            is_own = (other.instrument_id, other.strategy_id) == own
-            is_covered = instrument.get_settlement_currency() == currency and not is_own
-            if is_covered and not other.is_reduce_only and not _is_conditional(other):
+            is_covered = instrument.get_settlement_currency() == currency
+            if is_covered and _is_coming_anew(other) and not self._goes_along(order, other):
                 value = contract_of(instrument).value(
                     other.leaves_qty.as_double(), self._price_of(other)
                 )
-                total += value / self._account.leverage(other.instrument_id)
+                share = 1.0 / self._account.leverage(other.instrument_id)
+                total += value * (share + float(instrument.taker_fee))
         return total
 
     def _price_of(self, order: Order) -> float:
@@ -220,7 +240,8 @@ class _Plan:
         self.leverage = account.leverage(instrument_id)
         self._fee_rate = float(instrument.taker_fee)
         self._entry = math.nan
-        self.quantity = 0.0
+        # The last order's signed quantity, and what the position is after it.
+        self.ordered = self.quantity = 0.0
         self.margin = self.realised = self.fees = 0.0
 
     def start(self, holding: Holding) -> None:
@@ -229,6 +250,7 @@ class _Plan:
         self._entry = float(holding.position.avg_px_open)
 
     def apply(self, signed: float, price: float, *, only_reduces: bool = False) -> None:
+        self.ordered = signed
         self.fees += self._fee_rate * self.contract.value(abs(signed), price)
         if self.quantity * signed < 0.0:
             signed = self._reduce(signed, price)
@@ -247,8 +269,10 @@ class _Plan:
         return signed + side * part
 
 
-def _signed(order: Order) -> float:
+def _signed(order: Order, changed: Quantity | None = None) -> float:
     quantity: float = order.leaves_qty.as_double()
+    if changed is not None:
+        quantity = max(changed.as_double() - order.filled_qty.as_double(), 0.0)
     return quantity if order.is_buy else -quantity
 
 
@@ -258,6 +282,10 @@ def _is_market(order: Order) -> bool:
 
 def _is_conditional(order: Order) -> bool:
     return bool(order.order_type not in (OrderType.MARKET, OrderType.LIMIT))
+
+
+def _is_coming_anew(order: Order) -> bool:
+    return not order.is_reduce_only and not _is_conditional(order)
 
 
 def _is_coming(order: Order) -> bool:

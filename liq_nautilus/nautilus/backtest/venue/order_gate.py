@@ -10,10 +10,12 @@ from typing import NamedTuple
 
 from nautilus_trader.common.enums import ComponentState
 from nautilus_trader.execution.messages import CancelAllOrders
+from nautilus_trader.execution.messages import ModifyOrder
 from nautilus_trader.execution.messages import SubmitOrder
 from nautilus_trader.execution.messages import SubmitOrderList
 from nautilus_trader.model.enums import OrderType
 
+from liq_nautilus.nautilus.backtest.exchange import reject_change
 from liq_nautilus.nautilus.backtest.exchange import reject_order
 from liq_nautilus.nautilus.backtest.exchange import submit_order
 from liq_nautilus.nautilus.backtest.exchange import take_endpoint
@@ -177,6 +179,8 @@ class OrderGate:
         return 0 if model is None else int(model.insert_latency_nanos)
 
     def _is_refused(self, command: Any, price: float, ts: int) -> bool:  # noqa: ANN401
+        if isinstance(command, ModifyOrder):
+            return self._is_change_refused(command, price, ts)
         orders = _orders(command)
         if self._checks is None or not orders:
             return False
@@ -195,6 +199,19 @@ class OrderGate:
                 self._checks.note_sent(order)
         return False
 
+    def _is_change_refused(self, command: ModifyOrder, price: float, ts: int) -> bool:
+        # A changed order is judged as a new one would be.
+        order = self._exchange.cache.order(command.client_order_id)
+        if self._checks is None or order is None:
+            return False
+        limit = command.price or getattr(order, "price", None)
+        at = math.nan if limit is None else _limited(order, limit.as_double(), price)
+        refusal = self._checks.refusal(order, at, ts, command.quantity)
+        if refusal is None:
+            return False
+        reject_change(self._exchange, order, str(refusal), ts)
+        return True
+
 
 def _orders(command: Any) -> list[Order]:  # noqa: ANN401 - any trading command
     if isinstance(command, SubmitOrder):
@@ -209,6 +226,9 @@ def _judged_at(order: Order, price: float) -> float:
     if order.order_type == OrderType.MARKET:
         return price
     if order.order_type == OrderType.LIMIT:
-        limit: float = order.price.as_double()
-        return min(limit, price) if order.is_buy and not math.isnan(price) else limit
+        return _limited(order, order.price.as_double(), price)
     return math.nan
+
+
+def _limited(order: Order, limit: float, price: float) -> float:
+    return min(limit, price) if order.is_buy and not math.isnan(price) else limit

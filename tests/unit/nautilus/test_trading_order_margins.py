@@ -1,0 +1,215 @@
+"""Orders that change, expire, turn round or let others loose: their margin and their time."""
+
+from __future__ import annotations
+
+import pytest
+from nautilus_trader.model.data import BarType
+from nautilus_trader.model.enums import ContingencyType
+from nautilus_trader.model.enums import OmsType
+from nautilus_trader.model.identifiers import ClientOrderId
+from nautilus_trader.model.identifiers import OrderListId
+from nautilus_trader.model.orders import OrderList
+from support.desk import QUARTER
+from support.desk import SYMBOL
+from support.desk import Desk
+from support.desk import P
+from support.desk import Sending
+from support.desk import run
+from support.trading_engine import MINUTE
+from support.trading_engine import START
+from support.trading_engine import add_data
+from support.trading_engine import funding
+from support.trading_engine import make_bar
+from support.trading_engine import make_engine
+
+from liq_nautilus.nautilus.config import SettlementConfig
+from liq_nautilus.nautilus.instruments import instrument_id
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        # Over before the bar that comes to the price; inside it, where nobody knows; with it.
+        (QUARTER // 2, []),
+        (2 * QUARTER - MINUTE, []),
+        (2 * QUARTER, [(1, -20.0)]),
+    ],
+)
+def test_an_order_is_not_filled_after_its_time(after: int, expected: list, sign: int):
+    def send(desk: Desk) -> None:
+        desk.rest(-20.0, **desk.until(after))
+
+    rows = [(0.0,) * 4, (0.0, 0.0, -30.0, -5.0), (-5.0, 0.0, -40.0, 0.0)]
+    fills, engine = run(rows, send, sign=sign)
+    assert fills == expected
+    statuses = [order.status_string() for order in engine.cache.orders()]
+    assert statuses == (["FILLED"] if expected else ["EXPIRED"])
+
+
+def test_an_order_whose_time_ends_in_a_bar_may_pay_its_open():
+    def send(desk: Desk) -> None:
+        desk.rest(-20.0, **desk.until(QUARTER + MINUTE))
+
+    rows = [(0.0,) * 4, (-25.0, 0.0, -25.0, -5.0)]
+    assert run(rows, send)[0] == [(1, -20.0)]
+
+
+def test_a_trade_after_an_orders_time_does_not_fill_it():
+    def send(desk: Desk) -> None:
+        desk.rest(-20.0, **desk.until(3 * MINUTE))
+
+    rows = [(0.0, 0.0, -30.0, 0.0)]
+    for minutes, expected in ((4, []), (2, [(1, -20.0)])):
+        trades = [(MINUTE, 0.0), (minutes * MINUTE, -30.0), (5 * MINUTE, 0.0)]
+        assert run(rows, send, trades=trades)[0] == expected
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(
+    ("size", "dollars", "expected"),
+    [
+        # A wallet of 1,000 at 20x pays for 9.9 coins at most.
+        (9.0, -10.0, (9.0, -10.0)),
+        (11.0, -10.0, (1.5, -20.0)),
+        (300.0, -20.0, (1.5, -20.0)),
+    ],
+)
+def test_a_changed_order_needs_its_margin_as_a_new_one_does(
+    size: float, dollars: float, expected: tuple[float, float], sign: int
+):
+    def send(desk: Desk) -> None:
+        desk.rest(-20.0)
+
+    def change(desk: Desk) -> None:
+        quantity = desk.instrument.make_qty(size)
+        desk.strategy.modify_order(desk.resting, quantity, price=desk.at(dollars))
+
+    rows = [(0.0,) * 4, (0.0, 0.0, -25.0, -5.0)]
+    fills, engine = run(rows, [send, change], sign=sign, balance=1_000.0)
+    [order] = engine.cache.orders()
+    assert fills == [(1, expected[1])]
+    assert float(order.filled_qty) == expected[0]
+    rejected = [e.reason for e in order.events if type(e).__name__ == "OrderModifyRejected"]
+    assert [reason[:5] for reason in rejected] == ([] if size == expected[0] else ["-2019"])
+
+
+def test_a_changed_stop_is_judged_where_it_triggers():
+    def send(desk: Desk) -> None:
+        desk.rest(20.0, 0.5)
+
+    def change(desk: Desk) -> None:
+        desk.strategy.modify_order(desk.resting, desk.instrument.make_qty(50.0))
+
+    fills, engine = run([(0.0,) * 4, (0.0, 25.0, 0.0, 25.0)], [send, change], balance=1_000.0)
+    assert fills == []
+    assert [order.status_string() for order in engine.cache.orders()] == ["EXPIRED"]
+
+
+@pytest.mark.parametrize(("size", "expected"), [(9.0, [(1, 25.0)]), (11.0, [])])
+def test_a_stop_that_a_trade_triggers_needs_its_margin(size: float, expected: list):
+    def send(desk: Desk) -> None:
+        desk.rest(20.0, size)
+
+    trades = [(MINUTE, 1.0), (2 * MINUTE, 25.0)]
+    fills, _ = run([(0.0, 30.0, 0.0, 25.0)], send, trades=trades, balance=1_000.0)
+    assert fills[:1] == expected
+
+
+@pytest.mark.parametrize(("size", "status"), [(9.0, "FILLED"), (11.0, "EXPIRED")])
+def test_a_stop_sent_before_any_price_needs_its_margin_when_the_first_one_comes(
+    size: float, status: str
+):
+    def send(desk: Desk) -> None:
+        desk.rest(20.0, size)
+
+    engine = make_engine((SYMBOL,), SettlementConfig(), balance=1_000.0, leverage=20)
+    bar_type = BarType.from_str(f"{instrument_id(SYMBOL)}-1-HOUR-LAST-EXTERNAL")
+    bars = [make_bar(bar_type, START, (P + 30.0,) * 4, 1e6)]
+    add_data(engine, [funding(START, symbol=SYMBOL), *bars])
+    engine.add_strategy(Sending(bar_type, [send], 1, at_start=True))
+    engine.run()
+    assert [order.status_string() for order in engine.cache.orders()] == [status]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(("turned", "n_fills"), [(-5.0, 2), (-10.0, 1)])
+def test_turning_round_at_a_loss_needs_what_is_left_to_be_enough(
+    turned: float, n_fills: int, sign: int
+):
+    # 5 coins at 20x hold 500 of 600; 60 dollars lower 300 are gone.
+    def send(desk: Desk) -> None:
+        desk.market(5.0)
+
+    def turn(desk: Desk) -> None:
+        desk.market(turned)
+
+    rows = [(0.0, 0.0, -60.0, -60.0), (-60.0,) * 4]
+    fills, engine = run(rows, [send, turn], sign=sign, balance=600.0)
+    assert len(fills) == n_fills
+    reasons = [
+        e.reason[:5] for o in engine.cache.orders() for e in o.events if hasattr(e, "reason")
+    ]
+    assert reasons == (["-2019"] if n_fills == 1 else [])
+
+
+def test_what_an_order_brings_about_needs_its_margin_when_it_is_met():
+    # The entry is small; what it lets loose is not.
+    def send(desk: Desk) -> None:
+        entry = desk.made(
+            0.5,
+            -10.0,
+            "A",
+            contingency_type=ContingencyType.OTO,
+            linked_order_ids=[ClientOrderId("B")],
+        )
+        child = desk.made(400.0, -20.0, "B", parent_order_id=entry.client_order_id)
+        desk.strategy.submit_order_list(OrderList(OrderListId("1"), [entry, child]))
+
+    fills, engine = run([(0.0, 0.0, -30.0, -25.0)], send, balance=1_000.0)
+    assert fills == [(1, -10.0)]
+    assert sorted(o.status_string() for o in engine.cache.orders()) == ["EXPIRED", "FILLED"]
+
+
+def test_a_quantity_in_dollars_is_refused_as_such():
+    def send(desk: Desk) -> None:
+        desk.market(500.0, quote_quantity=True)
+
+    _, engine = run([(0.0,) * 4], send)
+    [order] = engine.cache.orders()
+    assert order.last_event.reason == "-1106 the quantity must be in base units, was in quote"
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_in_hedge_mode_each_side_needs_its_margin(sign: int):
+    # 4 coins at 20x hold 400 of 700: not enough for as many the other way.
+    def send(desk: Desk) -> None:
+        desk.market(4.0)
+
+    def turn(desk: Desk) -> None:
+        desk.market(-4.0)
+
+    def close(desk: Desk) -> None:
+        [position] = desk.strategy.cache.positions_open()
+        desk.market(-4.0, position_id=position.id)
+
+    hedging, rows = {"oms_type": OmsType.HEDGING, "balance": 700.0}, [(0.0,) * 4] * 3
+    assert run(rows, [send, turn], sign=sign, **hedging)[0] == [(1, 0.0)]
+    fills, engine = run(rows, [send, turn, close], sign=sign, **hedging)
+    assert fills == [(1, 0.0), (-1, 0.0)]
+    assert engine.cache.positions_open() == []
+    # In one-way mode the other side closes.
+    assert run(rows, [send, turn], sign=sign, balance=700.0)[0] == [(1, 0.0), (-1, 0.0)]
+
+
+def test_a_resting_order_keeps_its_fee_too():
+    # Two of 4.9 coins hold 980 of 1,000 at 20x, and pay 5 each when they are filled.
+    def send(desk: Desk) -> None:
+        desk.rest(-1.0, 4.9)
+
+    def again(desk: Desk) -> None:
+        desk.market(4.9)
+
+    rows = [(0.0,) * 4] * 2
+    assert run(rows, [send, again], balance=989.0)[0] == []
+    assert run(rows, [send, again], balance=990.0)[0] == [(1, 0.0)]
