@@ -77,13 +77,17 @@ class Desk:
         order = factory.market(self.instrument.id, side, quantity, **more)
         self.strategy.submit_order(order, position_id)
 
-    def rest(self, dollars: float, size: float = 1.5, **more: Any) -> None:
-        """Enter at a price, behind the present one by a limit, beyond it by a stop."""
-        make = self.strategy.order_factory.limit
-        if dollars > 0.0:
+    def rest(
+        self, dollars: float, size: float = 1.5, *, is_opposite: bool = False, **more: Any
+    ) -> None:
+        """Trade at a price, at a better one than the present by a limit, else by a stop."""
+        make, side = self.strategy.order_factory.limit, self.to_open
+        if is_opposite:
+            side = self.to_close
+        if (dollars > 0.0) != is_opposite:
             make = self.strategy.order_factory.stop_market
         quantity = self.instrument.make_qty(size)
-        order = make(self.instrument.id, self.to_open, quantity, self.at(dollars), **more)
+        order = make(self.instrument.id, side, quantity, self.at(dollars), **more)
         self.strategy.submit_order(order)
 
     def made(self, size: float, dollars: float, name: str, **more: Any) -> LimitOrder:

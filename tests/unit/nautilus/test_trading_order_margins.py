@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from nautilus_trader.model.currencies import USDT
 from nautilus_trader.model.data import BarType
 from nautilus_trader.model.enums import ContingencyType
 from nautilus_trader.model.enums import OmsType
 from nautilus_trader.model.identifiers import ClientOrderId
 from nautilus_trader.model.identifiers import OrderListId
+from nautilus_trader.model.objects import AccountBalance
+from nautilus_trader.model.objects import Money
 from nautilus_trader.model.orders import OrderList
 from support.desk import QUARTER
 from support.desk import SYMBOL
@@ -17,11 +20,14 @@ from support.desk import Sending
 from support.desk import run
 from support.trading_engine import MINUTE
 from support.trading_engine import START
+from support.trading_engine import VENUE
 from support.trading_engine import add_data
 from support.trading_engine import funding
 from support.trading_engine import make_bar
 from support.trading_engine import make_engine
 
+from liq_nautilus.nautilus.backtest.venue.fill_model import SlippageFillModel
+from liq_nautilus.nautilus.backtest.venue.fill_model import SlippageFillModelConfig
 from liq_nautilus.nautilus.config import SettlementConfig
 from liq_nautilus.nautilus.instruments import instrument_id
 
@@ -213,3 +219,61 @@ def test_a_resting_order_keeps_its_fee_too():
     rows = [(0.0,) * 4] * 2
     assert run(rows, [send, again], balance=989.0)[0] == []
     assert run(rows, [send, again], balance=990.0)[0] == [(1, 0.0)]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_limit_is_judged_again_when_what_was_to_pay_for_it_is_gone(sign: int):
+    # Turning round at 100 dollars of profit: 4 coins bring 400; without them 10.6 cost above 1,000.
+    def send(desk: Desk) -> None:
+        desk.market(4.0)
+
+    def turn(desk: Desk) -> None:
+        desk.rest(100.0, 10.6, is_opposite=True)
+
+    def close(desk: Desk) -> None:
+        desk.market(-4.0)
+
+    up = (0.0, 110.0, 0.0, 105.0)
+    rows = [(0.0,) * 4, (0.0,) * 4, up]
+    fills, engine = run(rows, [send, turn], sign=sign, balance=1_000.0)
+    assert fills == [(1, 0.0), (-1, 100.0)]
+    fills, engine = run(rows, [send, turn, close], sign=sign, balance=1_000.0)
+    assert fills == [(1, 0.0), (-1, 0.0)]
+    assert sorted(o.status_string() for o in engine.cache.orders()) == [
+        "EXPIRED",
+        "FILLED",
+        "FILLED",
+    ]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_of_limits_met_together_each_needs_its_margin_beside_the_others(sign: int):
+    # Nearly half the wallet is gone when all three are met: one of 4 coins and that of 1 remain.
+    def send(desk: Desk) -> None:
+        desk.rest(-20.0, 4.0)
+        desk.rest(-20.0, 4.0)
+        desk.rest(-20.0, 1.0)
+
+    def lose(desk: Desk) -> None:
+        left = Money(515, USDT)
+        balance = AccountBalance(left, Money(0, USDT), left)
+        desk.strategy.portfolio.account(VENUE).update_balances([balance])
+
+    rows = [(0.0,) * 4, (0.0, 0.0, -30.0, -5.0)]
+    assert run(rows, [send], sign=sign, balance=1_000.0)[0] == [(1, -20.0)] * 3
+    assert run(rows, [send, lose], sign=sign, balance=1_000.0)[0] == [(1, -20.0)] * 2
+
+
+def test_a_market_order_needs_the_margin_of_what_it_will_pay():
+    # 4.9 coins at 20x hold 490 and pay 4.9; slippage of a share of the range comes on top.
+    def send(desk: Desk) -> None:
+        desk.market(4.9)
+
+    rows = [(0.0, 200.0, -200.0, 0.0)]
+    model = SlippageFillModel(SlippageFillModelConfig(range_share=0.05))
+    for balance, n_fills in ((496.0, 0), (650.0, 1)):
+        fills, _ = run(rows, [lambda _: None, send], balance=balance, fill_model=model)
+        assert len(fills) == n_fills
+    assert run(rows, [lambda _: None, send], balance=496.0)[0] == [(1, 0.0)]
+    # What is only asked is not counted among the orders that paid.
+    assert (model.n_walked, model.n_assumed) == (0, 1)

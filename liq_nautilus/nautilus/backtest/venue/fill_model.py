@@ -136,12 +136,20 @@ class SlippageFillModel(FillModel):
             The best price (quote per base unit).
 
         """
-        walked = self._walked(instrument.id, side, quantity)
-        if not math.isnan(walked):
+        if math.isnan(self._walked(instrument.id, side, quantity)):
+            self.n_assumed += 1
+        else:
             self.n_walked += 1
-            return float(instrument.price_increment.as_double()) + walked * price
-        self.n_assumed += 1
-        return self._assumed(instrument, quantity)
+        return self.expected_slippage(instrument, side, quantity, price)
+
+    def expected_slippage(
+        self, instrument: Instrument, side: int, quantity: float, price: float
+    ) -> float:
+        """Return what `slippage` does of an order that may never be filled: it is not counted."""
+        walked = self._walked(instrument.id, side, quantity)
+        if math.isnan(walked):
+            return self._assumed(instrument, quantity)
+        return float(instrument.price_increment.as_double()) + walked * price
 
     def _walked(self, instrument_id: InstrumentId, side: int, quantity: float) -> float:
         depth = self._depths.get(instrument_id)

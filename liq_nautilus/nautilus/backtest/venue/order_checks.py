@@ -17,6 +17,8 @@ from liq_nautilus.nautilus.instruments import binance_symbol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from nautilus_trader.backtest.engine import SimulatedExchange
     from nautilus_trader.model.identifiers import ClientOrderId
@@ -67,6 +69,7 @@ class OrderChecks:
         self._account = account
         self._brackets = brackets
         self._prices = prices
+        self._expected_slippage = getattr(exchange.fill_model, "expected_slippage", None)
         # What was let through: orders that still wait are judged when their turn comes.
         self._sent: set[ClientOrderId] = set()
 
@@ -79,7 +82,13 @@ class OrderChecks:
         self._sent.add(order.client_order_id)
 
     def refusal(
-        self, order: Order, price: float, ts: int, quantity: Quantity | None = None
+        self,
+        order: Order,
+        price: float,
+        ts: int,
+        *,
+        quantity: Quantity | None = None,
+        met_before: Sequence[Order] | None = None,
     ) -> Refusal | None:
         """
         Return why an order is refused, or None.
@@ -94,20 +103,27 @@ class OrderChecks:
             When (UTC nanoseconds).
         quantity : Quantity or None, optional
             What it is to be changed to; None: as it is.
+        met_before : sequence of Order or None, optional
+            Of an order that is being met: those that are met with it and come first. What else
+            rests or waits needs its margin when its own turn comes.
 
         """
         if order.is_quote_quantity:
             return Refusal(NOT_REQUIRED, "the quantity must be in base units, was in quote")
         if order.is_reduce_only or math.isnan(price):
             return None
-        plan = self._plan(order)
+        others = self._others(order) if met_before is None else met_before
+        plan = self._plan(order, others, is_met=met_before is not None)
         before = plan.quantity
+        price = self._slipped(order, price)
         plan.apply(_signed(order, quantity), price)
         if abs(plan.quantity) <= abs(before) and plan.quantity * before >= 0.0:
             return None
-        return self._above_limit(order, plan, price, ts) or self._above_wallet(
-            order, plan, price, ts
-        )
+        refusal = self._above_limit(order, plan, price, ts)
+        if refusal is None:
+            plan.margin += self._reserved(order, others, ts)
+            refusal = self._above_wallet(order, plan, price, ts)
+        return refusal
 
     def _above_limit(self, order: Order, plan: _Plan, price: float, ts: int) -> Refusal | None:
         symbol = binance_symbol(order.instrument_id)
@@ -128,7 +144,7 @@ class OrderChecks:
         mark = price if math.isnan(mark) else mark
         side = 1 if order.is_buy else -1
         loss = max(-plan.contract.pnl(side, abs(plan.ordered), price, mark), 0.0)
-        cost = self._reserved(order, ts) + plan.margin + plan.fees + loss
+        cost = plan.margin + plan.fees + loss
         wallet = self._wallet(order, ts) + plan.realised
         if cost <= wallet + _ROUNDING * abs(wallet):
             return None
@@ -138,15 +154,24 @@ class OrderChecks:
         )
         return Refusal(MARGIN_INSUFFICIENT, text)
 
-    def _plan(self, order: Order) -> _Plan:
+    def _slipped(self, order: Order, price: float) -> float:
+        # What a market or stop order will pay, as far as the fill model says.
+        if order.has_price or self._expected_slippage is None:
+            return price
+        instrument = self._exchange.instruments[order.instrument_id]
+        side, quantity = (1 if order.is_buy else -1), order.leaves_qty.as_double()
+        slip: float = self._expected_slippage(instrument, side, quantity, price)
+        return max(price + side * slip, float(instrument.price_increment.as_double()))
+
+    def _plan(self, order: Order, others: Iterable[Order], *, is_met: bool) -> _Plan:
         # The position an order changes, as it will be once what was already ordered is done.
         plan = _Plan(self._exchange, self._account, order.instrument_id)
         for holding in self._account.holdings(order.instrument_id).values():
             if self._is_own(order, holding):
                 plan.start(holding)
-        for other in self._others(order, instrument_id=order.instrument_id):
-            is_ahead = _is_coming(other) and (_is_market(other) or other.side == order.side)
-            if is_ahead and self._goes_along(order, other):
+        for other in others:
+            is_coming = _is_coming(other) and (_is_market(other) or other.side == order.side)
+            if self._goes_along(order, other) and (is_met or is_coming):
                 price = self._price_of(other)
                 plan.apply(_signed(other), price, only_reduces=other.is_reduce_only)
         return plan
@@ -166,7 +191,7 @@ class OrderChecks:
         )
         return is_same and bool(self._exchange.oms_type != OmsType.HEDGING)
 
-    def _reserved(self, order: Order, ts: int) -> float:
+    def _reserved(self, order: Order, others: Iterable[Order], ts: int) -> float:
         # The margins of all other positions and orders on their way that the same wallet covers,
         # and what these orders will pay.
         total = 0.0
@@ -176,7 +201,7 @@ class OrderChecks:
             is_there = holding.position.instrument_id == order.instrument_id
             if not (is_there and self._is_own(order, holding)):
                 total += self._initial_margin(holding, ts)
-        for other in self._others(order):
+        for other in others:
             instrument = instruments[other.instrument_id]
             is_covered = instrument.get_settlement_currency() == currency
             if is_covered and _is_coming_anew(other) and not self._goes_along(order, other):
@@ -189,9 +214,9 @@ class OrderChecks:
 
     def _price_of(self, order: Order) -> float:
         # At which an order that waits or rests will be filled.
-        if _is_market(order):
-            return self._prices(order.instrument_id).last
-        return float(order.price.as_double())
+        if order.has_price:
+            return float(order.price.as_double())
+        return self._prices(order.instrument_id).last
 
     def _initial_margin(self, holding: Holding, ts: int) -> float:
         if not self._account.is_cross:
@@ -215,15 +240,15 @@ class OrderChecks:
             for holding in self._account.settling_in(currency)
         )
 
-    def _others(self, order: Order, instrument_id: InstrumentId | None = None) -> list[Order]:
+    def _others(self, order: Order) -> list[Order]:
         cache, venue = self._exchange.cache, self._exchange.id
         found = [
             *(
                 other
-                for other in cache.orders_inflight(venue=venue, instrument_id=instrument_id)
+                for other in cache.orders_inflight(venue=venue)
                 if other.client_order_id in self._sent
             ),
-            *cache.orders_open(venue=venue, instrument_id=instrument_id),
+            *cache.orders_open(venue=venue),
         ]
         linked = {order.client_order_id, *(order.linked_order_ids or ())}
         return [other for other in found if other.client_order_id not in linked]

@@ -206,7 +206,7 @@ class OrderGate:
             return False
         limit = command.price or getattr(order, "price", None)
         at = math.nan if limit is None else _limited(order, limit.as_double(), price)
-        refusal = self._checks.refusal(order, at, ts, command.quantity)
+        refusal = self._checks.refusal(order, at, ts, quantity=command.quantity)
         if refusal is None:
             return False
         reject_change(self._exchange, order, str(refusal), ts)

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from liq_nautilus.nautilus.backtest.venue.order_checks import OrderChecks
 
 TRAILING: Final = (OrderType.TRAILING_STOP_MARKET, OrderType.TRAILING_STOP_LIMIT)
-_WITHOUT_TRIGGER: Final = (OrderType.MARKET, OrderType.LIMIT)
 
 
 def level_of(order: Order) -> float:
@@ -55,7 +54,8 @@ def expire_unaffordable(
     """
     Take off the venue the orders that are met on a way and whose margin is not there.
 
-    Stops and the children of other orders: what else rests was judged when it was sent.
+    Stops are judged here for the first time; limits again, since positions that were to pay for
+    them may be gone.
 
     Parameters
     ----------
@@ -77,11 +77,15 @@ def expire_unaffordable(
     if math.isnan(way[0]):
         # The first price may lie beyond any of them.
         lowest, highest = -math.inf, math.inf
+    met: list[Order] = []
     for order in orders:
-        is_judged = order.order_type in _WITHOUT_TRIGGER and order.parent_order_id is None
-        if is_judged or _is_dormant(order) or not lowest <= level_of(order) <= highest:
+        level = level_of(order)
+        if _is_dormant(order) or not lowest <= level <= highest:
             continue
-        if checks.refusal(order, way[1], ts) is not None:
+        price = level if order.has_price else way[1]
+        if checks.refusal(order, price, ts, met_before=met) is None:
+            met.append(order)
+        else:
             expire_order(exchange, order)
 
 
