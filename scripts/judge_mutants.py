@@ -16,6 +16,7 @@ import pickle
 import signal
 import sys
 import time
+from collections import Counter
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,7 +37,7 @@ _MUTANTS = Path("mutants")
 # As `mutmut` counts them.
 _NOTICED, _SURVIVED, _WITHOUT_A_TEST, _TIMEOUT = 1, 0, 33, 36
 # Of a change that never ends.
-_SLOWEST_SECS = 120
+_SLOWEST_SECS = 60
 
 
 class Judge:
@@ -53,6 +54,11 @@ class Judge:
     def __init__(self, n_workers: int) -> None:
         self._n_workers = n_workers
         self._has_failed = False
+        # Per process: the change that it judges, and where it tells which test noticed it.
+        self._running: dict[int, tuple[str, int]] = {}
+        self._results: dict[str, int] = {}
+        # Per function: how many of its changes each test noticed.
+        self._noticed: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
     def pytest_runtest_logreport(self, report: Any) -> None:  # noqa: ANN401 - pytest's own
         """Note a failure."""
@@ -63,23 +69,24 @@ class Judge:
         reached, seconds = self._in_fork(lambda: self._reach(session.items))
         # Else each fork would copy what its collector looks at.
         gc.freeze()
-        running: dict[int, str] = {}
-        results: dict[str, int] = {}
         for name in _names():
-            tests = reached.get(mangled_name_from_mutant_name(name), ())
+            function = mangled_name_from_mutant_name(name)
+            tests = reached.get(function, ())
             if not tests:
-                results[name] = _WITHOUT_A_TEST
+                self._results[name] = _WITHOUT_A_TEST
                 continue
+            if len(self._running) == self._n_workers:
+                self._reap()
+            # What noticed another change of the function may well notice this one.
+            noticed = self._noticed[function]
             items = sorted(
                 (item for item in session.items if item.nodeid in tests),
-                key=lambda item: seconds[item.nodeid],
+                key=lambda item: (-noticed[item.nodeid], seconds[item.nodeid]),
             )
-            if len(running) == self._n_workers:
-                _reap(running, results)
-            running[self._judge(name, items)] = name
-        while running:
-            _reap(running, results)
-        _write(results)
+            self._judge(name, items)
+        while self._running:
+            self._reap()
+        _write(self._results)
         return True
 
     def _reach(self, items: list[pytest.Item]) -> tuple[dict[str, set[str]], dict[str, float]]:
@@ -112,16 +119,32 @@ class Judge:
             raise SystemExit(1)
         return pickle.loads(found)  # noqa: S301 - of our own fork
 
-    def _judge(self, name: str, items: list[pytest.Item]) -> int:
+    def _judge(self, name: str, items: list[pytest.Item]) -> None:
+        reader, writer = os.pipe()
         pid = os.fork()
         if pid:
-            return pid
+            os.close(writer)
+            self._running[pid] = name, reader
+            return
         gc.disable()
         signal.alarm(_SLOWEST_SECS)
         set_mutant_under_test(name)
-        pairs = itertools.zip_longest(items, items[1:])
-        passes = all(self._passes(item, following) for item, following in pairs)
-        os._exit(_SURVIVED if passes else _NOTICED)
+        for item, following in itertools.zip_longest(items, items[1:]):
+            if not self._passes(item, following):
+                os.write(writer, item.nodeid.encode())
+                os._exit(_NOTICED)
+        os._exit(_SURVIVED)
+
+    def _reap(self) -> None:
+        pid, status = os.wait()
+        code = os.waitstatus_to_exitcode(status)
+        name, reader = self._running.pop(pid)
+        self._results[name] = code if code >= 0 else _TIMEOUT
+        with os.fdopen(reader, "rb") as pipe:
+            test = pipe.read().decode()
+        if test:
+            self._noticed[mangled_name_from_mutant_name(name)][test] += 1
+        sys.stderr.write(f"{len(self._results)} {name} {self._results[name]}\n")
 
     def _passes(self, item: pytest.Item, following: pytest.Item | None) -> bool:
         # What both tests need is made once.
@@ -152,14 +175,6 @@ def _metas() -> Iterator[tuple[Path, dict[str, Any]]]:
 
 def _names() -> list[str]:
     return [name for _, meta in _metas() for name in meta["exit_code_by_key"]]
-
-
-def _reap(running: dict[int, str], results: dict[str, int]) -> None:
-    pid, status = os.wait()
-    code = os.waitstatus_to_exitcode(status)
-    name = running.pop(pid)
-    results[name] = code if code >= 0 else _TIMEOUT
-    sys.stderr.write(f"{len(results)} {name} {results[name]}\n")
 
 
 def _write(results: dict[str, int]) -> None:

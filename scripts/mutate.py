@@ -96,7 +96,7 @@ _GROUPS = {
     ),
     "strategy": _Group(
         ("liq_nautilus/nautilus/strategy.py",),
-        (f"{_TRADING}_strategy.py",),
+        (f"{_TRADING}_strategy.py", f"{_TRADING}_entries.py"),
     ),
 }
 _COPIED = ("liq_nautilus", "tests", "pyproject.toml", "uv.lock", "README.md", "LICENSE")

@@ -5,10 +5,17 @@ from __future__ import annotations
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from nautilus_trader.common.component import TestClock
+from nautilus_trader.common.factories import OrderFactory
 from nautilus_trader.model.data import CustomData
+from nautilus_trader.model.enums import OrderSide
+from nautilus_trader.model.identifiers import StrategyId
+from nautilus_trader.model.identifiers import TraderId
+from support.trading_engine import START
 from support.trading_engine import Play
 from support.trading_engine import bar_time
 from support.trading_engine import hourly_bars
@@ -244,3 +251,83 @@ def test_rules_take_the_place_of_a_files_parameters(tmp_path: Path):
 def test_before_any_bar_only_a_tick_is_paid():
     model = SlippageFillModel(SlippageFillModelConfig())
     assert model.slippage(built_in_instrument(BTC), 1, 1.0, E) == pytest.approx(0.1)
+
+
+def order_of(side: OrderSide, kind: str = "market", quantity: float = 1.0) -> Any:
+    factory = OrderFactory(TraderId("T-1"), StrategyId("S-1"), TestClock())
+    instrument = built_in_instrument(BTC)
+    size, price = instrument.make_qty(quantity), instrument.make_price(E)
+    if kind == "market":
+        return factory.market(instrument.id, side, size)
+    if kind == "stop_market":
+        return factory.stop_market(instrument.id, side, size, price)
+    if kind == "limit":
+        return factory.limit(instrument.id, side, size, price)
+    return factory.stop_limit(instrument.id, side, size, price, price)
+
+
+@pytest.mark.parametrize("side", [OrderSide.BUY, OrderSide.SELL])
+@pytest.mark.parametrize("kind", ["market", "stop_market"])
+def test_an_order_finds_all_it_wants_at_one_price_on_the_tick(side: OrderSide, kind: str):
+    # A tick, and on average half of the tenth of a percent that 5 of the 50 within it reach.
+    model = SlippageFillModel(SlippageFillModelConfig())
+    model.note_depth(book(START, [9.0, 50.0, 50.0, 90.0]))
+    instrument = built_in_instrument(BTC)
+    bid, ask = instrument.make_price(99_999.9), instrument.make_price(E)
+    found = model.get_orderbook_for_fill_simulation(instrument, order_of(side, kind, 5.0), bid, ask)
+    best = E if side == OrderSide.BUY else 99_999.9
+    paid = 0.1 + 0.5 * 0.01 * 0.1 * best
+    assert found.best_ask_price().as_double() == pytest.approx(E + paid, abs=0.1)
+    assert found.best_bid_price().as_double() == pytest.approx(99_999.9 - paid, abs=0.1)
+    # Never less than its slippage, never a tick more.
+    assert 0.0 <= found.best_ask_price().as_double() - (E + paid) + 1e-9 < 0.1
+    assert 0.0 <= 99_999.9 - paid - found.best_bid_price().as_double() + 1e-9 < 0.1
+    assert min(found.best_ask_size(), found.best_bid_size()) >= 1_000_000
+    assert (model.n_walked, model.n_assumed) == (1, 0)
+
+
+def test_slippage_on_the_tick_stays_there_and_no_price_falls_below_one():
+    model = SlippageFillModel(SlippageFillModelConfig())
+    instrument = built_in_instrument(BTC)
+    bid, ask = instrument.make_price(E), instrument.make_price(E + 0.3)
+    found = model.get_orderbook_for_fill_simulation(instrument, order_of(OrderSide.BUY), bid, ask)
+    assert (str(found.best_bid_price()), str(found.best_ask_price())) == ("99999.90", "100000.40")
+    (wide,) = hourly_bars([(E, 400 * E, 0.1, E)])
+    model.note_bar(wide)
+    low = instrument.make_price(0.4)
+    found = model.get_orderbook_for_fill_simulation(instrument, order_of(OrderSide.SELL), low, ask)
+    assert found.best_bid_price().as_double() == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("kind", ["limit", "stop_limit"])
+def test_limits_meet_the_market_itself(kind: str):
+    model = SlippageFillModel(SlippageFillModelConfig())
+    instrument = built_in_instrument(BTC)
+    price = instrument.make_price(E)
+    order = order_of(OrderSide.BUY, kind)
+    assert model.get_orderbook_for_fill_simulation(instrument, order, price, price) is None
+    assert (model.n_walked, model.n_assumed) == (0, 0)
+
+
+@pytest.mark.parametrize("half_life", [1.0, 2.0])
+def test_the_mean_range_forgets_by_half_lives_and_by_instrument(half_life: float):
+    config = SlippageFillModelConfig(half_life_bars=half_life, range_share=1.0)
+    model = SlippageFillModel(config)
+    kept = 0.5 ** (1.0 / half_life)
+    expected = 0.0
+    for number, spread in enumerate((1_000.0, 4_000.0, 0.0)):
+        (bar,) = hourly_bars([(E, E + spread, E, E)])
+        model.note_bar(bar)
+        model.note_bar(hourly_bars([(200.0, 270.0, 200.0, 200.0)], "SOLUSDT")[0])
+        expected = spread if number == 0 else kept * expected + (1.0 - kept) * spread
+        # The bar's volume is 10: a fourth of it adds a half.
+        paid = model.slippage(built_in_instrument(BTC), -1, 2.5, E)
+        assert paid == pytest.approx(0.1 + expected * 1.5)
+    assert model.n_assumed == 3
+    tick = built_in_instrument("SOLUSDT").price_increment.as_double()
+    assert model.slippage(built_in_instrument("SOLUSDT"), 1, 0.0, E) == pytest.approx(tick + 70.0)
+
+
+def test_settings_at_their_bounds_are_taken():
+    config = SlippageFillModelConfig(range_share=0.0, max_depth_age_secs=0.0, half_life_bars=1e-9)
+    assert SlippageFillModel(config).slippage(built_in_instrument(BTC), 1, 1.0, E) == 0.1

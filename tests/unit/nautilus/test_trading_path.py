@@ -140,6 +140,14 @@ def test_an_order_at_the_very_extreme_of_a_bar_is_met(side: int, kind: str, leve
     assert engine.cache.orders()[0].ts_last == bar_time(1)
 
 
+@pytest.mark.parametrize("low", [90_361.5, 90_000.0])
+def test_an_addition_at_the_very_liquidation_price_comes_first_and_moves_it(low: float):
+    # 0.1 from 100,000 and 0.1 from 90,361.5: now it is at 86,026.9.
+    orders = [("market", BTC, 0.1), ("limit", BTC, 0.1, 90_361.5)]
+    fills, _ = run([FLAT, (E, E, low, low)], {0: orders})
+    assert fills == [(0.1, E, "order"), (0.1, 90_361.5, "order")]
+
+
 def test_orders_of_another_instrument_have_no_part_in_a_bar():
     # Its stop, without margin, lies where the price of the first one goes, and so does a sale.
     rows = [FLAT, (E, 105_000.0, 96_000.0, E)]
@@ -200,27 +208,31 @@ class Answering(Script):
 
 
 @pytest.mark.parametrize(
-    ("ts", "order"),
+    ("ts", "orders", "entries"),
     [
-        (bar_time(0), ("market", BTC, 0.1)),
-        (START + HOUR, ("market", BTC, 0.1)),
-        (START + HOUR + 20 * MINUTE, ("market", BTC, 0.1)),
-        (START + HOUR, ("limit", BTC, 0.1, 99_000.0)),
+        (bar_time(0), [("market", BTC, 0.1)], {E}),
+        (START + HOUR, [("market", BTC, 0.1)], {E}),
+        (START + HOUR + 20 * MINUTE, [("market", BTC, 0.1)], {E}),
+        (
+            START + HOUR,
+            [("limit", BTC, 0.1, 99_500.0), ("limit", BTC, 0.1, 99_000.0)],
+            {99_500.0, 99_000.0},
+        ),
     ],
 )
-def test_a_strategy_may_answer_a_fill_inside_a_bar(ts: int, order: tuple):
+def test_a_strategy_may_answer_a_fill_inside_a_bar(ts: int, orders: list, entries: set):
     # Filled at a close, an open or on the way: the stop is met in a later bar.
     rows = [FLAT, FLAT, (E, E, 98_500.0, 99_500.0), (99_500.0, E, 97_000.0, E)]
     engine = make_engine((BTC,), SettlementConfig())
     marks = [mark_bar(START + i * HOUR, HOUR, row, "1h") for i, row in enumerate(rows)]
     add_data(engine, [*hourly_bars(rows), *marks])
     strategy = Answering(ScriptConfig())
-    strategy.trigger, strategy.acts = 98_000.0, {ts: [order]}
+    strategy.trigger, strategy.acts = 98_000.0, {ts: orders}
     engine.add_strategy(strategy)
     engine.run()
     prices = {float(order.avg_px): order.ts_last for order in engine.cache.orders()}
     assert prices[98_000.0] == bar_time(3)
-    assert set(prices) == {order[3] if order[3:] else E, 98_000.0}
+    assert set(prices) == {*entries, 98_000.0}
 
 
 def test_of_a_short_and_a_long_the_larger_says_what_comes_first():
