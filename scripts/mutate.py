@@ -40,7 +40,16 @@ _BACKTEST = "liq_nautilus/nautilus/backtest"
 _TRADING = "tests/unit/nautilus/test_trading"
 _VENUE_TESTS = tuple(
     f"{_TRADING}_{name}.py"
-    for name in ("path", "order_kinds", "marks", "refusals", "settlement", "equity")
+    for name in (
+        "path",
+        "order_kinds",
+        "order_margins",
+        "marks",
+        "refusals",
+        "costs",
+        "settlement",
+        "equity",
+    )
 )
 _GROUPS = {
     "core": _Group(
@@ -74,6 +83,7 @@ _GROUPS = {
                 "order_checks",
                 "order_gate",
                 "path_record",
+                "resting_orders",
             )
         ),
         _VENUE_TESTS,
