@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from dataclasses import field
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import given
@@ -26,11 +28,15 @@ from support.trading_engine import hourly_bar_type
 from support.trading_engine import make_bar
 from support.trading_engine import play
 
+from liq_nautilus.nautilus.backtest.equity import equity_curve
 from liq_nautilus.nautilus.backtest.exchange import TAKEOVER
 from liq_nautilus.nautilus.config import SettlementConfig
+from liq_nautilus.nautilus.instruments import built_in_instrument
 
 PRICES = {"BTCUSDT": 100_000.0, "SOLUSDT": 200.0}
 N_BARS = 48
+KINDS = ("market", "market", "limit", "stop", "entry", "close", "cancel")
+KINDS += ("bracket", "trailing", "change", "until")
 
 
 @dataclass
@@ -40,6 +46,20 @@ class Market:
     data: list[Any] = field(default_factory=list)
     bars: dict[tuple[str, int], Any] = field(default_factory=dict)
     acts: dict[int, list[tuple]] = field(default_factory=dict)
+
+    def close_before(self, symbol: str, ts: int) -> float:
+        """The close of the last bar before."""
+        earlier = [key for key in self.bars if key[0] == symbol and key[1] < ts]
+        return self.bars[max(earlier)].close.as_double() if earlier else math.nan
+
+    def frame(self, symbol: str) -> pd.DataFrame:
+        """The closes of a symbol's bars."""
+        bars = [bar for (name, _), bar in self.bars.items() if name == symbol]
+        columns = {
+            "ts_close": [b.ts_init for b in bars],
+            "close": [b.close.as_double() for b in bars],
+        }
+        return pd.DataFrame(columns)
 
 
 def random_market(rng: np.random.Generator, symbols: tuple[str, ...]) -> Market:
@@ -71,7 +91,7 @@ def random_market(rng: np.random.Generator, symbols: tuple[str, ...]) -> Market:
 
 def random_order(rng: np.random.Generator, symbols: tuple[str, ...]) -> tuple:
     symbol = str(rng.choice(symbols))
-    kind = str(rng.choice(["market", "market", "limit", "stop", "entry", "close", "cancel"]))
+    kind = str(rng.choice(KINDS))
     price = PRICES[symbol]
     notional = float(10.0 ** rng.uniform(2.5, 6.5))
     quantity = max(round(notional / price, 2), 0.01) * rng.choice([-1, 1])
@@ -82,15 +102,87 @@ def check(market: Market, script: Play) -> None:
     ledger, engine = play(script)
     check_money(ledger, engine, script)
     check_paths(ledger, engine, market)
-    balances = [
-        float(event.balances[0].total.as_double())
-        for event in engine.cache.account_for_venue(VENUE).events
-    ]
+    check_ways(ledger, market)
+    check_equity(ledger, engine, market, script)
     if script.settlement.margin == "isolated":
-        assert min(balances) >= -1e-6
-    elif not engine.cache.positions_open():
-        # Before, profits that are still open may stand against a wallet below nothing.
-        assert balances[-1] >= -1e-6
+        for symbol in script.symbols:
+            check_margin(ledger, symbol, script.leverage)
+
+
+def check_equity(ledger: Any, engine: Any, market: Market, script: Play) -> None:
+    # Nobody is lent anything: what is open is worth at least what the wallet lacks, on the way
+    # through each bar too. Of several symbols the worst is reckoned as if together, which may have
+    # been too much for a wallet that backs them all.
+    frames = {symbol: market.frame(symbol) for symbol in script.symbols}
+    curve = equity_curve(ledger, frames, START)
+    is_one = script.settlement.margin == "isolated" or len(script.symbols) == 1
+    assert curve["low" if is_one else "equity"].min() >= -1e-6
+    if not engine.cache.positions_open():
+        account = engine.cache.account_for_venue(VENUE)
+        assert account.balance_total(USDT).as_double() >= -1e-6
+
+
+def check_margin(ledger: Any, symbol: str, leverage: int) -> None:
+    # Neither funding nor a liquidation takes more than the position's own margin, reckoned anew.
+    frames = [frame[frame["symbol"] == symbol] for frame in (ledger.fills, ledger.funding)]
+    events = [event for frame in frames for event in frame.itertuples()]
+    held = entry = margin = 0.0
+    for event in sorted(events, key=lambda event: event.ts):
+        if not hasattr(event, "side"):
+            margin += event.amount
+            assert margin + held * (event.price - entry) >= -1e-6
+            continue
+        signed = event.side * event.quantity
+        closed = min(event.quantity, abs(held)) if held * signed < 0.0 else 0.0
+        gain = math.copysign(closed, held) * (event.price - entry) - event.fee
+        if event.reason == "liquidation":
+            margin += gain
+            left = held - math.copysign(closed, held)
+            assert margin + left * (event.price - entry) >= -1e-6
+        elif closed:
+            margin *= 1.0 - closed / abs(held)
+        held += math.copysign(closed, signed)
+        opened = signed - math.copysign(closed, signed)
+        if abs(held) < 1e-9:
+            held = margin = 0.0
+        if abs(opened) > 1e-9:
+            entry = (held * entry + opened * event.price) / (held + opened)
+            held += opened
+            margin += abs(opened) * event.price / leverage
+
+
+def check_ways(ledger: Any, market: Market) -> None:
+    # The fills in a bar lie on one of the two ways through it, in their order. Limits that the
+    # price jumped over before it pay what they offered, which is no better than the open.
+    fills = ledger.fills[ledger.fills["tag"] != TAKEOVER]
+    for (symbol, ts), group in fills.groupby(["symbol", "ts"], sort=False):
+        bar = market.bars[symbol, ts]
+        opened, high, low, close = (
+            price.as_double() for price in (bar.open, bar.high, bar.low, bar.close)
+        )
+        ways = [(opened, low, high, close), (opened, high, low, close)]
+        tick = 3.0 * built_in_instrument(symbol).price_increment.as_double()
+        rest = [*group[["side", "price"]].itertuples(index=False, name=None)]
+        before = market.close_before(symbol, ts)
+        jumped = (min(before, opened) - tick, max(before, opened) + tick)
+        while rest and rest[0][0] * (rest[0][1] - opened) >= -tick:
+            if not jumped[0] <= rest[0][1] <= jumped[1]:
+                break
+            rest.pop(0)
+        prices = [price for _, price in rest]
+        assert any(lies_on(way, prices, tick) for way in ways), (symbol, ts, prices, ways[0])
+
+
+def lies_on(way: tuple[float, ...], prices: list[float], error: float) -> bool:
+    # Whether prices are met one after another on a way from corner to corner.
+    leg, at = 0, way[0]
+    for price in prices:
+        while not min(at, way[leg + 1]) - error <= price <= max(at, way[leg + 1]) + error:
+            leg, at = leg + 1, way[leg + 1]
+            if leg + 1 == len(way):
+                return abs(price - at) <= error
+        at = price
+    return True
 
 
 def check_money(ledger: Any, engine: Any, script: Play) -> None:

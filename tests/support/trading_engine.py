@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 from typing import Any
 
+import pandas as pd
 from nautilus_trader.backtest.engine import BacktestEngine
 from nautilus_trader.backtest.engine import BacktestEngineConfig
 from nautilus_trader.config import LoggingConfig
@@ -20,6 +21,9 @@ from nautilus_trader.model.data import FundingRateUpdate
 from nautilus_trader.model.enums import AccountType
 from nautilus_trader.model.enums import OmsType
 from nautilus_trader.model.enums import OrderSide
+from nautilus_trader.model.enums import OrderType
+from nautilus_trader.model.enums import TimeInForce
+from nautilus_trader.model.enums import TrailingOffsetType
 from nautilus_trader.model.identifiers import ClientId
 from nautilus_trader.model.identifiers import Venue
 from nautilus_trader.model.objects import Money
@@ -46,6 +50,7 @@ DAY = 24 * HOUR
 # 2026-01-01T00:00Z
 START = 1_767_225_600 * SECOND
 VENUE = Venue("BINANCE")
+_CHANGEABLE = (OrderType.LIMIT, OrderType.STOP_MARKET)
 
 
 def hourly_bar_type(symbol: str = "BTCUSDT") -> BarType:
@@ -127,8 +132,35 @@ class Script(Strategy):
                 self.cancel_all_orders(instrument_id(symbol))
             elif kind == "close":
                 self.close_all_positions(instrument_id(symbol))
+            elif kind == "change":
+                self._change(symbol, *rest)
+            elif kind == "bracket":
+                self.submit_order_list(self._bracket(symbol, *rest))
             else:
                 self.submit_order(self._order(kind, symbol, *rest))
+
+    def _change(self, symbol: str, quantity: float, price: float) -> None:
+        # An order that rests; trailing stops have no price of their own to change.
+        resting = self.cache.orders_open(instrument_id=instrument_id(symbol))
+        names = {o.client_order_id: o for o in resting if o.order_type in _CHANGEABLE}
+        for name in sorted(names, key=str)[:1]:
+            order = names[name]
+            instrument = self.cache.instrument(order.instrument_id)
+            at = {"price" if order.has_price else "trigger_price": instrument.make_price(price)}
+            self.modify_order(order, instrument.make_qty(abs(quantity)), **at)
+
+    def _bracket(self, symbol: str, quantity: float, price: float) -> Any:
+        # A limit with a stop and a target 1 % away from it.
+        instrument, side = self.cache.instrument(instrument_id(symbol)), 1 if quantity > 0 else -1
+        return self.order_factory.bracket(
+            instrument_id=instrument.id,
+            order_side=OrderSide.BUY if quantity > 0 else OrderSide.SELL,
+            quantity=instrument.make_qty(abs(quantity)),
+            entry_order_type=OrderType.LIMIT,
+            entry_price=instrument.make_price(price),
+            sl_trigger_price=instrument.make_price(price * (1.0 - 0.01 * side)),
+            tp_price=instrument.make_price(price * (1.0 + 0.01 * side)),
+        )
 
     def _order(self, kind: str, symbol: str, quantity: float, price: float = 0.0) -> Any:
         instrument = self.cache.instrument(instrument_id(symbol))
@@ -139,6 +171,20 @@ class Script(Strategy):
         if kind == "limit":
             at = instrument.make_price(price)
             return self.order_factory.limit(instrument.id, side, size, at)
+        if kind == "until":
+            at, expires = instrument.make_price(price), self.clock.utc_now() + pd.Timedelta("90min")
+            return self.order_factory.limit(
+                instrument.id, side, size, at, TimeInForce.GTD, expire_time=expires
+            )
+        if kind == "trailing":
+            return self.order_factory.trailing_stop_market(
+                instrument.id,
+                side,
+                size,
+                trailing_offset=Decimal(100),
+                trailing_offset_type=TrailingOffsetType.BASIS_POINTS,
+                activation_price=instrument.make_price(price),
+            )
         trigger = instrument.make_price(price)
         return self.order_factory.stop_market(
             instrument.id, side, size, trigger, reduce_only=kind == "stop"

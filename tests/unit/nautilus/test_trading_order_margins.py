@@ -277,3 +277,24 @@ def test_a_market_order_needs_the_margin_of_what_it_will_pay():
     assert run(rows, [lambda _: None, send], balance=496.0)[0] == [(1, 0.0)]
     # What is only asked is not counted among the orders that paid.
     assert (model.n_walked, model.n_assumed) == (0, 1)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(
+    ("after", "price"),
+    [
+        # On the price; with the next bar, at its open; inside it, at its close.
+        (-1_000_000, 0.0),
+        (0, 6.0),
+        (4 * MINUTE, 15.0),
+    ],
+)
+def test_a_change_between_two_prices_pays_the_next_one(after: int, price: float, sign: int):
+    # A limit far behind the price is moved beyond it.
+    def send(desk: Desk) -> None:
+        desk.rest(-80.0)
+        change = lambda _: desk.strategy.modify_order(desk.resting, price=desk.at(50.0))  # noqa: E731
+        desk.strategy.clock.set_time_alert_ns("change", START + 2 * QUARTER + after, change)
+
+    rows = [(0.0,) * 4, (6.0, 20.0, 1.0, 15.0), (15.0,) * 4]
+    assert run(rows, send, sign=sign)[0] == [(1, price)]

@@ -49,9 +49,9 @@ class OrderGate:
 
     NautilusTrader fills an order at the newest price, however old. Here an order that is sent when
     there is no price of the very moment waits for the next one: the open of the bar that begins
-    then, or, when it comes inside a bar, that bar's close, the first price after it. It can no
-    longer be taken back meanwhile: what is sent about it follows it. Orders that the venue refuses
-    are rejected with Binance's error code.
+    then, or, when it comes inside a bar, that bar's close, the first price after it. So does a
+    change of an order. It can no longer be taken back meanwhile: what is sent about it follows it.
+    Orders that the venue refuses are rejected with Binance's error code.
 
     Parameters
     ----------
@@ -157,8 +157,8 @@ class OrderGate:
         prices = self._prices(instrument_id)
         if str(command.strategy_id) in self._stopping or prices.last_ns < 0:
             return False
-        orders = _orders(command)
-        if not orders:
+        # What is changed may be filled at once, as what is new may.
+        if not _orders(command) and not isinstance(command, ModifyOrder):
             return self._concerns_waiting(command, instrument_id)
         return prices.last_ns != now or self._latency() > 0 or self.is_waiting(instrument_id)
 
@@ -202,7 +202,7 @@ class OrderGate:
     def _is_change_refused(self, command: ModifyOrder, price: float, ts: int) -> bool:
         # A changed order is judged as a new one would be.
         order = self._exchange.cache.order(command.client_order_id)
-        if self._checks is None or order is None:
+        if self._checks is None or order is None or order.is_closed:
             return False
         limit = command.price or getattr(order, "price", None)
         at = math.nan if limit is None else _limited(order, limit.as_double(), price)
