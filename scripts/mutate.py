@@ -47,6 +47,7 @@ _VENUE_TESTS = tuple(
         "marks",
         "refusals",
         "costs",
+        "waiting",
         "settlement",
         "equity",
     )

@@ -244,9 +244,12 @@ def test_a_run_after_a_reset_is_the_same_and_what_was_settled_is_said():
     module = Settlement(SettlementConfig())
     engine = make_engine((BTC,), modules=[module])
     crash = [(PRICE, PRICE, PRICE, PRICE)] * 9 + [(PRICE, PRICE, 80_000.0, 81_000.0)] * 2
-    add_data(engine, [*hourly_bars(crash), funding(START + 8 * HOUR)])
+    add_data(engine, [*hourly_bars(crash), funding(START + 8 * HOUR), funding(START + 12 * HOUR)])
     strategy = Script(ScriptConfig())
     strategy.acts = {bar_time(0): [("market", BTC, 0.1), ("market", BTC, 5e5)]}
+    # One that waits for a bar's close, and one for a bar that does not come.
+    strategy.acts[START + 2 * HOUR + MINUTE] = [("market", BTC, 0.001)]
+    strategy.acts[START + 11 * HOUR + MINUTE] = [("market", BTC, 0.002)]
     engine.add_strategy(strategy)
     seen = []
     for _ in range(2):
@@ -259,7 +262,7 @@ def test_a_run_after_a_reset_is_the_same_and_what_was_settled_is_said():
         module.log_diagnostics(logger)
     first, second = seen
     pd.testing.assert_frame_equal(first[0], second[0])
-    assert first[0]["reason"].tolist() == ["order", "liquidation"]
+    assert first[0]["reason"].tolist() == ["order", "order", "liquidation"]
     pd.testing.assert_frame_equal(first[1], second[1])
     assert first[2][BTC].price.tolist() == second[2][BTC].price.tolist()
     assert first[3] == second[3] == {"-2027": 1}
@@ -307,13 +310,11 @@ def test_short_is_liquidated_by_the_high():
 
 
 def test_the_mark_price_decides_where_there_is_one():
-    bars = hourly_bars(CRASH)
     calm = [mark_bar(i, 99_000.0, PRICE, PRICE) for i in range(4)]
-    spared, _ = play(Play([*calm, *bars], {0: [(BTC, 0.1)]}))
+    spared, _ = play(Play([*calm, *hourly_bars(CRASH)], {0: [(BTC, 0.1)]}))
     assert spared.pnl.liquidations == 0
-    quiet = flat_bars(PRICE, 4)
     marks = [mark_bar(0, PRICE, PRICE, PRICE), mark_bar(1, 80_000.0, PRICE, PRICE)]
-    hit, _ = play(Play([*marks, *quiet], {0: [(BTC, 0.1)]}))
+    hit, _ = play(Play([*marks, *flat_bars(PRICE, 4)], {0: [(BTC, 0.1)]}))
     assert hit.fills["reason"].tolist()[-1] == "liquidation"
 
 

@@ -74,20 +74,17 @@ class OrderGate:
         self._checks = checks
         self._prices = prices
         self._waiting: dict[InstrumentId, list[_Waiting]] = {}
-        # Strategies that are stopping close at the last price: there is no next one.
-        self._stopping: set[str] = set()
         self._now: Callable[[], int] = lambda: 0
 
     def attach(self, msgbus: MessageBus, now: Callable[[], int]) -> None:
         """Stand in the way of commands to the venue."""
-        self._now = now
+        self._now, self._run_id = now, str(msgbus.trader_id)
         self._forward = take_endpoint(msgbus, _ENDPOINT, self._on_command)
         msgbus.subscribe(topic="events.system.*", handler=self._on_component)
 
     def clear(self) -> None:
         """Forget everything."""
         self._waiting.clear()
-        self._stopping.clear()
 
     def is_waiting(self, instrument_id: InstrumentId) -> bool:
         """Return whether orders of an instrument wait for a price."""
@@ -133,8 +130,16 @@ class OrderGate:
     # -- Commands come in -------------------------------------------------------------------------
 
     def _on_component(self, event: Any) -> None:  # noqa: ANN401 - a ComponentStateChanged
-        if event.state == ComponentState.STOPPING:
-            self._stopping.add(str(event.component_id))
+        # The run is over: what strategies sent as they stopped is done at the last price, since
+        # there is no next one. What takes time to arrive comes too late.
+        if event.state != ComponentState.STOPPING or str(event.component_id) != self._run_id:
+            return
+        now = self._now()
+        for instrument_id, waiting in list(self._waiting.items()):
+            price = self._prices(instrument_id).last
+            for item in waiting:
+                if item.arrival_ns == now and not self._is_refused(item.command, price, now):
+                    self._exchange.send(item.command)
 
     def _on_command(self, command: Any) -> None:  # noqa: ANN401 - any trading command
         instrument_id = getattr(command, "instrument_id", None)
@@ -155,7 +160,7 @@ class OrderGate:
 
     def _must_wait(self, command: Any, instrument_id: InstrumentId, now: int) -> bool:  # noqa: ANN401
         prices = self._prices(instrument_id)
-        if str(command.strategy_id) in self._stopping or prices.last_ns < 0:
+        if prices.last_ns < 0:
             return False
         # What is changed may be filled at once, as what is new may.
         if not _orders(command) and not isinstance(command, ModifyOrder):
