@@ -86,7 +86,7 @@ class Breakout(Strategy):  # type: ignore[misc] # Nautilus 1.x ships no types
         """Subscribe to bars, and to the signals where they are wanted."""
         self.subscribe_bars(self.config.bar_type)
         if self.config.use_signals:
-            self.signals = SignalConsumer(self, self.config.instrument_id)
+            self.signals = SignalConsumer(self, self.config.instrument_id, follows_map=False)
 
     def on_bar(self, bar: Bar) -> None:
         """Enter when the close passes what was seen before."""

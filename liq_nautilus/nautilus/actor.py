@@ -29,18 +29,14 @@ from liq_nautilus.nautilus.heard import events_of_volume
 from liq_nautilus.nautilus.instruments import binance_symbol
 from liq_nautilus.nautilus.internals import PUBLISHING
 from liq_nautilus.nautilus.internals import check_internals
-from liq_nautilus.nautilus.internals import instrument_topic
 from liq_nautilus.nautilus.internals import subscribe_instrument_data
 from liq_nautilus.nautilus.map_settings import parameters_from
 from liq_nautilus.nautilus.map_settings import published_models
 from liq_nautilus.nautilus.missing_inputs import MissingInputs
-from liq_nautilus.nautilus.publisher import PublishedStore
+from liq_nautilus.nautilus.publisher import MapPublisher
 from liq_nautilus.nautilus.snapshots import bytes_to_state
 from liq_nautilus.nautilus.snapshots import state_to_bytes
-from liq_nautilus.nautilus.types import LiquidationClusters
 from liq_nautilus.nautilus.types import LiquidationCompleteness
-from liq_nautilus.nautilus.types import LiquidationForecast
-from liq_nautilus.nautilus.types import LiquidationLevels
 from liq_nautilus.nautilus.types import LiquidationOrder
 from liq_nautilus.nautilus.types import LiquidationSignal
 from liq_nautilus.nautilus.types import LiquidationVolume
@@ -57,13 +53,11 @@ if TYPE_CHECKING:
     from nautilus_trader.model.data import TradeTick
 
     from liq_nautilus.nautilus.config import LiquidationActorConfig
-    from liq_nautilus.nautilus.custom import CustomRecord
 
 _STALE_TIMER: Final = "stale-check"
 _ALERT: Final = "known"
 _STATE: Final = "tracker"
 _INPUTS: Final = "inputs"
-PUBLISHED: Final = (LiquidationLevels, LiquidationClusters, LiquidationForecast, LiquidationSignal)
 # What no map can do without, as it is told.
 _BARS: Final = "bars"
 _OPEN_INTEREST: Final = "OpenInterest"
@@ -79,7 +73,8 @@ class LiquidationActor(Actor):
     have gone stale and change it; realised liquidations alone change it at the next update.
 
     What is published reaches ``subscribe_data(DataType(LiquidationLevels), instrument_id=...)``,
-    and likewise for clusters and signals.
+    and likewise for clusters, forecasts and signals. Levels, clusters and forecasts that nobody has
+    subscribed to, and that no store or database keeps, are counted but not made.
 
     Parameters
     ----------
@@ -104,8 +99,8 @@ class LiquidationActor(Actor):
         # Everything known until then has come (UTC ns).
         self._complete_ns = -1
         self._models = published_models(config)
+        self._publisher = MapPublisher(config, self._models)
         self._delay_ns = round(config.open_interest_delay_secs * SECOND_NS)
-        self._store = PublishedStore(config.store_path) if config.store_path else None
         self._trades = LargeTrades(tracker.parameters.large_trade_notional)
         self._interval_ns = round(config.bar_type.spec.timedelta.total_seconds()) * SECOND_NS
         self._missing = MissingInputs((_BARS, _OPEN_INTEREST), self._interval_ns)
@@ -117,8 +112,6 @@ class LiquidationActor(Actor):
         self._is_unpublished = False
         self._was_valid = True
         self._told_action: str = WAIT
-        self._keep_after_ns = 0
-        self._keeps_levels = True
         self.n_skipped = 0
         self.n_levels = 0
         self.n_signals = 0
@@ -134,9 +127,7 @@ class LiquidationActor(Actor):
         """Subscribe to what the map is made of."""
         config = self._settings
         instrument_id = config.instrument_id
-        self._topics = {
-            data_cls: instrument_topic(data_cls, instrument_id) for data_cls in PUBLISHED
-        }
+        self._publisher.connect(self.msgbus)
         self.subscribe_bars(config.bar_type)
         self.subscribe_funding_rates(instrument_id, client_id=config.client_id)
         if config.use_trades:
@@ -169,8 +160,7 @@ class LiquidationActor(Actor):
         """Take in and write what is still buffered."""
         self.clock.cancel_timers()
         self._release(self._complete_ns)
-        if self._store is not None:
-            self._store.flush()
+        self._publisher.flush()
 
     def on_save(self) -> dict[str, bytes]:
         """Return map and inputs not yet known, so that a restarted node goes on from here."""
@@ -181,7 +171,7 @@ class LiquidationActor(Actor):
             "complete": self._complete_ns,
             "mark": self._mark_ts,
             "updated": self._last_update_ns,
-            "keep_after": self._keep_after_ns,
+            "keep_after": self._publisher.keep_after_ns,
             "unpublished": self._is_unpublished,
             "told": self._told_action,
         }
@@ -205,7 +195,7 @@ class LiquidationActor(Actor):
         self._complete_ns = inputs["complete"]
         self._mark_ts = inputs["mark"]
         self._last_update_ns = inputs["updated"]
-        self._keep_after_ns = inputs["keep_after"]
+        self._publisher.keep_after_ns = inputs["keep_after"]
         self._is_unpublished = inputs["unpublished"]
         self._told_action = inputs["told"]
 
@@ -350,24 +340,11 @@ class LiquidationActor(Actor):
         if ts < config.publish_from_ns:
             return
         self.n_updates += 1
-        self._keeps_levels = ts >= self._keep_after_ns
-        if self._keeps_levels:
-            interval_ns = max(round(config.store_interval_secs * SECOND_NS), 1)
-            self._keep_after_ns = (ts // interval_ns + 1) * interval_ns
-        instrument_id, tracker = config.instrument_id, self._feed.tracker
-        for record in tracker.levels_of(self._models, price_range=config.publish_range):
-            self.n_levels += 1
-            if config.publish:
-                self._publish(LiquidationLevels.from_record(record, instrument_id, ts))
-        if config.publish and config.publish_clusters:
-            clusters = tracker.clusters()
-            self._publish(LiquidationClusters.from_record(clusters, instrument_id, ts))
+        self.n_levels += len(self._models)
         if config.publish:
-            for horizon in config.publish_forecasts:
-                forecast = tracker.forecast(horizon, has_levels=False)
-                self._publish(LiquidationForecast.from_record(forecast, instrument_id, ts))
+            self._publisher.publish_read(self._feed.tracker, ts)
         self._publish_signal(ts)
-        self._note_validity(is_valid=tracker.is_valid)
+        self._note_validity(is_valid=self._feed.tracker.is_valid)
 
     def _note_validity(self, *, is_valid: bool) -> None:
         # Warns once when the map becomes invalid, and again after it was valid.
@@ -387,10 +364,5 @@ class LiquidationActor(Actor):
         record = self._feed.tracker.signal()
         self._told_action = record.action
         if config.publish:
-            self._publish(LiquidationSignal.from_record(record, config.instrument_id, ts))
-
-    def _publish(self, datum: CustomRecord) -> None:
-        self.msgbus.publish(topic=self._topics[type(datum)], msg=datum)
-        is_kept = self._keeps_levels or not isinstance(datum, LiquidationLevels)
-        if self._store is not None and is_kept:
-            self._store.add(datum)
+            datum = LiquidationSignal.from_record(record, config.instrument_id, ts)
+            self._publisher.publish(datum)

@@ -13,6 +13,7 @@ from typing import Any
 from typing import Final
 
 import nautilus_trader
+from nautilus_trader.common.component import is_matching_py
 from nautilus_trader.common.data_topics import TopicCache
 from nautilus_trader.model.data import DataType
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from nautilus_trader.common.actor import Actor
+    from nautilus_trader.common.component import MessageBus
     from nautilus_trader.model.data import FundingRateUpdate
     from nautilus_trader.model.identifiers import ClientId
     from nautilus_trader.model.identifiers import InstrumentId
@@ -31,8 +33,11 @@ SUPPORTED: Final = "nautilus_trader>=1.231,<2"
 PUBLISHING: Final = (
     "nautilus_trader.common.data_topics:TopicCache.get_custom_data_topic",
     "nautilus_trader.model.data:DataType.topic",
+    "nautilus_trader.common.component:MessageBus.has_backing",
     "nautilus_trader.common.component:MessageBus.publish",
     "nautilus_trader.common.component:MessageBus.subscribe",
+    "nautilus_trader.common.component:MessageBus.topics",
+    "nautilus_trader.common.component:is_matching_py",
 )
 STORING: Final = (
     "nautilus_trader.serialization.arrow.serializer:ArrowSerializer.serialize_batch",
@@ -128,6 +133,37 @@ def instrument_topic(data_cls: type, instrument_id: InstrumentId) -> str:
     """
     topic: str = _TOPICS.get_custom_data_topic(DataType(data_cls), instrument_id)
     return topic
+
+
+class Audience:
+    """
+    Who receives what is published on a message bus, wildcards and databases included.
+
+    A `MessageBusListener` cannot be seen: whoever adds one to the bus also subscribes to what it is
+    to receive.
+
+    Parameters
+    ----------
+    bus : MessageBus
+        The bus.
+
+    """
+
+    def __init__(self, bus: MessageBus) -> None:
+        self._bus = bus
+        # What was subscribed to when it was asked last, and the answers since.
+        self._patterns: list[str] = []
+        self._answers: dict[str, bool] = {}
+
+    def hears(self, topic: str) -> bool:
+        """Return whether anybody receives what is published on a topic."""
+        patterns = self._bus.topics()
+        if patterns != self._patterns:
+            self._patterns, self._answers = patterns, {}
+        if topic not in self._answers:
+            is_heard = self._bus.has_backing or any(is_matching_py(topic, p) for p in patterns)
+            self._answers[topic] = is_heard
+        return self._answers[topic]
 
 
 def subscribe_instrument_data(

@@ -94,6 +94,7 @@ class LiquidationStrategy(Strategy):
                 max_age_secs=config.max_signal_age_secs,
                 avoid_distance=config.avoid_distance,
                 on_signal=self.on_liquidation_signal,
+                follows_map=config.place_stops,
             )
 
     def on_stop(self) -> None:

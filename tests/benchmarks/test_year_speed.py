@@ -22,7 +22,8 @@ RUN = (
     "import sys, json; from support import year_market; year_market.run(sys.argv[1], 0.1); "
     "print(json.dumps(year_market.run(*sys.argv[1:])))"
 )
-MOST = 4.0
+# Of a strategy that listens to signals, and where somebody listens to levels of four models too.
+MOST = {"signals": 4.0, "all": 6.0}
 
 
 def measured(kind):
@@ -37,7 +38,7 @@ def measured(kind):
 
 @pytest.fixture(scope="module")
 def runs():
-    return {kind: measured(kind) for kind in ("bare", "silent", "all", "strategy")}
+    return {kind: measured(kind) for kind in ("bare", "strategy", "signals", "all")}
 
 
 def test_a_long_run_stays_within_a_multiple_of_the_bare_engine(runs, capsys):
@@ -45,13 +46,7 @@ def test_a_long_run_stays_within_a_multiple_of_the_bare_engine(runs, capsys):
     without = ratios_of({kind: run["seconds"] - run["making"] for kind, run in runs.items()})
     say(capsys, f"{DAYS:g} days, processor time over the bare engine's: {whole}")
     say(capsys, f"not counting that of making the data: {without}")
-    assert whole["all"] < MOST
-
-
-def test_publishing_costs_at_most_a_quarter_more_than_computing(runs, capsys):
-    ratio = runs["all"]["seconds"] / runs["silent"]["seconds"]
-    say(capsys, f"publishing over computing alone: {ratio:.2f}")
-    assert ratio < 1.25
+    assert all(whole[kind] < most for kind, most in MOST.items())
 
 
 def test_memory_is_bounded(runs, capsys):

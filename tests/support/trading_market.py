@@ -109,8 +109,18 @@ def run_actor(
     return actor, recorder
 
 
+def same(one: object, other: object) -> bool:
+    """Whether two published data are equal in every field."""
+    a, b = one.to_dict(), other.to_dict()
+    return all(np.array_equal(a[key], b[key], equal_nan=not isinstance(a[key], str)) for key in a)
+
+
+def all_same(ones: list, others: list) -> bool:
+    return len(ones) == len(others) and all(map(same, ones, others))
+
+
 def make_actor(
-    data: list[Any], minutes: int = 5, **settings: Any
+    data: list[Any], minutes: int = 5, *, is_recorded: bool = True, **settings: Any
 ) -> tuple[Any, LiquidationActor, Recorder]:
     engine = make_engine()
     add_data(engine, data)
@@ -118,7 +128,8 @@ def make_actor(
         LiquidationActorConfig(instrument_id=BTC, bar_type=bar_type_of(minutes), **settings)
     )
     recorder = Recorder()
-    engine.add_actor(recorder)
+    if is_recorded:
+        engine.add_actor(recorder)
     engine.add_actor(actor)
     return engine, actor, recorder
 

@@ -24,6 +24,8 @@ from liq_nautilus.nautilus.actor import LiquidationActor
 from liq_nautilus.nautilus.config import LiquidationActorConfig
 from liq_nautilus.nautilus.config import LiquidationStrategyConfig
 from liq_nautilus.nautilus.instruments import built_in_instrument
+from liq_nautilus.nautilus.internals import subscribe_instrument_data
+from liq_nautilus.nautilus.publisher import PUBLISHED
 from liq_nautilus.nautilus.strategy import LiquidationStrategy
 from liq_nautilus.nautilus.types import OpenInterest
 from liq_nautilus.nautilus.types import data_type
@@ -50,6 +52,17 @@ class IdleActor(Actor):
         pass
 
     def on_funding_rate(self, update):
+        pass
+
+
+class Listener(Actor):
+    """Receive all that a `LiquidationActor` publishes, and do nothing with it."""
+
+    def on_start(self):
+        for kind in PUBLISHED:
+            subscribe_instrument_data(self, kind, BTC, CLIENT)
+
+    def on_data(self, data):
         pass
 
 
@@ -119,15 +132,14 @@ def components(kind):
     """Return the actor and the strategy of a run; either may be idle."""
     actor = IdleActor(ActorConfig(component_id="IDLE"))
     strategy = IdleStrategy(StrategyConfig(strategy_id="IDLE"))
-    if kind in {"all", "silent"}:
-        settings = LiquidationActorConfig(
-            instrument_id=BTC, bar_type=BAR_TYPE, publish=kind != "silent", client_id=CLIENT
+    if kind in {"signals", "all"}:
+        actor = LiquidationActor(
+            LiquidationActorConfig(instrument_id=BTC, bar_type=BAR_TYPE, client_id=CLIENT)
         )
-        actor = LiquidationActor(settings)
     if kind != "bare":
         strategy = LiquidationStrategy(
             LiquidationStrategyConfig(
-                instrument_id=BTC, bar_type=BAR_TYPE, use_signals=kind == "all", **PERIODS
+                instrument_id=BTC, bar_type=BAR_TYPE, use_signals=kind != "strategy", **PERIODS
             )
         )
     return actor, strategy
@@ -135,9 +147,10 @@ def components(kind):
 
 def run(kind, days):
     """
-    Run one kind ("bare", "strategy", "silent" or "all") and return what it took.
+    Run one kind ("bare", "strategy", "signals" or "all") and return what it took.
 
-    `seconds` is all of it, `making` what of that it took to make the data.
+    The strategy listens to signals; of "all" somebody listens to levels, clusters and forecasts
+    too. `seconds` is all of it, `making` what of that it took to make the data.
     """
     engine = make_engine()
     making = []
@@ -145,6 +158,8 @@ def run(kind, days):
         engine.add_data_iterator(name, timed(stream, making))
     actor, strategy = components(kind)
     engine.add_actor(actor)
+    if kind == "all":
+        engine.add_actor(Listener(ActorConfig(component_id="LISTENER")))
     engine.add_strategy(strategy)
     begin = time.process_time()
     # Without an end, timers would go on for centuries after the data.

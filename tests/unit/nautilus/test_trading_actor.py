@@ -7,16 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from nautilus_trader.common.actor import Actor
-from nautilus_trader.config import ActorConfig
 from nautilus_trader.model.data import Bar
 from nautilus_trader.model.data import BarType
 from nautilus_trader.model.data import CustomData
-from nautilus_trader.model.data import DataType
 from nautilus_trader.model.data import MarkPriceUpdate
 from nautilus_trader.model.data import TradeTick
 from nautilus_trader.model.enums import AggressorSide
-from nautilus_trader.model.identifiers import ClientId
 from nautilus_trader.model.identifiers import TradeId
 from nautilus_trader.model.objects import Price
 from nautilus_trader.model.objects import Quantity
@@ -24,10 +20,10 @@ from support.trading_engine import HOUR
 from support.trading_engine import MINUTE
 from support.trading_engine import SECOND
 from support.trading_engine import START
-from support.trading_engine import add_data
 from support.trading_engine import custom
 from support.trading_engine import make_engine
 from support.trading_market import BTC
+from support.trading_market import all_same
 from support.trading_market import bar_type_of
 from support.trading_market import make_actor
 from support.trading_market import open_interest
@@ -37,35 +33,17 @@ from support.trading_market import run_actor
 from liq_nautilus.core.records import WAIT
 from liq_nautilus.core.tracker import LiquidationTracker
 from liq_nautilus.errors import SettingError
-from liq_nautilus.nautilus.actor import PUBLISHED
 from liq_nautilus.nautilus.actor import LiquidationActor
-from liq_nautilus.nautilus.backtest.results import read_clusters
-from liq_nautilus.nautilus.backtest.results import read_levels
-from liq_nautilus.nautilus.backtest.results import read_signals
 from liq_nautilus.nautilus.config import OPEN_INTEREST_DELAY_SECS
 from liq_nautilus.nautilus.config import LiquidationActorConfig
 from liq_nautilus.nautilus.instruments import instrument_id
-from liq_nautilus.nautilus.types import LiquidationClusters
-from liq_nautilus.nautilus.types import LiquidationForecast
-from liq_nautilus.nautilus.types import LiquidationLevels
 from liq_nautilus.nautilus.types import LiquidationOrder
-from liq_nautilus.nautilus.types import LiquidationSignal
 from liq_nautilus.nautilus.types import MarkPriceBar
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 MODELS = LiquidationTracker.model_names
-
-
-def same(one: object, other: object) -> bool:
-    """Whether two published data are equal in every field."""
-    a, b = one.to_dict(), other.to_dict()
-    return all(np.array_equal(a[key], b[key], equal_nan=not isinstance(a[key], str)) for key in a)
-
-
-def all_same(ones: list, others: list) -> bool:
-    return len(ones) == len(others) and all(map(same, ones, others))
 
 
 def test_every_update_publishes_levels_of_all_models_clusters_and_a_signal():
@@ -196,55 +174,6 @@ def test_a_move_between_updates_is_told_when_it_changes_the_signal(monkeypatch):
         actor._look(START + 60 * HOUR + (minute + 2) * MINUTE)
         counts.append(actor.n_signals)
     assert np.diff(counts).tolist() == [0, 1, 1]
-
-
-def test_publishing_can_be_narrowed():
-    data = random_market(0.25)
-    actor, recorder = run_actor(
-        data, publish_models=["ensemble"], publish_clusters=False, publish_range=0.01
-    )
-    assert {levels.model for levels in recorder.levels} == {"ensemble"}
-    assert recorder.clusters == []
-    for levels in recorder.levels:
-        assert np.all(np.abs(levels.price / levels.reference_price - 1.0) < 0.0115)
-    silent, nothing = run_actor(data, publish=False)
-    assert silent.n_updates == actor.n_updates
-    assert nothing.signals == []
-    assert nothing.levels == []
-
-
-def test_nothing_is_published_in_the_warm_up():
-    data = random_market(0.5)
-    start = START + 6 * HOUR
-    _, recorder = run_actor(data, publish_from_ns=start)
-    assert min(s.ts_init for s in recorder.signals) >= start
-    _, whole = run_actor(data)
-    assert all_same(recorder.signals, [s for s in whole.signals if s.ts_init >= start])
-
-
-def test_what_was_published_is_kept_day_by_day(tmp_path: Path):
-    data = random_market(1.25)
-    actor, recorder = run_actor(data, store_path=str(tmp_path / "published"))
-    files = sorted((tmp_path / "published").glob("**/*.parquet"))
-    assert len(files) == 8  # four types, two days
-    signals = read_signals(tmp_path / "published", "BTCUSDT")
-    assert signals["ts"].tolist() == [s.ts_init for s in recorder.signals]
-    assert signals["action"].tolist() == [s.action for s in recorder.signals]
-    levels = read_levels(tmp_path / "published", "BTCUSDT")
-    kept = [x for x in recorder.levels if x.model == "ensemble"]
-    ensemble = levels[levels["model"] == "ensemble"]
-    assert ensemble["notional"].sum() == pytest.approx(sum(x.notional.sum() for x in kept))
-    clusters = read_clusters(tmp_path / "published", "BTCUSDT")
-    assert len(clusters) == sum(len(x.notional) for x in recorder.clusters)
-    assert actor.n_levels == 4 * actor.n_updates
-
-
-def test_levels_can_be_kept_less_often(tmp_path: Path):
-    data = random_market(0.5)
-    path = tmp_path / "published"
-    _, recorder = run_actor(data, store_path=str(path), store_interval_secs=3_600.0)
-    assert read_levels(path, "BTCUSDT")["ts"].nunique() in {12, 13}
-    assert len(read_signals(path, "BTCUSDT")) == len(recorder.signals)
 
 
 def trade(ts: int, number: int) -> TradeTick:
@@ -400,39 +329,3 @@ def test_inputs_that_never_come_are_told_within_hours(kind, missing):
 def test_nothing_is_missing_where_all_came():
     actor, _ = run_actor(random_market(0.25))
     assert actor.missing_inputs == ()
-
-
-class Subscriber(Actor):
-    """Subscribe as users of Nautilus do, in one of its ways."""
-
-    def __init__(self, way: str) -> None:
-        super().__init__(ActorConfig(component_id=way))
-        self.way = way
-        self.heard: list[object] = []
-
-    def on_start(self) -> None:
-        instrument_id = BTC if self.way == "instrument" else None
-        for data_cls in PUBLISHED:
-            self.subscribe_data(
-                DataType(data_cls), client_id=ClientId("ANY"), instrument_id=instrument_id
-            )
-
-    def on_data(self, data: object) -> None:
-        self.heard.append(data)
-
-
-def test_every_usual_subscription_receives_what_is_published_once():
-    engine = make_engine()
-    add_data(engine, random_market(0.25))
-    actor = make()
-    subscribers = [Subscriber("instrument"), Subscriber("bare")]
-    for one in (*subscribers, actor):
-        engine.add_actor(one)
-    engine.run()
-    assert actor.n_levels == 4 * actor.n_updates > 0
-    for subscriber in subscribers:
-        kinds = [type(datum) for datum in subscriber.heard]
-        assert kinds.count(LiquidationLevels) == actor.n_levels
-        assert kinds.count(LiquidationClusters) == actor.n_updates
-        assert kinds.count(LiquidationForecast) == actor.n_updates
-        assert kinds.count(LiquidationSignal) == actor.n_signals

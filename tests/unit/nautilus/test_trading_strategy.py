@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pytest
+from nautilus_trader.common.actor import Actor
+from nautilus_trader.config import ActorConfig
 from nautilus_trader.indicators import AverageTrueRange
 from nautilus_trader.indicators import ExponentialMovingAverage
 from nautilus_trader.indicators import MovingAverageType
@@ -33,6 +35,7 @@ from liq_nautilus.nautilus.config import LiquidationReplayConfig
 from liq_nautilus.nautilus.config import LiquidationStrategyConfig
 from liq_nautilus.nautilus.config import SettlementConfig
 from liq_nautilus.nautilus.consumer import SignalConsumer
+from liq_nautilus.nautilus.internals import instrument_topic
 from liq_nautilus.nautilus.strategy import LiquidationStrategy
 from liq_nautilus.nautilus.types import LiquidationClusters
 from liq_nautilus.nautilus.types import LiquidationForecast
@@ -246,6 +249,32 @@ def test_the_consumer_weighs_a_position_by_what_was_published():
     assert found == tracker.position_risk(*mine)
     consumer.stop()
     assert not component.msgbus.handlers
+
+
+def test_a_consumer_that_leaves_the_map_alone_hears_signals_only():
+    component = SimpleNamespace(clock=SimpleNamespace(timestamp_ns=lambda: 0), msgbus=Bus())
+    consumer = SignalConsumer(component, BTC, follows_map=False)
+    assert list(component.msgbus.handlers) == [instrument_topic(LiquidationSignal, BTC)]
+    with pytest.raises(ValueError, match="which is not followed: set follows_map=True"):
+        consumer.position_risk(1, 100.0, 97.0, 10.0)
+
+
+class Onlooker(Actor):
+    """Note what is subscribed to when the first bar has come."""
+
+    def on_start(self) -> None:
+        self.subscribe_bars(bar_type_of())
+
+    def on_bar(self, _: object) -> None:
+        self.topics = self.msgbus.topics()
+
+
+@pytest.mark.parametrize("place_stops", [False, True])
+def test_a_strategy_follows_the_map_where_it_places_its_stops_by_it(place_stops):
+    onlooker = Onlooker(ActorConfig(component_id="ONLOOKER"))
+    run_strategy(wave(2), extra_actors=(onlooker,), place_stops=place_stops)
+    for kind in (LiquidationLevels, LiquidationClusters, LiquidationForecast):
+        assert (instrument_topic(kind, BTC) in onlooker.topics) == place_stops
 
 
 def test_an_unknown_instrument_stops_the_strategy():
