@@ -16,7 +16,6 @@ from typing import NamedTuple
 import numpy as np
 
 from liq_nautilus.core import kernels
-from liq_nautilus.times import HOUR_NS
 
 if TYPE_CHECKING:
     from liq_nautilus.core.kernels.arguments import Bars
@@ -74,8 +73,9 @@ class Market(NamedTuple):
         """
         if math.isnan(self.open_interest):
             return np.zeros(multiple.size)
-        share = 1.0 - np.exp(-self.turnover_per_hour * hours * multiple)
-        opened: FloatArray = self.open_interest * share / (USUAL_PATH * math.sqrt(hours))
+        path = USUAL_PATH * math.sqrt(hours)
+        turnover = self.turnover_per_hour * hours
+        opened: FloatArray = kernels.opened_per_path(self.open_interest / path, turnover, multiple)
         return opened
 
     def deviation(self, hours: float) -> float:
@@ -98,34 +98,26 @@ class RecentVolatility:
     def __init__(self, half_life_hours: float) -> None:
         self._half_life = half_life_hours
         # Variance and the time it took (hours), weighted.
-        self._variance = self._hours = 0.0
-
-    def add(self, high: float, low: float, hours: float) -> None:
-        """Take in a bar's range (quote per base unit) and its length (hours)."""
-        keep = 0.5 ** (hours / self._half_life)
-        reach = math.log(high / low)
-        self._variance = self._variance * keep + reach * reach / (4.0 * math.log(2.0))
-        self._hours = self._hours * keep + hours
+        self._sums = np.zeros(2)
 
     def add_bars(self, bars: Bars) -> None:
         """Take in bars in the order in which they came; marks come beside last prices."""
-        rows = zip(bars.values.tolist(), bars.times.tolist(), strict=True)
-        for (_, high, low, _, _, is_mark), (begin, end) in rows:
-            if not is_mark:
-                self.add(high, low, max(end - begin, 1) / HOUR_NS)
+        kernels.trail_ranges(bars, self._half_life, self._sums)
 
     @property
     def per_hour(self) -> float:
         """The standard deviation of the log price over an hour; NaN before any bar."""
-        return math.sqrt(self._variance / self._hours) if self._hours > 0.0 else math.nan
+        variance, hours = self._sums.tolist()
+        return math.sqrt(variance / hours) if hours > 0.0 else math.nan
 
     def state(self) -> dict[str, float]:
         """Return everything that changes."""
-        return {"variance": self._variance, "hours": self._hours}
+        variance, hours = self._sums.tolist()
+        return {"variance": variance, "hours": hours}
 
     def restore(self, state: dict[str, float]) -> None:
         """Take over what `state` returned."""
-        self._variance, self._hours = float(state["variance"]), float(state["hours"])
+        self._sums[:] = state["variance"], state["hours"]
 
 
 def swept_length[Price: (float, FloatArray)](

@@ -233,14 +233,14 @@ class Exposure:
         self._factor_shift = math.log(factor) / self._width
         self.rows.log_ratio = np.log(self._ratio) / self._width + self._factor_shift
 
-    def density(self, weights: FloatArray, first: int, n_out: int) -> FloatArray:
+    def densities(self, weights: FloatArray, first: int, n_out: int) -> FloatArray:
         """
-        Return the weighted base quantity per native bucket.
+        Return the base quantity per native bucket, weighted in several ways.
 
         Parameters
         ----------
-        weights : ndarray of shape (2, n_tiers)
-            The share of each tier.
+        weights : ndarray of shape (n, 2, n_tiers)
+            What each tier counts.
         first : int
             The first bucket, counted from a log price of 0.
         n_out : int
@@ -248,12 +248,12 @@ class Exposure:
 
         Returns
         -------
-        ndarray of shape (2, n_out)
+        ndarray of shape (n, 2, n_out)
             Longs, then shorts.
 
         """
-        out = np.zeros((2, n_out))
-        kernels.density(self.positions, weights, first - self.origin, out)
+        out = np.zeros((len(weights), 2, n_out))
+        kernels.add_parts(self.positions, weights, first - self.origin, out)
         return out
 
     def notional_by_tier(

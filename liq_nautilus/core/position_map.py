@@ -265,7 +265,8 @@ class PositionMap:
 
     def _swept_scales(self) -> FloatArray:
         # What swept longs and shorts of each model count in what is predicted.
-        return np.outer(self.ensemble.weighing().scales, self.scale)
+        scales: FloatArray = self.ensemble.weighing().scales[:, None] * self.scale
+        return scales
 
 
 def checked_bars(bars: Sequence[BarValues]) -> tuple[Bars, list[int]]:

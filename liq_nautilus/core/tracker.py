@@ -341,7 +341,8 @@ class LiquidationTracker(MapAdvice):
         for notional, until in swept:
             self._watch.balance.add_predicted(notional, until)
         self._recent.add_bars(bars)
-        self._followed.note_path(bars.values[:, 2].min(), bars.values[:, 1].max())
+        if self._followed.is_begun:
+            self._followed.note_path(bars.values[:, 2].min(), bars.values[:, 1].max())
         self.forecaster.add_bars(bars)
         self._is_moved = True
 
@@ -349,6 +350,9 @@ class LiquidationTracker(MapAdvice):
         # Up to where the brackets change, and on from there.
         while len(bars.values):
             self._date_brackets(int(bars.times[0, 0]))
+            if bars.times[-1, 0] < self._brackets_until:
+                self._take_bars(bars)
+                return
             is_beyond = bars.times[:, 0] >= self._brackets_until
             n = int(is_beyond.argmax()) if is_beyond.any() else len(is_beyond)
             self._take_bars(Bars(bars.values[:n], bars.times[:n]))

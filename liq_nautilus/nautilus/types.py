@@ -10,6 +10,7 @@ module registers the types with Nautilus.
 from dataclasses import dataclass
 from dataclasses import fields
 from decimal import Decimal
+from operator import attrgetter
 from typing import Final
 from typing import Self
 
@@ -328,6 +329,9 @@ class LiquidationSignal(CustomRecord):
         return Signal(**{field.name: getattr(self, field.name) for field in fields(Signal)})
 
 
+_SIDE_VALUES: Final = attrgetter(*(field.name for field in fields(SideForecast)))
+
+
 @register
 @dataclass(frozen=True, slots=True, eq=False)
 class LiquidationForecast(CustomRecord):
@@ -351,10 +355,7 @@ class LiquidationForecast(CustomRecord):
     @classmethod
     def from_record(cls, record: Forecast, instrument_id: InstrumentId, ts_init: int) -> Self:
         """Return the core's forecast as a datum of `instrument_id`; its levels are left out."""
-        columns = [
-            np.array([getattr(one, field.name) for one in record.sides.values()])
-            for field in fields(SideForecast)
-        ]
+        columns = np.array([_SIDE_VALUES(one) for one in record.sides.values()]).T.copy()
         return cls(
             instrument_id,
             record.horizon,

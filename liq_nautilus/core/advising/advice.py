@@ -127,7 +127,7 @@ class MapAdvice(MapAnswers):
         if not self._map.has_price:
             return None
         size = self._map.bucket_size
-        return self._watch.surroundings(self._published, self._market, self.ts, size)[0]
+        return self._watch.surroundings(self._published, self._market, self.ts, size)
 
     def state(self) -> dict[str, Any]:
         """Return everything that changes: arrays, plain numbers, nested dictionaries."""

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from liq_nautilus.core.expected_openings import Market
-    from liq_nautilus.core.grid import Grid
     from liq_nautilus.core.models.ensemble import Ensemble
     from liq_nautilus.core.parameters import TrackerParameters
     from liq_nautilus.core.published.clusters import ClusterArrays
@@ -145,8 +144,10 @@ class Watch:
         p, price = self._parameters, market.price
         width = p.grid_bps * 1e-4
         # Disagreement is about the whole map, clusters about what lies near.
-        published.note_disagreement(grid_around(price, max(MAP_RANGE, p.cluster_range), width))
-        around, grid = self.surroundings(published, market, ts, bucket_size)
+        whole = grid_around(price, max(MAP_RANGE, p.cluster_range), width)
+        grid = grid_around(price, p.cluster_range, width)
+        notional = published.noted(market, whole, grid).notional
+        around = _surroundings(published, market, ts, bucket_size, (grid.price, notional))
         found = find_clusters(around.notional, grid.edges, p.cluster_smoothing_bps / p.grid_bps)
         self.around = around
         outlook = self.forecaster.update(around)
@@ -173,20 +174,12 @@ class Watch:
 
     def surroundings(
         self, published: PublishedMap, market: Market, ts: int, bucket_size: float
-    ) -> tuple[Surroundings, Grid]:
-        """Return the map around the current price, and its buckets; arguments as `update`."""
+    ) -> Surroundings:
+        """Return the map around the current price; arguments as `update`."""
         p = self._parameters
         grid = grid_around(market.price, p.cluster_range, p.grid_bps * 1e-4)
-        around = Surroundings(
-            ts=ts,
-            notional=published.native(market, grid).notional,
-            price=grid.price,
-            scale=published.scale.copy(),
-            reference_price=market.price,
-            open_interest=market.open_interest,
-            bucket_size=bucket_size,
-        )
-        return around, grid
+        notional = published.native(market, grid).notional
+        return _surroundings(published, market, ts, bucket_size, (grid.price, notional))
 
     def signal_now(self, around: Surroundings) -> Signal:
         """Return the signal of the last update as the forecast sees it around the price now."""
@@ -232,6 +225,25 @@ class Watch:
         near.add(largest[0], ts)
         far.add(largest[1], ts)
         return significance
+
+
+def _surroundings(
+    published: PublishedMap,
+    market: Market,
+    ts: int,
+    bucket_size: float,
+    buckets: tuple[FloatArray, FloatArray],
+) -> Surroundings:
+    price, notional = buckets
+    return Surroundings(
+        ts=ts,
+        notional=notional,
+        price=price,
+        scale=published.scale.copy(),
+        reference_price=market.price,
+        open_interest=market.open_interest,
+        bucket_size=bucket_size,
+    )
 
 
 def _no_clusters() -> Clusters:

@@ -190,8 +190,8 @@ class Forecaster:
     def _hazard(self, around: Surroundings) -> FloatArray:
         if self._looked_at is None or self._looked_at[0] is not around.notional:
             # What was liquidated of late is an input of its own, not one more of the map.
-            share = around.notional / (around.scale[:, None] * around.open_interest)
-            hazard = self.inputs.hazard(share, around.price, around.reference_price)
+            unit = around.scale * around.open_interest
+            hazard = self.inputs.hazard(around.notional, around.price, around.reference_price, unit)
             self._looked_at = around.notional, hazard
         return self._looked_at[1]
 

@@ -106,16 +106,20 @@ class ForecastInputs:
             self._past_ts = ts_to
         self._past[0 if side == LONG else 1] += notional
 
-    def hazard(self, notional: FloatArray, price: FloatArray, reference: float) -> FloatArray:
+    def hazard(
+        self, notional: FloatArray, price: FloatArray, reference: float, unit: FloatArray
+    ) -> FloatArray:
         """
         Return what the map holds, weighted by the chance of being touched.
 
         Parameters
         ----------
         notional, price : ndarray of shape (2, n)
-            Quote, as a share of open interest, and quote per base unit; longs then shorts.
+            Quote, and quote per base unit; longs then shorts.
         reference : float
             The current price.
+        unit : ndarray of shape (2,)
+            Open interest, scaled as the notional is (quote).
 
         Returns
         -------
@@ -129,8 +133,7 @@ class ForecastInputs:
 
         """
         deviations = (_ROOT_HOURS[:, None] * self.volatility()).ravel()
-        held = kernels.touched_notional(notional, price, reference, deviations)
-        logs: FloatArray = np.log(np.concatenate([held, held[:1] + held[1:]]) + LEAST_SHARE)
+        logs = kernels.log_hazard(notional, price, reference, unit, deviations, LEAST_SHARE)
         return logs.reshape(3, 3, 3)
 
     def remember(self, hazard: FloatArray, ts: int) -> None:
@@ -165,17 +168,12 @@ class ForecastInputs:
             For longs, shorts and both. Past liquidations are as of what is known of them.
 
         """
-        volatility = self.volatility().tolist()
-        total, weight, log_price = self._mean_price.tolist()
-        drift = (log_price - total / weight) / volatility[2]
-        up, down = max(drift, 0.0), max(-drift, 0.0)
         found = np.zeros((3, N_COLUMNS))
-        found[:, 0:3] = [math.log(one) for one in volatility]
-        # Against the side, and in its favour.
-        found[:, 3:5] = ((down, up), (up, down), (abs(drift), 0.0))
+        trend = found[:, GROUPS["volatility"]]
+        kernels.trend_columns(self.volatility(), self._mean_price, trend)
+        found[:, GROUPS["calendar"]] = _calendar(ts // HOUR_NS * HOUR_NS)
         if self.realised.is_known(ts):
             self._fill_past(open_interest, found[:, GROUPS["past"]])
-        found[:, GROUPS["calendar"]] = _calendar(ts // HOUR_NS * HOUR_NS)
         if self._usual_weight > 0.0:
             place = _PLACES[horizon]
             usual = self._usual[:, place] / self._usual_weight

@@ -69,4 +69,6 @@ class TrailingThreshold:
         known = np.flatnonzero(np.isfinite(values))
         if known.size < _FEWEST or slot - numbers[known[0]] < _LEAST_SLOTS:
             return math.inf
-        return float(np.quantile(values[known], self._level))
+        # As `numpy.quantile` has it, which takes ten times as long.
+        place = self._level * (known.size - 1)
+        return float(np.interp(place, np.arange(known.size), np.sort(values[known])))

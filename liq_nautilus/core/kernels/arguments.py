@@ -121,6 +121,29 @@ class Books(NamedTuple):
     traded: tuple[Traded, ...]
 
 
+class Spread(NamedTuple):
+    """
+    What is expected to be opened and liquidated besides what the map holds, and an even spread.
+
+    Attributes
+    ----------
+    distances : ndarray of shape (2, n_tiers)
+        Between entry and liquidation (log price, > 0), longs then shorts.
+    rates : ndarray of shape (2, n_tiers)
+        Notional per length of path swept (quote).
+    even : ndarray of shape (2,)
+        Notional per log price of the even spread (quote).
+    deviation : float
+        The standard deviation of the log price over the horizon (> 0).
+
+    """
+
+    distances: FloatArray
+    rates: FloatArray
+    even: FloatArray
+    deviation: float
+
+
 class Window(NamedTuple):
     """
     Where the buckets lie, and the current price in them.

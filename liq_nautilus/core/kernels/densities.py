@@ -9,12 +9,14 @@ import numpy as np
 
 from liq_nautilus.compiling import compiled
 from liq_nautilus.compiling import inlined
+from liq_nautilus.core.kernels.openings import add_openings
 
 if TYPE_CHECKING:
     from liq_nautilus.core.grid import Grid
     from liq_nautilus.core.kernels.arguments import Books
     from liq_nautilus.core.kernels.arguments import Positions
     from liq_nautilus.core.kernels.arguments import Row
+    from liq_nautilus.core.kernels.arguments import Spread
     from liq_nautilus.core.kernels.arguments import Window
     from liq_nautilus.core.records import FloatArray
 
@@ -69,6 +71,33 @@ def _add_row(mass: FloatArray, row: Row, weight: float, first: int, out: FloatAr
         target = out[begin:end]
         for k in range(source.shape[0]):
             target[k] += lower * source[k] + upper * before[k]
+
+
+@compiled
+def add_parts(positions: Positions, weights: FloatArray, first: int, out: FloatArray) -> None:
+    """
+    Sum the rows, weighted in several ways, into buckets of the liquidation price itself.
+
+    Parameters
+    ----------
+    positions : Positions
+        The open positions.
+    weights : ndarray of shape (n_parts, 2, n_tiers)
+        What each tier counts.
+    first : int
+        The window bucket that `out` begins with.
+    out : ndarray of shape (n_parts, 2, n_out)
+        Sums per bucket; added to.
+
+    """
+    mass, rows = positions
+    for side in range(2):
+        for tier in range(mass.shape[1]):
+            row = rows[side, tier]
+            for part in range(weights.shape[0]):
+                weight = weights[part, side, tier] * row.scale
+                if weight != 0.0:
+                    _add_row(mass[side, tier], row, weight, first, out[part, side])
 
 
 @inlined
@@ -181,12 +210,82 @@ def _add_notional(
     # The notional of one side, scaled, and its mean price; NaN where there is none.
     total, moment = 0.0, 0.0
     for k in range(out.shape[0]):
-        price = min(grid.middle[k], grid.below) if side == 0 else max(grid.middle[k], grid.above)
+        price = _price_at(grid, side, k)
         value = quantity[k] * price
         out[k] += scale * value
         total += value
         moment += value * price
     return moment / total if total > 0.0 else math.nan
+
+
+@compiled
+def survey(
+    books: Books,
+    scales: FloatArray,
+    grid: Grid,
+    part: tuple[int, int],
+    window: Window,
+    spread: Spread,
+    scale: FloatArray,
+    unit_price: float,
+    out: FloatArray,
+) -> tuple[float, float, float]:
+    """
+    Read several models' notional, with what will be opened, on a part of a grid.
+
+    Parameters
+    ----------
+    books, scales, grid, window
+        As in `combined_notional`.
+    part : tuple of int
+        The first bucket of the part and the one past its last.
+    spread : Spread
+        What will be opened.
+    scale : ndarray of shape (2,)
+        What notional is multiplied with.
+    unit_price : float
+        What a base unit is worth wherever it lies (quote); 0: the price there.
+    out : ndarray of shape (2, n)
+        Takes the notional of the part (quote).
+
+    Returns
+    -------
+    tuple of float
+        The difference as in `combined_notional`, and of longs and of shorts what is liquidated
+        without any move against them (quote).
+
+    """
+    begin, end = part
+    whole = np.empty((2, grid.middle.shape[0]))
+    difference = combined_notional(books, scales, grid, window, whole)
+    position = window.origin + window.position - grid.first - begin
+    border = np.empty(2)
+    for side in range(2):
+        held = out[side]
+        held[:] = 0.0
+        border[side] = scale[side] * add_openings(
+            side,
+            position,
+            window.width,
+            spread.distances[side],
+            spread.rates[side],
+            spread.even[side],
+            spread.deviation,
+            held,
+        )
+        for k in range(begin, end):
+            value = whole[side, k]
+            if unit_price > 0.0:
+                value *= unit_price / _price_at(grid, side, k)
+            held[k - begin] = (value + held[k - begin]) * scale[side]
+    return difference, border[0], border[1]
+
+
+@inlined
+def _price_at(grid: Grid, side: int, k: int) -> float:
+    # As `Grid.price` has it.
+    middle: float = grid.middle[k]
+    return min(middle, grid.below) if side == 0 else max(middle, grid.above)
 
 
 @compiled

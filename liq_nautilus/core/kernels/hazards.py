@@ -11,6 +11,8 @@ from scipy import special
 
 from liq_nautilus.compiling import compiled
 from liq_nautilus.compiling import inlined
+from liq_nautilus.core.kernels.advancing import accrue
+from liq_nautilus.times import HOUR_NS
 
 if TYPE_CHECKING:
     from liq_nautilus.core.kernels.arguments import Bars
@@ -60,6 +62,30 @@ def trail_bars(
         mean_price[1] = mean_price[1] * keep + (1.0 - keep)
 
 
+@compiled
+def trail_ranges(bars: Bars, half_life_hours: float, sums: FloatArray) -> None:
+    """
+    Take bars of last prices into an exponentially weighted variance; marks are left out.
+
+    Parameters
+    ----------
+    bars : Bars
+        In the order in which they came.
+    half_life_hours : float
+        After this time a bar weighs half.
+    sums : ndarray of shape (2,)
+        Weighted squared ranges over ``4 ln 2`` (Parkinson 1980) and the time they took (hours);
+        changed.
+
+    """
+    values, times = bars
+    for i in range(values.shape[0]):
+        if values[i, 5] == 0.0:
+            hours = max(times[i, 1] - times[i, 0], 1) / HOUR_NS
+            reach = math.log(values[i, 1] / values[i, 2])
+            accrue(sums, reach * reach / (4.0 * math.log(2.0)), hours, half_life_hours)
+
+
 @inlined
 def _touched(scaled: float) -> float:
     # 2 * Phi(-scaled), for scaled >= 0.
@@ -72,11 +98,16 @@ def _touched(scaled: float) -> float:
 
 
 @compiled
-def touched_notional(
-    notional: FloatArray, price: FloatArray, reference: float, deviations: FloatArray
+def log_hazard(
+    notional: FloatArray,
+    price: FloatArray,
+    reference: float,
+    unit: FloatArray,
+    deviations: FloatArray,
+    least: float,
 ) -> FloatArray:
     """
-    Return the notional that a driftless random walk is expected to touch.
+    Return the log of what a driftless random walk is expected to touch.
 
     Parameters
     ----------
@@ -84,24 +115,33 @@ def touched_notional(
         Quote, and quote per base unit; longs then shorts.
     reference : float
         The current price.
+    unit : ndarray of shape (2,)
+        What notional is measured in (quote).
     deviations : ndarray of shape (m,)
         Standard deviations of the log price over what is asked about (> 0).
+    least : float
+        Added before logarithms are taken.
 
     Returns
     -------
-    ndarray of shape (2, m)
-        Each bucket's notional times ``2 * Phi(-distance / deviation)``, by the reflection
-        principle, summed (quote).
+    ndarray of shape (3, m)
+        Of longs, shorts and both: each bucket's notional times ``2 * Phi(-distance / deviation)``,
+        by the reflection principle, summed.
 
     """
-    out = np.zeros((2, deviations.size))
+    out = np.zeros((3, deviations.size))
+    steepness = 1.0 / deviations
     for side in range(2):
         for k in range(notional.shape[1]):
-            held = notional[side, k]
+            held = notional[side, k] / unit[side]
             if held > 0.0:
                 distance = abs(math.log(price[side, k] / reference))
                 for m in range(deviations.size):
-                    out[side, m] += held * _touched(distance / deviations[m])
+                    out[side, m] += held * _touched(distance * steepness[m])
+    for m in range(deviations.size):
+        out[2, m] = math.log(out[0, m] + out[1, m] + least)
+        out[0, m] = math.log(out[0, m] + least)
+        out[1, m] = math.log(out[1, m] + least)
     return out
 
 
@@ -168,6 +208,32 @@ def weighted_inputs(weights: FloatArray, columns: FloatArray) -> FloatArray:
         for k in range(columns.shape[1]):
             out[i] += weights[i, 1 + k] * columns[i, k]
     return out
+
+
+@compiled
+def trend_columns(volatility: FloatArray, mean_price: FloatArray, out: FloatArray) -> None:
+    """
+    Fill in how much prices move, and how far they went against each side.
+
+    Parameters
+    ----------
+    volatility : ndarray of shape (3,)
+        Standard deviation of an hour's log return, over the shortest span first.
+    mean_price : ndarray of shape (3,)
+        As in `trail_bars`.
+    out : ndarray of shape (3, 5)
+        For longs, shorts and both: log volatilities, and the drift against the side and in its
+        favour, in standard deviations of the longest span (for both its size and 0); changed.
+
+    """
+    drift = (mean_price[2] - mean_price[0] / mean_price[1]) / volatility[2]
+    up, down = max(drift, 0.0), max(-drift, 0.0)
+    out[0, 3], out[0, 4] = down, up
+    out[1, 3], out[1, 4] = up, down
+    out[2, 3], out[2, 4] = abs(drift), 0.0
+    for k in range(3):
+        for m in range(3):
+            out[k, m] = math.log(volatility[m])
 
 
 @compiled

@@ -32,9 +32,21 @@ def band_edges(total: float, curves: FloatArray) -> tuple[float, float]:
         Low and high (quote), around the expectation; both rise with it.
 
     """
-    if total <= 0.0:
-        return 0.0, 0.0
-    return _band_at(total, math.log(curves[1] / curves[0]), math.log(curves[5] / curves[0]), curves)
+    return _band_at(total, *_last_multiples(curves), curves)
+
+
+@inlined
+def _last_multiples(curves: FloatArray) -> tuple[float, float]:
+    # The ends as multiples of the expectation where they stay as they are.
+    return (
+        _multiple(curves[1], curves[0], curves[3], curves[4]),
+        _multiple(curves[5], curves[0], curves[6], curves[7]),
+    )
+
+
+@inlined
+def _multiple(total: float, unit: float, factor: float, power: float) -> float:
+    return factor * math.exp((power - 1.0) * math.log(total / unit))
 
 
 @inlined
@@ -42,9 +54,13 @@ def _band_at(
     total: float, last_low: float, last_high: float, curves: FloatArray
 ) -> tuple[float, float]:
     # Both ends as multiples of the expectation, which stay as they are beyond what was ever seen.
-    log_total = math.log(total / curves[0])
-    low = curves[3] * math.exp((curves[4] - 1.0) * min(log_total, last_low))
-    high = curves[6] * math.exp((curves[7] - 1.0) * min(log_total, last_high))
+    if total <= 0.0:
+        return 0.0, 0.0
+    low, high = last_low, last_high
+    if total < curves[1]:
+        low = _multiple(total, curves[0], curves[3], curves[4])
+    if total < curves[5]:
+        high = _multiple(total, curves[0], curves[6], curves[7])
     return max(min(low, 1.0) * total - curves[2], 0.0), max(high, 1.0) * total
 
 
@@ -137,12 +153,10 @@ def shown_levels(
 def _write_bands(side: int, begin: int, end: int, curves: FloatArray, out: FloatArray) -> None:
     # Bands add up on the way from the current price: each level takes what it adds to both ends.
     total, low, high = 0.0, 0.0, 0.0
-    last_low, last_high = math.log(curves[1] / curves[0]), math.log(curves[5] / curves[0])
+    last_low, last_high = _last_multiples(curves)
     for i in range(end - begin):
         k = end - 1 - i if side == 0 else begin + i
         total += out[1, k]
-        new_low, new_high = 0.0, 0.0
-        if total > 0.0:
-            new_low, new_high = _band_at(total, last_low, last_high, curves)
+        new_low, new_high = _band_at(total, last_low, last_high, curves)
         out[2, k], out[3, k] = new_low - low, new_high - high
         low, high = new_low, new_high

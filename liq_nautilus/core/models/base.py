@@ -203,13 +203,9 @@ class ExposureModel(AbstractLiquidationModel):
 
         """
 
-    def density(self, first: int, n_out: int, weights: FloatArray | None = None) -> FloatArray:
-        """
-        Return the base quantity per native bucket, shape (2, n_out); see `Exposure.density`.
-
-        `weights` of shape (2, n_tiers) take the place of the model's own.
-        """
-        return self.exposure.density(self.weights if weights is None else weights, first, n_out)
+    def densities(self, weights: FloatArray, first: int, n_out: int) -> FloatArray:
+        """Return the base quantity per native bucket; see `Exposure.densities`."""
+        return self.exposure.densities(weights, first, n_out)
 
     def notional_by_tier(
         self, side: int, price_low: float, price_high: float, unit_price: float = 0.0

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from liq_nautilus.core.kernels.arguments import Bars
     from liq_nautilus.core.kernels.arguments import Prediction
     from liq_nautilus.core.kernels.arguments import Progress
+    from liq_nautilus.core.kernels.arguments import Spread
     from liq_nautilus.core.kernels.arguments import Trailing
     from liq_nautilus.core.models.base import ExposureModel
     from liq_nautilus.core.records import FloatArray
@@ -113,25 +114,46 @@ class ModelBooks:
         here = self._exposures[0].window.position
         kernels.sweep_all(self._books, here, here)
 
-    def notional(self, grid: Grid, scales: FloatArray) -> tuple[FloatArray, float]:
+    def survey(
+        self,
+        whole: Grid,
+        part: Grid,
+        spread: Spread,
+        scales: tuple[FloatArray, FloatArray],
+        unit_price: float,
+    ) -> tuple[FloatArray, FloatArray, float]:
         """
-        Return the scaled sum of what is liquidated of the models' positions per native bucket.
+        Return what is liquidated of the models' positions and of what will be opened.
 
         Parameters
         ----------
-        grid : Grid
-            Where.
-        scales : ndarray of shape (n_models,)
-            What each counts; those of 0 are left out.
+        whole, part : Grid
+            Where the models are compared, and the part that is returned.
+        spread : Spread
+            What will be opened.
+        scales : tuple of ndarray of shape (n_models,) and (2,)
+            What each model counts, those of 0 are left out, and what notional is multiplied with.
+        unit_price : float
+            What a base unit is worth wherever it lies (quote); 0: the price there.
 
         Returns
         -------
-        tuple of ndarray of shape (2, n) and float
-            The notional (quote); by how much the models' mean prices of longs, or of shorts, differ
-            at most, as a fraction of the current price.
+        tuple of ndarray of shape (2, n), ndarray of shape (2,) and float
+            The notional per native bucket and that of the border (quote); by how much the models'
+            mean prices of longs, or of shorts, differ at most, as a fraction of the current price.
 
         """
-        out = np.empty((2, grid.n))
-        window = self._exposures[0].window
-        difference: float = kernels.combined_notional(self._books, scales, grid, window, out)
-        return out, difference / grid.reference_price
+        out = np.empty((2, part.n))
+        begin = part.first - whole.first
+        difference, *border = kernels.survey(
+            self._books,
+            scales[0],
+            whole,
+            (begin, begin + part.n),
+            self._exposures[0].window,
+            spread,
+            scales[1],
+            unit_price,
+            out,
+        )
+        return out, np.array(border), difference / whole.reference_price

@@ -78,19 +78,21 @@ class LiquidationMap(ExposureModel):
         """The base quantity of all positions, longs and shorts."""
         if self.is_swept:
             return super().held
-        return float(self.density(self.exposure.origin, self.exposure.n_buckets).sum())
+        weights, exposure = self.weights[None], self.exposure
+        return float(self.densities(weights, exposure.origin, exposure.n_buckets).sum())
 
     @property
     def has_map(self) -> bool:
         """Whether any large trade was seen that is not consumed."""
         return self.opened > 0.0 and self.held > _NOTHING * self.opened
 
-    def density(self, first: int, n_out: int, weights: FloatArray | None = None) -> FloatArray:
-        """Return the base quantity per native bucket; see `ExposureModel.density`."""
-        out = super().density(first, n_out, weights)
+    def densities(self, weights: FloatArray, first: int, n_out: int) -> FloatArray:
+        """Return the base quantity per native bucket; see `Exposure.densities`."""
+        found = super().densities(weights, first, n_out)
         if self.hides_beyond:
-            kernels.hide_beyond(out, self.exposure.position - first)
-        return out
+            for out in found:
+                kernels.hide_beyond(out, self.exposure.position - first)
+        return found
 
     def notional_by_tier(
         self, side: int, price_low: float, price_high: float, unit_price: float = 0.0

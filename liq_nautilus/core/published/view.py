@@ -11,6 +11,7 @@ import numpy as np
 from liq_nautilus.core import kernels
 from liq_nautilus.core.expected_openings import expected_swept_length
 from liq_nautilus.core.expected_openings import swept_length
+from liq_nautilus.core.kernels.arguments import Spread
 from liq_nautilus.core.levels import Bands
 from liq_nautilus.core.published.level_columns import LevelColumns
 from liq_nautilus.core.published.level_columns import with_bands_of
@@ -123,18 +124,44 @@ class PublishedMap:
         self._ratio = self._ensemble.models[0].ratio
         self._distance = np.abs(np.log(self._ratio))
 
-    def note_disagreement(self, grid: Grid) -> None:
-        """Note how far the models' maps disagree on a grid, which should be of the whole map."""
-        _, difference = self._ensemble.books.notional(grid, self._ensemble.weighing().scales)
+    def noted(self, market: Market, whole: Grid, grid: Grid) -> Native:
+        """
+        Note how far the models' maps disagree, and return `native` of a part.
+
+        Parameters
+        ----------
+        market : Market
+            What is known.
+        whole : Grid
+            Of the whole map.
+        grid : Grid
+            The part.
+
+        """
+        native, difference = self._survey(market, whole, grid)
         self._ensemble.note_difference(difference)
+        return native
 
     def native(self, market: Market, grid: Grid) -> Native:
         """Return the ensemble's notional per native bucket."""
-        notional, _ = self._ensemble.books.notional(grid, self._ensemble.weighing().scales)
-        if self._units.is_coin_margined:
-            notional = self._units.in_dollars(notional, grid.price)
-        added = self._openings_on(market, grid)
-        return Native((notional + added.notional) * self.scale[:, None], added.border * self.scale)
+        return self._survey(market, grid, grid)[0]
+
+    def _survey(self, market: Market, whole: Grid, grid: Grid) -> tuple[Native, float]:
+        scales = (self._ensemble.weighing().scales, self.scale)
+        spread, unit_price = self._spread(market), self._units.unit_price
+        out, border, difference = self._ensemble.books.survey(
+            whole, grid, spread, scales, unit_price
+        )
+        return Native(out, border), difference
+
+    def _spread(
+        self, market: Market, tiers: slice = slice(None), *, has_even: bool = True
+    ) -> Spread:
+        # What is opened at some tiers, and the even spread, without the scale.
+        hours = self._parameters.excursion_hours
+        rates = self._opened_share * market.opened(hours, self._multiple)
+        even = self._even_share * (market.held if has_even else 0.0)
+        return Spread(self._distance[:, tiers], rates[:, tiers], even, market.deviation(hours))
 
     def levels(
         self, names: Sequence[str], market: Market, grid: Grid, bucket_size: float
@@ -310,10 +337,8 @@ class PublishedMap:
         self, market: Market, grid: Grid, tiers: slice = slice(None), *, has_even: bool = True
     ) -> Native:
         # What is opened at some tiers, and the even spread, on a grid and without the scale.
-        hours = self._parameters.excursion_hours
+        spread = self._spread(market, tiers, has_even=has_even)
         width = self._parameters.grid_bps * 1e-4
-        opened, deviation = market.opened(hours, self._multiple), market.deviation(hours)
-        held = market.held
         position = math.log(market.price) / width - grid.first
         out, border = np.zeros((2, grid.n)), np.zeros(2)
         for side in range(2):
@@ -321,10 +346,10 @@ class PublishedMap:
                 side,
                 position,
                 width,
-                self._distance[side, tiers],
-                (self._opened_share[side] * opened)[tiers],
-                self._even_share[side] * held if has_even else 0.0,
-                deviation,
+                spread.distances[side],
+                spread.rates[side],
+                spread.even[side],
+                spread.deviation,
                 out[side],
             )
         return Native(out, border)
@@ -334,13 +359,11 @@ class PublishedMap:
     ) -> FloatArray:
         # Base quantity, the same times leverage and what is liquidated of it, (3, 2, n); of some
         # tiers. At the price of each bucket it is worth what it is.
-        parts = np.empty((3, 2, grid.n))
-        weights = (model.weights, model.weights * model.leverages, model.liquidated)
-        for part, one in zip(parts, weights, strict=True):
-            part[:] = model.density(grid.first, grid.n, one if tiers is None else one * tiers)
-        if self._units.is_coin_margined:
-            return self._units.in_dollars(parts, grid.price)
-        return parts
+        weights = np.stack([model.weights, model.weights * model.leverages, model.liquidated])
+        if tiers is not None:
+            weights = weights * tiers
+        parts = model.densities(weights, grid.first, grid.n)
+        return self._units.in_dollars(parts, grid.price) if self._units.unit_price else parts
 
     def _shown(
         self, parts: FloatArray, added: Native, grid: Grid, price: FloatArray, bucket_size: float

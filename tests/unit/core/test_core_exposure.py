@@ -159,7 +159,7 @@ def test_pending_moves_with_the_window():
 def test_density_agrees_with_the_notional():
     exposure = opened()
     first = math.floor(math.log(90.0) / WIDTH)
-    density = exposure.density(np.array([[0.5, 0.5], [1.0, 0.0]]), first, 300)
+    density = exposure.densities(np.array([[[0.5, 0.5], [1.0, 0.0]]]), first, 300)[0]
     middles = np.exp((first + np.arange(300) + 0.5) * WIDTH)
     edges = math.exp(first * WIDTH), math.exp((first + 300) * WIDTH)
     longs = exposure.notional_by_tier(0, *edges)
@@ -210,7 +210,7 @@ def test_positions_at_one_price_are_what_was_opened_there():
     amounts = np.array([[1.0, 0.0], [2.0, 3.0]])
     exposure.open_at(PRICE, amounts)
     np.testing.assert_array_equal(exposure.rows.opened, amounts)
-    assert exposure.density(np.ones((2, 2)), exposure.origin, 9).shape == (2, 9)
+    assert exposure.densities(np.ones((3, 2, 2)), exposure.origin, 9).shape == (3, 2, 9)
 
 
 def test_position_is_noted_and_restored():

@@ -188,7 +188,7 @@ def test_what_is_opened_under_a_factor_is_shifted_by_it_and_back(is_saved):
         first, n = model.exposure.origin, model.exposure.n_buckets
         weights = np.zeros((2, model.leverages.size))
         weights[side, tier] = 1.0
-        held = model.density(first, n, weights)[side]
+        held = model.densities(weights[None], first, n)[0, side]
         middle = np.exp((first + np.arange(n) + 0.5) * parameters.grid_bps * 1e-4)
         return float(held @ middle / held.sum())
 

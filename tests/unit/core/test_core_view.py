@@ -175,10 +175,10 @@ def test_a_map_of_nothing_says_nothing():
 def test_ensemble_notices_models_that_disagree():
     ensemble, view = published((0.5, 0.5, 0.0), has_trades=False)
     grid = grid_around(100.0, 0.3, WIDTH)
-    view.note_disagreement(grid)
+    view.noted(MARKET, grid, grid)
     assert ensemble.confidence_score() == pytest.approx(0.85)
     ensemble.models[1].exposure.shift_prices(0.93)
-    view.note_disagreement(grid)
+    view.noted(MARKET, grid, grid)
     assert ensemble.confidence_score() == pytest.approx(0.7 * 0.85)
 
 

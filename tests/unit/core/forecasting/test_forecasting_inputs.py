@@ -66,7 +66,8 @@ def test_hazard_is_the_log_share_that_is_touched(side):
     price = np.array([[98.0, 99.5], [101.0, 104.0]])
     notional = np.zeros((2, 2))
     notional[side] = 0.01, 0.03
-    found = inputs.hazard(notional, price, 100.0)
+    unit = np.array([3e8, 5e8])
+    found = inputs.hazard(notional * unit[:, None], price, 100.0, unit)
     distance = np.abs(np.log(price[side] / 100.0))
     for h, hours in enumerate(HORIZON_HOURS.values()):
         for v, volatility in enumerate(inputs.volatility()):

@@ -61,22 +61,45 @@ def test_a_bar_without_length_counts_its_range(kernel):
     assert variance[1, 0] == 1.0
 
 
+LEAST = 1e-6
+
+
 @pytest.mark.parametrize("reference", [3.1e-5, 64_000.0])
-def test_touched_notional_is_the_sum_over_the_reflection_principle(kernel, reference):
+def test_hazard_is_the_log_sum_over_the_reflection_principle(kernel, reference):
     rng = np.random.default_rng(1)
     distance = np.sort(rng.uniform(0.0, 0.2, 60))
     price = reference * np.exp(np.stack([-distance, distance]))
     notional = rng.uniform(0.0, 1e6, (2, 60)) * (rng.uniform(size=(2, 60)) > 0.2)
     deviations = np.array([1e-5, 0.004, 0.05])
-    found = kernel("touched_notional")(notional, price, reference, deviations)
+    unit = np.array([2e9, 3e9])
+    found = kernel("log_hazard")(notional, price, reference, unit, deviations, LEAST)
     chance = 2.0 * norm.cdf(-distance[:, None] / deviations)
-    np.testing.assert_allclose(found, notional @ chance, rtol=1e-4, atol=1e-2)
+    touched = notional @ chance / unit[:, None]
+    expected = np.log(np.vstack([touched, touched.sum(axis=0)]) + LEAST)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 def test_levels_out_of_reach_are_not_touched(kernel):
     price = np.array([[50.0], [200.0]])
-    found = kernel("touched_notional")(np.ones((2, 1)), price, 100.0, np.array([0.05]))
-    np.testing.assert_array_equal(found, 0.0)
+    found = kernel("log_hazard")(np.ones((2, 1)), price, 100.0, np.ones(2), np.array([0.05]), LEAST)
+    np.testing.assert_array_equal(found, math.log(LEAST))
+
+
+def test_ranges_are_weighed_by_age_in_hours(kernel):
+    some, sums = bars(40, marks=(3, 11)), np.zeros(2)
+    kernel("trail_ranges")(some, 6.0, sums)
+    variance, _ = trailed(kernel, some)
+    assert sums[0] == pytest.approx(variance[0, 1])
+    assert sums[1] == pytest.approx(variance[1, 1] / HOUR)
+
+
+@pytest.mark.parametrize("drift", [0.02, -0.03])
+def test_trend_is_told_against_each_side_and_in_its_favour(kernel, drift):
+    volatility, out = np.array([0.02, 0.015, 0.01]), np.full((3, 5), np.nan)
+    kernel("trend_columns")(volatility, np.array([0.5 * 4.0, 0.5, 4.0 + drift]), out)
+    np.testing.assert_allclose(out[:, :3], np.tile(np.log(volatility), (3, 1)))
+    up, down = max(drift, 0.0) * 100.0, max(-drift, 0.0) * 100.0
+    np.testing.assert_allclose(out[:, 3:], [[down, up], [up, down], [up + down, 0.0]])
 
 
 @pytest.mark.parametrize("bucket_size", [0.5, 2.0])

@@ -1,11 +1,13 @@
 """What is opened and swept on the way to a price, against the mean over excursions."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
 from scipy.integrate import quad
 from scipy.stats import halfnorm
+from scipy.stats import norm
 
 WIDTH, BUCKETS = 0.002, 140
 DISTANCES = np.array([0.01005, 0.03046, 0.10536])
@@ -65,3 +67,32 @@ def test_a_price_beyond_the_window_opens_nothing_in_it(kernel, side, position):
     out = np.zeros(BUCKETS)
     kernel("add_openings")(side, position, WIDTH, DISTANCES, RATES, 5.0, 0.008, out)
     assert not out.any()
+
+
+@pytest.mark.parametrize("deviation", [1e-6, 0.008, 3.0])
+def test_the_table_of_excesses_is_as_good_as_the_formula(kernel, deviation):
+    z = np.linspace(-2.0, 5.99, 1_999)
+    found = [kernel("_excess")(threshold, deviation) for threshold in (z * deviation).tolist()]
+    formula = 2.0 * (norm.pdf(z) - z * norm.sf(z))
+    below = math.sqrt(2.0 / math.pi) - z
+    expected = deviation * np.where(z > 0.0, formula, below)
+    np.testing.assert_allclose(found, expected, rtol=2e-8, atol=1e-11 * deviation)
+    assert kernel("_excess")(6.001 * deviation, deviation) == 0.0
+
+
+def test_what_is_opened_grows_with_leverage_and_never_beyond_all(kernel):
+    multiple = np.array([0.0, 0.5, 1.0, 1e6])
+    found = kernel("opened_per_path")(200.0, 0.3, multiple)
+    np.testing.assert_allclose(found, 200.0 * (1.0 - np.exp([0.0, -0.15, -0.3, -np.inf])))
+
+
+def test_openings_far_beyond_any_excursion_are_those_of_a_plain_sum(kernel):
+    # A tier that no excursion reaches for a hundred buckets is passed over, not forgotten.
+    deviation, distances, rates = 0.001, np.array([0.2, 0.0317]), np.array([4.0, 3.0])
+    out = np.zeros(BUCKETS)
+    border = kernel("add_openings")(1, 0.4, WIDTH, distances, rates, 0.0, deviation, out)
+    assert border == 0.0
+    lengths = np.empty((BUCKETS, 2))
+    away = (np.arange(BUCKETS) + 1.0 - 0.4) * WIDTH
+    kernel("expected_swept_length")(away, distances, deviation, lengths)
+    np.testing.assert_allclose(np.cumsum(out), lengths @ rates, rtol=1e-9, atol=1e-12)

@@ -11,6 +11,7 @@ from support.kernel_books import grid
 from support.kernel_books import window
 
 from liq_nautilus.core import kernels
+from liq_nautilus.core.kernels.arguments import Spread
 from liq_nautilus.core.kernels.arguments import Window
 
 
@@ -35,6 +36,20 @@ def test_density_sums_the_weighted_rows(kernel, offset, first):
             if 0 <= k < 5:
                 expected[side, k] += value * part
     np.testing.assert_allclose(out, expected, atol=1e-12)
+
+
+def test_parts_are_densities_of_weights_of_their_own(kernel):
+    rng = np.random.default_rng(5)
+    it = book(rng.uniform(0.1, 1.0, (2, 3, 9)), n_tiers=3, scale=0.8)
+    it.rows.offset = rng.uniform(-2.0, 2.0, (2, 3))
+    weights = rng.uniform(0.0, 1.0, (4, 2, 3))
+    weights[1, 0, 2] = 0.0
+    out = np.full((4, 2, 7), 0.5)
+    kernel("add_parts")(it.positions, weights, 1, out)
+    for part, own in zip(out, weights, strict=True):
+        expected = np.zeros((2, 7))
+        kernels.density(it.positions, own, 1, expected)
+        np.testing.assert_allclose(part, 0.5 + expected, rtol=1e-12)
 
 
 def test_hiding_leaves_longs_below_and_shorts_above(kernel):
@@ -79,6 +94,38 @@ def test_combined_notional_is_the_scaled_sum_and_tells_the_difference(kernel, sc
     means = [(part * GRID.price).sum(axis=1) / part.sum(axis=1) for part in parts]
     expected = np.abs(means[0] - means[1]).max() if all(scales) else 0.0
     assert difference == pytest.approx(expected, rel=LOOSE, abs=1e-12)
+
+
+@pytest.mark.parametrize("unit_price", [0.0, 250.0])
+@pytest.mark.parametrize("part", [(0, 8), (2, 6), (3, 4), (5, 8)])
+def test_a_survey_is_the_sum_with_openings_on_a_part(kernel, part, unit_price):
+    _, books = two_models(hidden=-1)
+    scales, scale = np.array([0.7, 0.3]), np.array([1.5, 0.5])
+    begin, end = part
+    spread = Spread(
+        np.array([[0.004, 0.03], [0.005, 0.02]]),
+        np.array([[50.0, 20.0], [30.0, 40.0]]),
+        np.array([900.0, 700.0]),
+        0.01,
+    )
+    out = np.full((2, end - begin), np.nan)
+    difference, *border = kernel("survey")(
+        books, scales, GRID, part, AT, spread, scale, unit_price, out
+    )
+    held = np.empty((2, 8))
+    assert difference == kernels.combined_notional(books, scales, GRID, AT, held)
+    if unit_price > 0.0:
+        held *= unit_price / GRID.price
+    for side in range(2):
+        opened = np.zeros(8)
+        at_price = kernels.add_openings(
+            side, 3.5, AT.width, spread.distances[side], spread.rates[side], spread.even[side],
+            spread.deviation, opened,
+        )  # fmt: skip
+        assert border[side] == pytest.approx(at_price * scale[side])
+        if begin <= 3 < end:
+            expected = (held[side] + opened)[begin:end] * scale[side]
+            np.testing.assert_allclose(out[side], expected, rtol=1e-9)
 
 
 def test_models_without_a_side_tell_no_difference(kernel):
