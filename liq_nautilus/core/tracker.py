@@ -350,11 +350,9 @@ class LiquidationTracker(MapAdvice):
         # Up to where the brackets change, and on from there.
         while len(bars.values):
             self._date_brackets(int(bars.times[0, 0]))
-            if bars.times[-1, 0] < self._brackets_until:
-                self._take_bars(bars)
-                return
-            is_beyond = bars.times[:, 0] >= self._brackets_until
-            n = int(is_beyond.argmax()) if is_beyond.any() else len(is_beyond)
+            n = len(bars.values)
+            if bars.times[-1, 0] >= self._brackets_until:
+                n = int((bars.times[:, 0] >= self._brackets_until).argmax())
             self._take_bars(Bars(bars.values[:n], bars.times[:n]))
             bars = Bars(bars.values[n:], bars.times[n:])
 

@@ -146,24 +146,27 @@ class Audience:
     ----------
     bus : MessageBus
         The bus.
+    topics : iterable of str
+        What is published on.
 
     """
 
-    def __init__(self, bus: MessageBus) -> None:
+    def __init__(self, bus: MessageBus, topics: Iterable[str]) -> None:
         self._bus = bus
-        # What was subscribed to when it was asked last, and the answers since.
+        self._topics = frozenset(topics)
+        # What was subscribed to when it was asked last, and the answer.
         self._patterns: list[str] = []
-        self._answers: dict[str, bool] = {}
+        self._heard = self._topics if bus.has_backing else frozenset()
 
-    def hears(self, topic: str) -> bool:
-        """Return whether anybody receives what is published on a topic."""
+    def heard(self) -> frozenset[str]:
+        """Return the topics on which anybody receives what is published now."""
         patterns = self._bus.topics()
-        if patterns != self._patterns:
-            self._patterns, self._answers = patterns, {}
-        if topic not in self._answers:
-            is_heard = self._bus.has_backing or any(is_matching_py(topic, p) for p in patterns)
-            self._answers[topic] = is_heard
-        return self._answers[topic]
+        if patterns != self._patterns and not self._bus.has_backing:
+            self._patterns = patterns
+            self._heard = frozenset(
+                topic for topic in self._topics if any(is_matching_py(topic, p) for p in patterns)
+            )
+        return self._heard
 
 
 def subscribe_instrument_data(

@@ -99,23 +99,24 @@ class MapPublisher:
     def connect(self, bus: MessageBus) -> None:
         """Say where to publish."""
         instrument_id = self._settings.instrument_id
-        self._bus, self._audience = bus, Audience(bus)
+        self._bus = bus
         self._topics = {kind: instrument_topic(kind, instrument_id) for kind in PUBLISHED}
+        self._audience = Audience(bus, self._topics.values())
 
     def publish_read(self, tracker: LiquidationTracker, ts: int) -> None:
         """Publish the levels, clusters and forecasts of an update (UTC ns) that are received."""
         self._keeps_levels = ts >= self.keep_after_ns
         if self._keeps_levels:
             self.keep_after_ns = (ts // self._interval_ns + 1) * self._interval_ns
-        config = self._settings
+        config, heard = self._settings, self._audience.heard()
         instrument_id = config.instrument_id
-        if self._is_wanted(LiquidationLevels):
+        if self._is_wanted(LiquidationLevels, heard):
             for levels in tracker.levels_of(self._models, price_range=config.publish_range):
                 self.publish(LiquidationLevels.from_record(levels, instrument_id, ts))
-        if config.publish_clusters and self._is_wanted(LiquidationClusters):
+        if config.publish_clusters and self._is_wanted(LiquidationClusters, heard):
             clusters = tracker.clusters()
             self.publish(LiquidationClusters.from_record(clusters, instrument_id, ts))
-        if config.publish_forecasts and self._is_wanted(LiquidationForecast):
+        if config.publish_forecasts and self._is_wanted(LiquidationForecast, heard):
             for horizon in config.publish_forecasts:
                 forecast = tracker.forecast(horizon, has_levels=False)
                 self.publish(LiquidationForecast.from_record(forecast, instrument_id, ts))
@@ -131,8 +132,8 @@ class MapPublisher:
         if self._store is not None:
             self._store.flush()
 
-    def _is_wanted(self, kind: type[CustomRecord]) -> bool:
-        return self._is_kept(kind) or self._audience.hears(self._topics[kind])
+    def _is_wanted(self, kind: type[CustomRecord], heard: frozenset[str]) -> bool:
+        return self._is_kept(kind) or self._topics[kind] in heard
 
     def _is_kept(self, kind: type[CustomRecord]) -> bool:
         return self._store is not None and (self._keeps_levels or kind != LiquidationLevels)

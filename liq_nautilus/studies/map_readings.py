@@ -12,7 +12,7 @@ import numpy as np
 from liq_nautilus.core.exchange.bracket_source import in_force
 from liq_nautilus.core.exchange.margin import liquidation_ratio
 from liq_nautilus.core.feed import Feed
-from liq_nautilus.core.published.view import Path
+from liq_nautilus.core.published.readings import Path
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import SHORT
 from liq_nautilus.core.tracker import LiquidationTracker

@@ -116,15 +116,15 @@ class Forecaster:
         fit, is_known = self._fit_now(around.ts, horizon)
         correction = self._corrections[horizon] if is_known else Correction(horizon)
         share = fit.log_share(columns)
-        expected = np.exp(share) * fit.mean_factor * correction.mean_factor()
-        logs = share[:, None] + fit.quantiles + correction.offsets
-        quantiles = np.maximum.accumulate(np.maximum(np.exp(logs) - LEAST_SHARE, 0.0), axis=1)
+        factor = fit.mean_factor * correction.mean_factor()
+        residuals = fit.quantiles + correction.offsets
+        amounts = kernels.side_amounts(share, factor, residuals, LEAST_SHARE, around.open_interest)
         threshold = np.full(3, np.nan)
         if is_known:
             threshold = self.inputs.realised.unusual(HORIZON_HOURS[horizon] * HOUR_NS)
-        amounts = np.column_stack([expected, quantiles]) * around.open_interest
-        rows = np.column_stack([amounts, fit.chance(columns), threshold]).tolist()
-        return {name: SideForecast(*row) for name, row in zip(SIDES, rows, strict=True)}
+        rows = zip(amounts.tolist(), fit.chance(columns).tolist(), threshold.tolist(), strict=True)
+        forecasts = (SideForecast(*[*row, chance, usual]) for row, chance, usual in rows)
+        return dict(zip(SIDES, forecasts, strict=True))
 
     def columns(self, around: Surroundings, horizon: str) -> FloatArray:
         """Return what `sides` is made from, shape (3, N_COLUMNS); arguments as there."""

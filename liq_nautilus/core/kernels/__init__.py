@@ -20,6 +20,7 @@ from liq_nautilus.core.kernels.densities import survey
 from liq_nautilus.core.kernels.hazards import log_hazard
 from liq_nautilus.core.kernels.hazards import most_touched
 from liq_nautilus.core.kernels.hazards import past_columns
+from liq_nautilus.core.kernels.hazards import side_amounts
 from liq_nautilus.core.kernels.hazards import trail_bars
 from liq_nautilus.core.kernels.hazards import trail_ranges
 from liq_nautilus.core.kernels.hazards import trend_columns
@@ -82,7 +83,7 @@ __all__ = [
     "quantity_between",
     "rank_in_histogram",
     "shown_levels",
-    "smooth",
+    "side_amounts", "smooth",
     "survey",
     "sweep",
     "sweep_all",

@@ -211,6 +211,43 @@ def weighted_inputs(weights: FloatArray, columns: FloatArray) -> FloatArray:
 
 
 @compiled
+def side_amounts(
+    share: FloatArray, factor: FloatArray, residuals: FloatArray, least: float, unit: float
+) -> FloatArray:
+    """
+    Return what is expected of each side, and the quantiles of it, which do not cross.
+
+    Parameters
+    ----------
+    share : ndarray of shape (n,)
+        The log share that is expected.
+    factor : ndarray of shape (n,)
+        The mean over its exponential.
+    residuals : ndarray of shape (n, m)
+        What lies between a quantile and it, in logarithms, the lowest quantile first.
+    least : float
+        What was added to shares before logarithms were taken.
+    unit : float
+        What shares are of (quote).
+
+    Returns
+    -------
+    ndarray of shape (n, 1 + m)
+        Expectation and quantiles (quote, >= 0).
+
+    """
+    n, m = residuals.shape
+    out = np.empty((n, 1 + m))
+    for i in range(n):
+        out[i, 0] = math.exp(share[i]) * factor[i] * unit
+        highest = 0.0
+        for k in range(m):
+            highest = max(highest, math.exp(share[i] + residuals[i, k]) - least)
+            out[i, 1 + k] = highest * unit
+    return out
+
+
+@compiled
 def trend_columns(volatility: FloatArray, mean_price: FloatArray, out: FloatArray) -> None:
     """
     Fill in how much prices move, and how far they went against each side.

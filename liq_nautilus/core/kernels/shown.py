@@ -12,6 +12,7 @@ from liq_nautilus.compiling import inlined
 
 if TYPE_CHECKING:
     from liq_nautilus.core.records import FloatArray
+    from liq_nautilus.core.records import SideArray
 
 
 @compiled
@@ -86,10 +87,9 @@ def shown_levels(
     scale: FloatArray,
     bucket_size: float,
     curves: FloatArray,
-    out: FloatArray,
-) -> tuple[int, int]:
+) -> tuple[FloatArray, SideArray]:
     """
-    Write levels in shown buckets, first of longs, then of shorts, ascending in price.
+    Return levels in shown buckets, first of longs, then of shorts, ascending in price.
 
     Parameters
     ----------
@@ -111,16 +111,17 @@ def shown_levels(
         Quote per base unit.
     curves : ndarray of shape (8,)
         As in `band_edges`.
-    out : ndarray of shape (6, 2 n + 2)
-        Takes price (mean, weighted with notional), notional, low, high, exposure and leverage
-        (mean, weighted with exposure; 1 without any).
 
     Returns
     -------
-    tuple of int
-        How many levels of longs, and of shorts.
+    ndarray of shape (6, n_levels)
+        Price (mean, weighted with notional), notional, low, high, exposure and leverage (mean,
+        weighted with exposure; 1 without any).
+    ndarray of shape (n_levels,)
+        +1 long, -1 short.
 
     """
+    out = np.empty((6, 2 * price.shape[1] + 2))
     # Exposure, its moments of price and of leverage, notional and its moment of price.
     sums = np.zeros(5)
     begin, n_longs = 0, 0
@@ -146,7 +147,10 @@ def shown_levels(
         _write_bands(side, begin, place, curves, out)
         n_longs = place if side == 0 else n_longs
         begin = place
-    return n_longs, begin - n_longs
+    # Kept for long by whoever is told: no larger than what is in it.
+    sides = np.full(begin, np.int8(-1))
+    sides[:n_longs] = 1
+    return out[:, :begin].copy(), sides
 
 
 @inlined

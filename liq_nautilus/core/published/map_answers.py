@@ -17,8 +17,8 @@ from liq_nautilus.core.parameters import TrackerParameters
 from liq_nautilus.core.position_map import PositionMap
 from liq_nautilus.core.published.level_reader import LevelReader
 from liq_nautilus.core.published.level_reader import Moment
-from liq_nautilus.core.published.view import Openings
-from liq_nautilus.core.published.view import Path
+from liq_nautilus.core.published.readings import Openings
+from liq_nautilus.core.published.readings import Path
 from liq_nautilus.core.published.view import PublishedMap
 from liq_nautilus.core.records import LONG
 from liq_nautilus.core.records import MODEL_NAMES

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,8 +14,8 @@ from liq_nautilus.core.kernels.arguments import Spread
 from liq_nautilus.core.levels import Bands
 from liq_nautilus.core.published.level_columns import LevelColumns
 from liq_nautilus.core.published.level_columns import with_bands_of
-from liq_nautilus.core.records import LONG
-from liq_nautilus.core.records import SHORT
+from liq_nautilus.core.published.readings import Native
+from liq_nautilus.core.published.readings import Openings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,58 +28,11 @@ if TYPE_CHECKING:
     from liq_nautilus.core.models.base import ExposureModel
     from liq_nautilus.core.models.ensemble import Ensemble
     from liq_nautilus.core.parameters import TrackerParameters
+    from liq_nautilus.core.published.readings import Path
     from liq_nautilus.core.records import FloatArray
 
 # The leverage of what has none of its own: the even spread of cross-margined positions.
 _NO_LEVERAGE = 1.0
-
-
-class Path(NamedTuple):
-    """
-    A path whose open and extremes are known (quote per base unit), and how long it takes (hours).
-
-    Which extreme comes first is not known: for either side its favourable one is taken to.
-    """
-
-    open: float
-    high: float
-    low: float
-    hours: float
-
-
-class Openings(NamedTuple):
-    """
-    What is opened and swept besides the map, at weight 1.
-
-    Attributes
-    ----------
-    by_tier : ndarray of shape (2, n_tiers)
-        Opened on the way and liquidated on it (quote), longs then shorts.
-    even : ndarray of shape (2,)
-        Open interest times the length swept (quote).
-
-    """
-
-    by_tier: FloatArray
-    even: FloatArray
-
-
-class Native(NamedTuple):
-    """
-    Notional expected to be liquidated per native bucket.
-
-    Attributes
-    ----------
-    notional : ndarray of shape (2, n)
-        Quote, longs then shorts.
-    border : ndarray of shape (2,)
-        What is liquidated without any move against the side: who enters on an excursion the other
-        way does not survive the way back. It belongs to the current price.
-
-    """
-
-    notional: FloatArray
-    border: FloatArray
 
 
 class PublishedMap:
@@ -117,6 +69,12 @@ class PublishedMap:
         self._leverages = first.leverages
         self._opened_share = p.openings_share * first.liquidated
         self._even_share = np.array([p.background_share_long, p.background_share_short])
+        self._weights = {
+            model.model_name: np.stack(
+                [model.weights, model.weights * model.leverages, model.liquidated]
+            )
+            for model in ensemble.models
+        }
         self.bands = Bands(p.band_low, p.band_high, p.band_reach)
 
     def note_brackets(self) -> None:
@@ -181,7 +139,7 @@ class PublishedMap:
             Width of a shown bucket (quote).
 
         """
-        added, price = self._openings_on(market, grid), grid.price
+        added, at = self._openings_on(market, grid), (grid.price, grid.border)
         nothing = Native(np.zeros((2, grid.n)), np.zeros(2))
         whole = self._ensemble.model_name
         of_all = np.zeros((3, 2, grid.n))
@@ -193,9 +151,9 @@ class PublishedMap:
                 of_all += scale * parts
                 if is_named:
                     own = added if model.trades else nothing
-                    found[model.model_name] = self._shown(parts, own, grid, price, bucket_size)
+                    found[model.model_name] = self._shown(parts, own, at, bucket_size)
         if whole in names and any(self._ensemble.scales()):
-            found[whole] = self._shown(of_all, added, grid, price, bucket_size)
+            found[whole] = self._shown(of_all, added, at, bucket_size)
         return found
 
     def levels_by_leverage(
@@ -207,10 +165,10 @@ class PublishedMap:
         The even spread, which has no leverage of its own, has leverage 1. A level's band is its
         part of that of its bucket. Arguments as in `levels`.
         """
-        rows, price = [LevelColumns.empty()], grid.price
+        rows, at = [LevelColumns.empty()], (grid.price, grid.border)
         for leverage in self._all_leverages(name):
             parts, added = self._of_leverage(leverage, name, market, grid)
-            rows.append(self._shown(parts, added, grid, price, bucket_size))
+            rows.append(self._shown(parts, added, at, bucket_size))
             rows[-1] = rows[-1]._replace(leverage=np.full(rows[-1].price.size, leverage))
         joined = LevelColumns._make(np.concatenate(column) for column in zip(*rows, strict=True))
         order = np.argsort(joined.price, kind="stable")
@@ -359,33 +317,32 @@ class PublishedMap:
     ) -> FloatArray:
         # Base quantity, the same times leverage and what is liquidated of it, (3, 2, n); of some
         # tiers. At the price of each bucket it is worth what it is.
-        weights = np.stack([model.weights, model.weights * model.leverages, model.liquidated])
+        weights = self._weights[model.model_name]
         if tiers is not None:
             weights = weights * tiers
         parts = model.densities(weights, grid.first, grid.n)
         return self._units.in_dollars(parts, grid.price) if self._units.unit_price else parts
 
     def _shown(
-        self, parts: FloatArray, added: Native, grid: Grid, price: FloatArray, bucket_size: float
+        self,
+        parts: FloatArray,
+        added: Native,
+        at: tuple[FloatArray, tuple[int, int]],
+        bucket_size: float,
     ) -> LevelColumns:
-        out = np.empty((6, 2 * grid.n + 2))
-        longs, shorts = kernels.shown_levels(
+        # Of native buckets at prices, and which of them touch the current price.
+        price, border = at
+        found, side = kernels.shown_levels(
             parts,
             added.notional,
             price,
-            grid.border,
+            border,
             added.border,
             self.scale,
             bucket_size,
             self.bands.curves,
-            out,
         )
-        # Kept for long by whoever is told: no larger than what is in it.
-        found = out[:, : longs + shorts].copy()
-        side = np.full(longs + shorts, SHORT, dtype=np.int8)
-        side[:longs] = LONG
-        price_, notional, low, high, exposure, leverage = found
-        return LevelColumns(price_, notional, low, high, exposure, leverage, side)
+        return LevelColumns._make((*found, side))
 
     def _all_leverages(self, name: str) -> list[float]:
         tiers = {float(tier) for model, _ in self._models(name) for tier in model.leverages}

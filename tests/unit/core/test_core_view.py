@@ -11,7 +11,7 @@ from liq_nautilus.core.models.binance_standard import BinanceStandard
 from liq_nautilus.core.models.ensemble import Ensemble
 from liq_nautilus.core.models.funding_adjusted import FundingAdjusted
 from liq_nautilus.core.models.liquidation_map import LiquidationMap
-from liq_nautilus.core.published.view import Path
+from liq_nautilus.core.published.readings import Path
 from liq_nautilus.core.published.view import PublishedMap
 
 WIDTH = 1e-3

@@ -213,13 +213,16 @@ def test_what_is_kept_is_made_when_it_is_kept(asked, tmp_path: Path):
 
 
 @pytest.mark.parametrize("has_database", [False, True])
-def test_a_database_receives_everything(has_database):
+def test_an_audience_changes_with_subscriptions_and_a_database_receives_everything(has_database):
     database = SimpleNamespace(is_closed=lambda: False) if has_database else None
     bus = MessageBus(TraderId("TRADER-001"), TestClock(), database=database)
-    audience = Audience(bus)
-    assert audience.hears("data.LiquidationLevels") == has_database
+    topics = {"data.LiquidationLevels", "data.LiquidationSignal", "events"}
+    always = topics if has_database else set()
+    audience = Audience(bus, topics)
+    assert audience.heard() == always
     bus.subscribe("data.*", print)
-    assert audience.hears("data.LiquidationLevels")
-    assert audience.hears("events") == has_database
+    assert audience.heard() == topics - {"events"} | always
+    bus.subscribe("ev?nts", print)
+    assert audience.heard() == topics
     bus.unsubscribe("data.*", print)
-    assert audience.hears("data.LiquidationLevels") == has_database
+    assert audience.heard() == {"events"} | always

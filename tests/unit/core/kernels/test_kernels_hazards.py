@@ -139,3 +139,13 @@ def test_past_is_told_against_the_longest_span_and_of_the_other_side(kernel):
     own = np.column_stack([logs[:, 0] - logs[:, 2], logs[:, 1] - logs[:, 2], logs[:, 2]])
     np.testing.assert_allclose(out[:, :3], own)
     np.testing.assert_allclose(out[:, 3:], [own[1], own[0], np.zeros(3)])
+
+
+def test_amounts_are_shares_of_the_unit_and_quantiles_do_not_cross(kernel):
+    share, factor = np.log([0.01, 0.002]), np.array([1.5, 2.0])
+    residuals = np.array([[-1.0, 0.0, 1.0, 2.0], [-30.0, 1.0, 0.5, 1.2]])
+    found = kernel("side_amounts")(share, factor, residuals, LEAST, 5e9)
+    np.testing.assert_allclose(found[:, 0], [0.015 * 5e9, 0.004 * 5e9])
+    np.testing.assert_allclose(found[0, 1:], 5e9 * (0.01 * np.exp([-1.0, 0.0, 1.0, 2.0]) - LEAST))
+    second, fourth = (5e9 * (0.002 * math.exp(r) - LEAST) for r in (1.0, 1.2))
+    np.testing.assert_allclose(found[1, 1:], [0.0, second, second, fourth])

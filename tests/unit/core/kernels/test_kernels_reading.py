@@ -156,11 +156,11 @@ def test_shown_levels_are_sums_by_bucket(kernel):
     added = np.array([[0.0, 0.0, 7.0, 0.0], [0.0, 0.0, 0.0, 11.0]])
     price = np.array([[90.0, 94.0, 98.0, 99.9], [100.1, 100.1, 102.0, 106.0]])
     curves = np.array([1e6, 1e7, 0.0, 0.5, 1.0, 1e7, 2.0, 1.0])
-    out = np.empty((6, 10))
-    counts = kernel("shown_levels")(
-        parts, added, price, (2, 2), np.array([4.0, 6.0]), np.array([2.0, 1.0]), 10.0, curves, out
+    out, sides = kernel("shown_levels")(
+        parts, added, price, (2, 2), np.array([4.0, 6.0]), np.array([2.0, 1.0]), 10.0, curves
     )
-    assert counts == (1, 1)
+    assert sides.tolist() == [1, -1]
+    assert sides.dtype == np.int8
     longs = np.array([90.0, 47.0, 11.0]) * 2.0
     assert out[1, 0] == pytest.approx(longs.sum())
     assert out[0, 0] == pytest.approx((longs * [90.0, 94.0, 98.0]).sum() / longs.sum())
@@ -171,13 +171,12 @@ def test_shown_levels_are_sums_by_bucket(kernel):
     shorts = np.array([153.0 + 6.0, 11.0])
     assert out[1, 1] == pytest.approx(shorts.sum())
     # Narrower buckets: one level each, its band what it adds from the price outwards.
-    out[:] = np.nan
-    counts = kernel("shown_levels")(
-        parts, added, price, (2, 2), np.zeros(2), np.ones(2), 4.0, curves, out
+    out, sides = kernel("shown_levels")(
+        parts, added, price, (2, 2), np.zeros(2), np.ones(2), 4.0, curves
     )
-    assert counts == (3, 2)
-    np.testing.assert_allclose(out[1, :5], [90.0, 47.0, 7.0, 153.0, 11.0])
-    np.testing.assert_allclose(out[2, :5], 0.5 * out[1, :5])
+    assert sides.tolist() == [1, 1, 1, -1, -1]
+    np.testing.assert_allclose(out[1], [90.0, 47.0, 7.0, 153.0, 11.0])
+    np.testing.assert_allclose(out[2], 0.5 * out[1])
     # Where no open interest lies there is no leverage.
     assert out[5, 2] == out[5, 4] == 1.0
 
