@@ -348,9 +348,8 @@ class LiquidationTracker(MapAdvice):
 
     def _take_dated_bars(self, bars: Bars) -> None:
         # Up to where the brackets change, and on from there.
-        while len(bars.values):
+        while n := len(bars.values):
             self._date_brackets(int(bars.times[0, 0]))
-            n = len(bars.values)
             if bars.times[-1, 0] >= self._brackets_until:
                 n = int((bars.times[:, 0] >= self._brackets_until).argmax())
             self._take_bars(Bars(bars.values[:n], bars.times[:n]))
