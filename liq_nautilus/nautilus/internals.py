@@ -62,6 +62,7 @@ SETTLING: Final = (
     "nautilus_trader.execution.client:ExecutionClient.generate_account_state",
     "nautilus_trader.execution.client:ExecutionClient.generate_order_submitted",
     "nautilus_trader.execution.client:ExecutionClient.generate_order_accepted",
+    "nautilus_trader.execution.client:ExecutionClient.generate_order_modify_rejected",
     "nautilus_trader.execution.client:ExecutionClient.generate_order_rejected",
     "nautilus_trader.execution.client:ExecutionClient.generate_order_filled",
 )
