@@ -36,7 +36,6 @@ from typing import Final
 
 import numpy as np
 
-from liq_nautilus.core import kernels
 from liq_nautilus.times import HOUR_NS
 
 if TYPE_CHECKING:
@@ -59,6 +58,8 @@ _SETTLED: Final = 12
 _MOST_STORIES: Final = 4
 # Bars that go on far from where they were are believed from this one on.
 _BARS_TO_BELIEVE: Final = 3
+# Up to so many bars at once are judged one by one.
+_FEW_BARS: Final = 8
 
 
 class _Story:
@@ -123,17 +124,11 @@ class Plausibility:
             Open, high, low, close, volume, and 1.0 for mark prices.
 
         """
-        # Nearly always all are: the rare others are judged one by one.
-        traded = (self._traded, self._traded_before)
-        are_fine, total, before, is_traded = kernels.follow_bars(
-            rows, self._close, BAR_FACTOR, traded
-        )
-        if are_fine:
-            if len(rows):
-                self._close, self._elsewhere = float(rows[-1, 3]), (math.nan, 0)
-            self._traded, self._traded_before = total, before
-            self._has_volume |= is_traded
+        if len(rows) > _FEW_BARS and self._follow_all(rows):
+            self._close, self._elsewhere = float(rows[-1, 3]), (math.nan, 0)
+            self._note_volumes(rows[rows[:, 5] == 0.0, 4])
             return np.ones(len(rows), dtype=np.bool_)
+        # Few bars, as they come live, are sooner judged one by one than as arrays.
         is_fine = np.array([self._is_fine(*row) for row in rows.tolist()], dtype=np.bool_)
         self.n_unknown["bar"] += int(np.count_nonzero(~is_fine))
         return is_fine
@@ -211,11 +206,19 @@ class Plausibility:
         price, n = state["elsewhere"]
         self._elsewhere = (price, n)
 
+    def _follow_all(self, rows: FloatArray) -> bool:
+        # Whether each of several bars is whole and near the one before.
+        body = rows[:, [0, 3]]
+        low, high = body.min(axis=1), body.max(axis=1)
+        before = np.append(self._close, rows[:-1, 3])
+        is_whole = _is_whole(rows[:, 1], rows[:, 2], low, high)
+        return bool(np.all(is_whole) and not np.any(_is_far(low, high, before)))
+
     def _is_fine(
         self, open_: float, high: float, low: float, close: float, volume: float, is_mark: float
     ) -> bool:
         bottom, top = min(open_, close), max(open_, close)
-        is_fine = self._follows(bottom, top, close) and _is_whole(high, low, bottom, top)
+        is_fine = self._follows(bottom, top, close) and bool(_is_whole(high, low, bottom, top))
         if is_fine and not is_mark and math.isfinite(volume):
             self._has_volume |= volume != 0.0
             self._traded_before, self._traded = self._traded, self._traded + volume
@@ -231,6 +234,15 @@ class Plausibility:
             return False
         self._close, self._elsewhere = close, (math.nan, 0)
         return True
+
+    def _note_volumes(self, volumes: FloatArray) -> None:
+        known = volumes[np.isfinite(volumes)]
+        if not known.size:
+            return
+        self._has_volume |= bool(known.any())
+        # One after the other, so that it does not matter how many bars come at once.
+        totals = np.cumsum(np.append(self._traded, known))
+        self._traded_before, self._traded = totals[-2:].tolist()
 
     def _is_priced(self, contracts: float, notional: float, worth: float) -> bool:
         # A value of 0 is none.
@@ -278,11 +290,15 @@ class Plausibility:
         return abs(contracts - story.value) <= traded
 
 
-def _is_whole(high: float, low: float, bottom: float, top: float) -> bool:
+def _is_whole[Price: (float, FloatArray)](
+    high: Price, low: Price, bottom: Price, top: Price
+) -> bool | npt.NDArray[np.bool_]:
     # Whether a bar reaches no more than tenfold beyond its own body.
-    return high <= BAR_FACTOR * top and low * BAR_FACTOR >= bottom
+    return (high <= BAR_FACTOR * top) & (low * BAR_FACTOR >= bottom)
 
 
-def _is_far(bottom: float, top: float, price: float) -> bool:
+def _is_far[Price: (float, FloatArray)](
+    bottom: Price, top: Price, price: Price
+) -> bool | npt.NDArray[np.bool_]:
     # Whether a body lies more than tenfold away from a price; from an unknown one nothing does.
-    return bottom > BAR_FACTOR * price or top * BAR_FACTOR < price
+    return (bottom > BAR_FACTOR * price) | (top * BAR_FACTOR < price)

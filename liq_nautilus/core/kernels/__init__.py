@@ -6,7 +6,6 @@ from liq_nautilus.core.kernels.advancing import first_wrong_bar
 from liq_nautilus.core.kernels.advancing import follow
 from liq_nautilus.core.kernels.advancing import follow_all
 from liq_nautilus.core.kernels.advancing import turn_over
-from liq_nautilus.core.kernels.believing import follow_bars
 from liq_nautilus.core.kernels.closing import close_row
 from liq_nautilus.core.kernels.closing import put_right
 from liq_nautilus.core.kernels.densities import add_model
@@ -65,7 +64,7 @@ __all__ = [
     "first_wrong_bar",
     "follow",
     "follow_all",
-    "follow_bars",
+   
     "hide_beyond",
     "judge_clusters",
     "log_hazard",
