@@ -163,9 +163,9 @@ class LiquidationStrategy(Strategy):
         if is_early or self._reversed_ns or not self.is_running:
             return
         self._reversed_ns = signal.ts_init
-        price = self._last_price()
-        if price is None or self._side == signal.position_side or self._entry_id is not None:
+        if self._side == signal.position_side or self._entry_id is not None:
             return
+        price = self.cache.bar(config.bar_type).close.as_double()
         self._flatten()
         is_sent = self._enter(
             signal.position_side,
@@ -181,10 +181,6 @@ class LiquidationStrategy(Strategy):
 
     def _is_free(self) -> bool:
         return self._side == 0 and self._entry_id is None
-
-    def _last_price(self) -> float | None:
-        bar = self.cache.bar(self._settings.bar_type)
-        return None if bar is None else float(bar.close.as_double())
 
     def _enter(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -30,6 +31,7 @@ from liq_nautilus.nautilus.backtest.rival_signals import LiquidationReplay
 from liq_nautilus.nautilus.config import LiquidationReplayConfig
 from liq_nautilus.nautilus.config import LiquidationStrategyConfig
 from liq_nautilus.nautilus.config import SettlementConfig
+from liq_nautilus.nautilus.consumer import SignalConsumer
 from liq_nautilus.nautilus.instruments import built_in_instrument
 from liq_nautilus.nautilus.instruments import instrument_id
 from liq_nautilus.nautilus.strategy import LiquidationStrategy
@@ -65,6 +67,7 @@ def run(
     symbol: str = "BTCUSDT",
     venue: dict[str, Any] | None = None,
     instrument: Any = None,
+    signals_of: str = "BTCUSDT",
     **settings: Any,
 ) -> tuple[Any, LiquidationStrategy]:
     """Run on five-minute bars; signals as (ts, action, side, cluster price)."""
@@ -87,7 +90,8 @@ def run(
         engine.add_actor(
             LiquidationReplay(
                 LiquidationReplayConfig(
-                    instrument_id=kind.instrument_id, table_path=str(path / "signals.parquet")
+                    instrument_id=instrument_id(signals_of),
+                    table_path=str(path / "signals.parquet"),
                 )
             )
         )
@@ -162,6 +166,48 @@ def test_a_signal_grows_old(tmp_path: Path, max_age_secs: float, expected: list[
     assert entered(ledger) == expected
 
 
+@pytest.mark.parametrize(
+    ("action", "side", "signals_of", "expected"),
+    [
+        ("CLEAR", 0, "BTCUSDT", [CROSSING]),
+        ("CLEAR", 0, "SOLUSDT", []),
+        # Who does not trade reversals may still go along with one.
+        ("REVERSAL_OPPORTUNITY", 1, "BTCUSDT", [CROSSING]),
+        ("REVERSAL_OPPORTUNITY", -1, "BTCUSDT", []),
+    ],
+)
+def test_signals_of_its_instrument_and_side_let_it_enter(
+    tmp_path: Path, action: str, side: int, signals_of: str, expected: list[int]
+):
+    signals = every_bar(action, 3, 20, side)
+    ledger, strategy = run(CLOSES, tmp_path, signals, signals_of=signals_of, order_id_tag="7")
+    assert entered(ledger) == expected
+    assert strategy.id.value == "LiquidationStrategy-7"
+
+
+@pytest.mark.parametrize("leverage", [0.5, 6.0])
+def test_a_stop_is_placed_and_the_size_follows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leverage: float
+):
+    # Whoever knows the crowd puts it 50 dollars further away.
+    asked = []
+
+    def position_risk(_: SignalConsumer, side: int, *prices: float) -> SimpleNamespace:
+        asked.append((side, *prices))
+        return SimpleNamespace(stop_placement=prices[1] - 50.0)
+
+    monkeypatch.setattr(SignalConsumer, "position_risk", position_risk)
+    settings = {"place_stops": True, "stop_multiple": 2.0, "max_leverage": leverage}
+    _, strategy = run(CLOSES, tmp_path, every_bar("CLEAR", 3, 20), **settings)
+    price = CLOSES[CROSSING]
+    distance = 2.0 * width_at(CLOSES, CROSSING)
+    assert asked == [(1, price, pytest.approx(price - distance), max(leverage, 1.0))]
+    entry, stop = sorted(strategy.cache.orders(), key=lambda order: order.client_order_id)[:2]
+    assert stop.trigger_price.as_double() == pytest.approx(price - distance - 50.0, abs=0.06)
+    size = min(0.01 * E / (distance + 50.0), leverage * E / price)
+    assert entry.quantity.as_double() == pytest.approx(size, abs=0.001)
+
+
 def reversal(at_ns: int, side: int, n: int = 1) -> list[tuple]:
     return [(at_ns + i * SECOND, "REVERSAL_OPPORTUNITY", side, math.nan) for i in range(n)]
 
@@ -228,6 +274,16 @@ def test_a_target_met_early_ends_a_reversals_time_limit(tmp_path: Path):
     assert ledger.positions["entry_reason"].tolist() == ["reversal", "trend"]
     assert ledger.positions["exit_reason"].tolist() == ["take-profit", "close"]
     assert ledger.positions["ts_closed"].iloc[1] == closed(len(CLOSES) - 1)
+
+
+def test_a_reversal_that_is_not_sent_sets_no_time_limit(tmp_path: Path):
+    # Its stop would be nearer than a tick; the trend's position outlives its half an hour.
+    settings = {**REVERSED, "reversal_stop_multiple": 1e-5, "reversal_hold_secs": 1_800.0}
+    signals = [*reversal(closed(CROSSING - 1), 1), *every_bar("CLEAR", CROSSING, 20)]
+    ledger, strategy = run(CLOSES, tmp_path, signals, **settings)
+    assert strategy.n_refused == 1
+    assert ledger.positions["entry_reason"].tolist() == ["trend"]
+    assert ledger.positions["ts_closed"].tolist() == [closed(len(CLOSES) - 1)]
 
 
 def width_at(closes: list[float], bar: int, fast: int = 2) -> float:
