@@ -319,14 +319,18 @@ def test_a_reversal_risks_its_share_of_what_is_there_now(tmp_path: Path):
     assert found == pytest.approx(price - 2.9 * width_at(CLOSES, at), abs=0.06)
 
 
+@pytest.mark.parametrize("side", [1, -1])
 @pytest.mark.parametrize("risk", [0.004, 0.02])
-def test_contracts_of_dollars_are_sized_by_what_they_lose_in_coins(risk: float):
+def test_contracts_of_dollars_are_sized_by_what_they_lose_in_coins(risk: float, side: int):
     venue = {"starting_balances": [Money(1, COIN)], "base_currency": COIN}
     settings = {"risk_fraction": risk, "max_leverage": 9.0, "stop_multiple": 2.0}
-    _, strategy = run(CLOSES, symbol="BTCUSD_PERP", venue=venue, **settings)
+    closes = [E + side * (close - E) for close in CLOSES]
+    _, strategy = run(closes, symbol="BTCUSD_PERP", venue=venue, **settings)
     entry = min(strategy.cache.orders(), key=lambda order: order.client_order_id)
-    price = CLOSES[CROSSING]
-    stop = price - 2.0 * width_at(CLOSES, CROSSING)
+    assert entry.is_buy == (side > 0)
+    # Reckoned as if the price fell, by which coins lose most.
+    price = closes[CROSSING]
+    stop = price - 2.0 * width_at(closes, CROSSING)
     lost = 100.0 * (1.0 / stop - 1.0 / price)
     assert entry.quantity.as_double() == min(risk / lost, 9.0 * price / 100.0) // 1.0
 
@@ -334,7 +338,7 @@ def test_contracts_of_dollars_are_sized_by_what_they_lose_in_coins(risk: float):
 @pytest.mark.parametrize(
     ("leverage", "quantity"),
     # At 100,100: a step of 0.001 is worth 100.1, and the venue wants 100 at least.
-    [(0.001, 0.0), (0.001002, 0.001), (0.002001, 0.001), (0.002003, 0.002)],
+    [(0.001, 0.0), (0.001001, 0.001), (0.002001, 0.001), (0.002002, 0.002), (0.003003, 0.003)],
 )
 def test_sizes_are_rounded_down_to_the_step_and_not_below_the_least(
     leverage: float, quantity: float
@@ -344,10 +348,19 @@ def test_sizes_are_rounded_down_to_the_step_and_not_below_the_least(
     assert strategy.n_refused == (quantity == 0.0)
 
 
-@pytest.mark.parametrize(("least", "n"), [("100.09", 1), ("100.10", 1), ("100.11", 0)])
-def test_an_order_is_worth_what_the_venue_wants_at_least(least: str, n: int):
+@pytest.mark.parametrize(
+    ("limits", "n"),
+    [
+        ({"min_notional": "100.09 USDT"}, 1),
+        ({"min_notional": "100.10 USDT"}, 1),
+        ({"min_notional": "100.11 USDT"}, 0),
+        ({"min_quantity": None}, 1),
+        ({"min_quantity": "0.002"}, 0),
+    ],
+)
+def test_an_order_is_as_large_as_the_venue_wants_at_least(limits: dict, n: int):
     given = built_in_instrument("BTCUSDT").to_dict(built_in_instrument("BTCUSDT"))
-    instrument = CryptoPerpetual.from_dict({**given, "min_notional": f"{least} USDT"})
+    instrument = CryptoPerpetual.from_dict({**given, **limits})
     ledger, strategy = run(CLOSES, instrument=instrument, max_leverage=0.001002)
     assert ledger.positions["quantity"].tolist() == [0.001] * n
     assert strategy.n_refused == 1 - n
