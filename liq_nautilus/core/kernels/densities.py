@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
+from typing import Final
 
 import numpy as np
 
 from liq_nautilus.compiling import compiled
 from liq_nautilus.compiling import inlined
 from liq_nautilus.core.kernels.openings import add_openings
+
+# Models that all hold what will be opened, and whose open positions alone differ by less (as a
+# fraction of the price), are not compared with it: it only brings them together.
+_ALIKE: Final = 0.01
 
 if TYPE_CHECKING:
     from liq_nautilus.core.grid import Grid
@@ -127,10 +132,16 @@ def hide_beyond(out: FloatArray, position: float) -> None:
 
 @compiled
 def combined_notional(
-    books: Books, scales: FloatArray, grid: Grid, window: Window, out: FloatArray
+    books: Books,
+    scales: FloatArray,
+    grid: Grid,
+    window: Window,
+    opened: FloatArray,
+    unit_price: float,
+    out: FloatArray,
 ) -> float:
     """
-    Sum several models' notional per native bucket.
+    Sum several models' notional per native bucket, and compare where they see its bulk.
 
     Parameters
     ----------
@@ -142,8 +153,13 @@ def combined_notional(
         The buckets.
     window : Window
         Where the books' buckets lie, and the current price.
+    opened : ndarray of shape (2, 2)
+        Of longs and of shorts the notional that will be opened besides (quote), and the same times
+        its price. The levels of models that trade hold it, and their means.
+    unit_price : float
+        What a base unit is worth wherever it lies (quote); 0: the price there.
     out : ndarray of shape (2, n)
-        Takes the sum (quote).
+        Takes the sum (quote), without what will be opened.
 
     Returns
     -------
@@ -152,6 +168,7 @@ def combined_notional(
         (quote); 0 where only one of them has any.
 
     """
+    nothing = np.zeros(2)
     part = np.empty_like(out)
     lowest, highest = np.full(2, np.inf), np.full(2, -np.inf)
     is_known = np.ones(2, dtype=np.bool_)
@@ -162,7 +179,8 @@ def combined_notional(
         part[:] = 0.0
         add_model(books, m, books.shares[m], grid, window, part)
         for side in range(2):
-            mean = _add_notional(part[side], side, scales[m], grid, out[side])
+            besides = opened[side] if m < len(books.multiples) else nothing
+            mean = _add_notional(part[side], side, scales[m], grid, besides, unit_price, out[side])
             if math.isnan(mean):
                 is_known[side] = False
             else:
@@ -205,13 +223,19 @@ def add_model(
 
 @inlined
 def _add_notional(
-    quantity: FloatArray, side: int, scale: float, grid: Grid, out: FloatArray
+    quantity: FloatArray,
+    side: int,
+    scale: float,
+    grid: Grid,
+    besides: FloatArray,
+    unit_price: float,
+    out: FloatArray,
 ) -> float:
     # The notional of one side, scaled, and its mean price; NaN where there is none.
-    total, moment = 0.0, 0.0
+    total, moment = besides[0], besides[1]
     for k in range(out.shape[0]):
         price = _price_at(grid, side, k)
-        value = quantity[k] * price
+        value = quantity[k] * (unit_price if unit_price > 0.0 else price)
         out[k] += scale * value
         total += value
         moment += value * price
@@ -255,15 +279,18 @@ def survey(
         without any move against them (quote).
 
     """
-    begin, end = part
-    whole = np.empty((2, grid.middle.shape[0]))
-    difference = combined_notional(books, scales, grid, window, whole)
-    position = window.origin + window.position - grid.first - begin
-    border = np.empty(2)
+    n = grid.middle.shape[0]
+    whole, opened = np.empty((2, n)), np.zeros((2, 2))
+    difference, first, last = math.inf, part[0], part[1]
+    # Whether all that count hold what will be opened.
+    if not np.any(scales[len(books.multiples) :] > 0.0):
+        difference = combined_notional(books, scales, grid, window, opened, unit_price, whole)
+    if difference > _ALIKE * grid.reference_price:
+        first, last = 0, n
+    added, border = np.zeros((2, last - first)), np.empty(2)
+    position = window.origin + window.position - grid.first - first
     for side in range(2):
-        held = out[side]
-        held[:] = 0.0
-        border[side] = scale[side] * add_openings(
+        border[side] = add_openings(
             side,
             position,
             window.width,
@@ -271,14 +298,26 @@ def survey(
             spread.rates[side],
             spread.even[side],
             spread.deviation,
-            held,
+            added[side],
         )
-        for k in range(begin, end):
-            value = whole[side, k]
-            if unit_price > 0.0:
-                value *= unit_price / _price_at(grid, side, k)
-            held[k - begin] = (value + held[k - begin]) * scale[side]
-    return difference, border[0], border[1]
+    if last - first == n:
+        _add_moments(added, border, grid, opened)
+        difference = combined_notional(books, scales, grid, window, opened, unit_price, whole)
+    for side in range(2):
+        for k in range(part[0], part[1]):
+            out[side, k - part[0]] = (whole[side, k] + added[side, k - first]) * scale[side]
+    return difference, border[0] * scale[0], border[1] * scale[1]
+
+
+@inlined
+def _add_moments(added: FloatArray, border: FloatArray, grid: Grid, out: FloatArray) -> None:
+    # Of longs and of shorts what is opened, and the same times its price.
+    for side in range(2):
+        out[side, 0] += border[side]
+        out[side, 1] += border[side] * (grid.below if side == 0 else grid.above)
+        for k in range(added.shape[1]):
+            out[side, 0] += added[side, k]
+            out[side, 1] += added[side, k] * _price_at(grid, side, k)
 
 
 @inlined

@@ -64,7 +64,8 @@ class Ensemble(AbstractLiquidationModel):
     weights : tuple of float
         Renormalised over the models that have a map.
     disagreement : float
-        Mean levels that differ by more than this fraction of the price lower the confidence.
+        Published levels whose means differ by more than this fraction of the price lower the
+        confidence.
 
     Attributes
     ----------

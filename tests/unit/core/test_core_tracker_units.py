@@ -124,8 +124,20 @@ def test_what_a_path_swept_of_coin_margined_contracts_is_in_dollars():
     assert 0.3 * expected / 2.0 < predicted[0] < 1.1 * expected / 2.0
 
 
-@pytest.mark.parametrize(("leverage", "disagrees"), [(3, True), (5, True), (10, True), (50, False)])
-def test_models_disagree_over_the_whole_map(leverage: int, disagrees: bool):
+@pytest.mark.parametrize(
+    ("leverage", "disagrees"),
+    [
+        (3, True),
+        (5, True),
+        (10, True),
+        (13, True),
+        (17, True),
+        (22, True),
+        (25, False),
+        (50, False),
+    ],
+)
+def test_models_disagree_over_the_whole_map_as_published(leverage: int, disagrees: bool):
     parameters = {
         "leverages": [leverage],
         "leverage_weights_long": [1.0],
@@ -140,13 +152,20 @@ def test_models_disagree_over_the_whole_map(leverage: int, disagrees: bool):
     sides = np.array([1, -1], dtype=np.int8)
     tracker.on_trades(np.array([E, E]), np.array([2.0, 2.0]), sides, ts)
     tracker.on_open_interest(1_001.0, float("nan"), ts + MINUTE)
-    means = []
-    for model in tracker.model_names[:3]:
-        levels = tracker.levels(model)
-        is_long = levels.side == 1
-        weighted = levels.price[is_long] @ levels.notional[is_long]
-        means.append(weighted / levels.notional[is_long].sum())
-    assert ((max(means) - min(means)) / E > 0.05) == disagrees
+    differences = []
+    for side in (1, -1):
+        means = []
+        for model in tracker.model_names[:3]:
+            levels = tracker.levels(model)
+            on_side = levels.side == side
+            weighted = levels.price[on_side] @ levels.notional[on_side]
+            means.append(weighted / levels.notional[on_side].sum())
+        differences.append((max(means) - min(means)) / E)
+    disagrees = leverage < 25
+    assert (max(differences) > 0.05) == disagrees
+    # What is told apart is what is published, to a hundredth of a per cent.
+    told = tracker.state()["map"]["ensemble"]["difference"]
+    assert told == pytest.approx(max(differences), abs=1e-4)
     assert (tracker.levels().confidence[0] < 0.7) == disagrees
 
 

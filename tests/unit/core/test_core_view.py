@@ -177,8 +177,21 @@ def test_ensemble_notices_models_that_disagree():
     grid = grid_around(100.0, 0.3, WIDTH)
     view.noted(MARKET, grid, grid)
     assert ensemble.confidence_score() == pytest.approx(0.85)
-    ensemble.models[1].exposure.shift_prices(0.93)
+    # Shifted by two fifths, the levels' means differ by some per cent of the price.
+    ensemble.models[1].exposure.shift_prices(0.6)
     view.noted(MARKET, grid, grid)
+    found = view.levels(("binance_standard", "funding_adjusted"), MARKET, grid, 0.01)
+    means = [
+        [
+            np.average(it.price[it.side == side], weights=it.notional[it.side == side])
+            for side in (1, -1)
+        ]
+        for it in found.values()
+    ]
+    expected = np.abs(np.subtract(*means)).max() / 100.0
+    assert ensemble.state()["difference"] == pytest.approx(expected, rel=1e-6)
+    assert ensemble.confidence_score() == pytest.approx(0.85)
+    ensemble.note_difference(0.051)
     assert ensemble.confidence_score() == pytest.approx(0.7 * 0.85)
 
 

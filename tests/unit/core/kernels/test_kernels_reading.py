@@ -83,23 +83,37 @@ def slow_notional(books, index):
     return density * GRID.price
 
 
+@pytest.mark.parametrize("unit_price", [0.0, 250.0])
+@pytest.mark.parametrize("opened", [0.0, 40.0])
 @pytest.mark.parametrize("hidden", [-1, 1])
 @pytest.mark.parametrize("scales", [[0.7, 0.3], [1.0, 0.0], [0.0, 0.0]])
-def test_combined_notional_is_the_scaled_sum_and_tells_the_difference(kernel, scales, hidden):
+def test_combined_notional_is_the_scaled_sum_and_tells_the_difference(
+    kernel, scales, hidden, opened, unit_price
+):
     _, books = two_models(hidden)
+    # The first model trades: what will be opened counts in its mean, not in the sum.
+    books = books._replace(multiples=(np.ones(2),))
+    besides = np.array([[opened, opened * 101.0], [opened, opened * 106.0]])
     out = np.full((2, 8), np.nan)
-    difference = kernel("combined_notional")(books, np.array(scales), GRID, AT, out)
-    parts = [slow_notional(books, i) for i in range(2)]
+    difference = kernel("combined_notional")(
+        books, np.array(scales), GRID, AT, besides, unit_price, out
+    )
+    worth = unit_price / GRID.price if unit_price > 0.0 else 1.0
+    parts = [slow_notional(books, i) * worth for i in range(2)]
     np.testing.assert_allclose(out, scales[0] * parts[0] + scales[1] * parts[1], rtol=1e-12)
-    means = [(part * GRID.price).sum(axis=1) / part.sum(axis=1) for part in parts]
-    expected = np.abs(means[0] - means[1]).max() if all(scales) else 0.0
+    moments = [(part * GRID.price).sum(axis=1) for part in parts]
+    totals = [part.sum(axis=1) for part in parts]
+    first = (moments[0] + besides[:, 1]) / (totals[0] + besides[:, 0])
+    expected = np.abs(first - moments[1] / totals[1]).max() if all(scales) else 0.0
     assert difference == pytest.approx(expected, rel=LOOSE, abs=1e-12)
 
 
+@pytest.mark.parametrize("n_trading", [1, 2])
 @pytest.mark.parametrize("unit_price", [0.0, 250.0])
-@pytest.mark.parametrize("part", [(0, 8), (2, 6), (3, 4), (5, 8)])
-def test_a_survey_is_the_sum_with_openings_on_a_part(kernel, part, unit_price):
+@pytest.mark.parametrize("part", [(0, 8), (2, 6), (3, 5), (1, 7)])
+def test_a_survey_is_the_sum_with_openings_on_a_part(kernel, part, unit_price, n_trading):
     _, books = two_models(hidden=-1)
+    books = books._replace(multiples=(np.ones(2),) * n_trading)
     scales, scale = np.array([0.7, 0.3]), np.array([1.5, 0.5])
     begin, end = part
     spread = Spread(
@@ -112,27 +126,32 @@ def test_a_survey_is_the_sum_with_openings_on_a_part(kernel, part, unit_price):
     difference, *border = kernel("survey")(
         books, scales, GRID, part, AT, spread, scale, unit_price, out
     )
-    held = np.empty((2, 8))
-    assert difference == kernels.combined_notional(books, scales, GRID, AT, held)
-    if unit_price > 0.0:
-        held *= unit_price / GRID.price
+    held, added, besides = np.empty((2, 8)), np.zeros((2, 8)), np.empty((2, 2))
     for side in range(2):
-        opened = np.zeros(8)
         at_price = kernels.add_openings(
             side, 3.5, AT.width, spread.distances[side], spread.rates[side], spread.even[side],
-            spread.deviation, opened,
+            spread.deviation, added[side],
         )  # fmt: skip
         assert border[side] == pytest.approx(at_price * scale[side])
-        if begin <= 3 < end:
-            expected = (held[side] + opened)[begin:end] * scale[side]
-            np.testing.assert_allclose(out[side], expected, rtol=1e-9)
+        near = (103.25, 103.75)[side]
+        besides[side] = (
+            added[side].sum() + at_price,
+            added[side] @ GRID.price[side] + at_price * near,
+        )
+    told = kernels.combined_notional(books, scales, GRID, AT, besides, unit_price, held)
+    if told > 1.0 or n_trading == 1:
+        assert difference == pytest.approx(told, rel=LOOSE)
+    expected = (held + added)[:, begin:end] * scale[:, None]
+    np.testing.assert_allclose(out, expected, rtol=1e-9)
 
 
 def test_models_without_a_side_tell_no_difference(kernel):
     models, books = two_models(hidden=-1)
     for it in models:
         it.mass[:] = 0.0
-    difference = kernel("combined_notional")(books, np.ones(2), GRID, AT, np.empty((2, 8)))
+    difference = kernel("combined_notional")(
+        books, np.ones(2), GRID, AT, np.zeros((2, 2)), 0.0, np.empty((2, 8))
+    )
     assert difference == 0.0
 
 
