@@ -298,3 +298,21 @@ def test_a_change_between_two_prices_pays_the_next_one(after: int, price: float,
 
     rows = [(0.0,) * 4, (6.0, 20.0, 1.0, 15.0), (15.0,) * 4]
     assert run(rows, send, sign=sign)[0] == [(1, price)]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("turned", [-3.0, -1.5])
+def test_a_reduce_only_order_never_adds_to_a_position_that_turned(turned: float, sign: int):
+    # Turned round, or closed, the stop is no longer on the side that it protects.
+    def send(desk: Desk) -> None:
+        desk.market(1.5)
+        desk.rest(-30.0, 1.5, is_opposite=True, reduce_only=True)
+
+    def turn(desk: Desk) -> None:
+        desk.market(turned)
+
+    rows = [(0.0,) * 4, (0.0, 0.0, -40.0, -20.0)]
+    assert run(rows, [send], sign=sign)[0] == [(1, 0.0), (-1, -30.0)]
+    fills, engine = run(rows, [send, turn], sign=sign)
+    assert fills == [(1, 0.0), (-1, 0.0)]
+    assert engine.cache.orders_open() == []

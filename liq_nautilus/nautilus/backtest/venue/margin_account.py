@@ -93,6 +93,7 @@ class Refusal(NamedTuple):
 
 
 NOT_REQUIRED: Final = -1106
+NOT_REDUCING: Final = -2022
 MARGIN_INSUFFICIENT: Final = -2019
 ABOVE_MAX_POSITION: Final = -2027
 

@@ -10,6 +10,7 @@ from nautilus_trader.model.enums import OrderType
 
 from liq_nautilus.nautilus.backtest.venue.margin_account import ABOVE_MAX_POSITION
 from liq_nautilus.nautilus.backtest.venue.margin_account import MARGIN_INSUFFICIENT
+from liq_nautilus.nautilus.backtest.venue.margin_account import NOT_REDUCING
 from liq_nautilus.nautilus.backtest.venue.margin_account import NOT_REQUIRED
 from liq_nautilus.nautilus.backtest.venue.margin_account import Refusal
 from liq_nautilus.nautilus.backtest.venue.margin_account import contract_of
@@ -110,7 +111,9 @@ class OrderChecks:
         """
         if order.is_quote_quantity:
             return Refusal(NOT_REQUIRED, "the quantity must be in base units, was in quote")
-        if order.is_reduce_only or math.isnan(price):
+        if order.is_reduce_only:
+            return self._unless_it_reduces(order) if met_before is not None else None
+        if math.isnan(price):
             return None
         others = self._others(order) if met_before is None else met_before
         plan = self._plan(order, others, is_met=met_before is not None)
@@ -153,6 +156,14 @@ class OrderChecks:
             f"{cost:,.8g}; order less or raise the leverage"
         )
         return Refusal(MARGIN_INSUFFICIENT, text)
+
+    def _unless_it_reduces(self, order: Order) -> Refusal | None:
+        # Nautilus lets a reduce-only order that rests fill on whatever side the position is by now.
+        side = 1 if order.is_buy else -1
+        for holding in self._account.holdings(order.instrument_id).values():
+            if holding.position.strategy_id == order.strategy_id and holding.side != side:
+                return None
+        return Refusal(NOT_REDUCING, "the order must reduce a position, there is none it would")
 
     def _slipped(self, order: Order, price: float) -> float:
         # What a market or stop order will pay, as far as the fill model says.
