@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from nautilus_trader.model.currencies import BTC
 from nautilus_trader.model.currencies import USDT
 from nautilus_trader.model.data import BarType
 from nautilus_trader.model.enums import ContingencyType
@@ -21,10 +22,14 @@ from support.desk import run
 from support.trading_engine import MINUTE
 from support.trading_engine import START
 from support.trading_engine import VENUE
+from support.trading_engine import Play
 from support.trading_engine import add_data
+from support.trading_engine import bar_time
 from support.trading_engine import funding
+from support.trading_engine import hourly_bars
 from support.trading_engine import make_bar
 from support.trading_engine import make_engine
+from support.trading_engine import play
 
 from liq_nautilus.nautilus.backtest.venue.fill_model import SlippageFillModel
 from liq_nautilus.nautilus.backtest.venue.fill_model import SlippageFillModelConfig
@@ -316,3 +321,29 @@ def test_a_reduce_only_order_never_adds_to_a_position_that_turned(turned: float,
     fills, engine = run(rows, [send, turn], sign=sign)
     assert fills == [(1, 0.0), (-1, 0.0)]
     assert engine.cache.orders_open() == []
+
+
+def test_a_liquidation_under_cross_margin_leaves_orders_of_another_wallet_alone():
+    prices = {"BTCUSDT": 100_000.0, "SOLUSDT": 200.0, "BTCUSD_PERP": 100_000.0}
+    bars = []
+    for symbol, price in prices.items():
+        low = 85_000.0 if symbol == "BTCUSDT" else price
+        bars += hourly_bars([(price,) * 4, (price,) * 4, (price, price, low, low)], symbol)
+    acts = {
+        bar_time(0): [("market", "BTCUSDT", 0.1), ("limit", "SOLUSDT", 1.0, 150.0)],
+        bar_time(1): [("limit", "BTCUSD_PERP", 1.0, 60_000.0)],
+    }
+    script = Play(
+        bars,
+        acts=acts,
+        settlement=SettlementConfig(margin="cross"),
+        symbols=tuple(prices),
+        venue={
+            "starting_balances": [Money(1_300.0, USDT), Money(1.0, BTC)],
+            "base_currency": None,
+        },
+    )
+    _, engine = play(script)
+    resting = [order.instrument_id for order in engine.cache.orders_open()]
+    assert resting == [instrument_id("BTCUSD_PERP")]
+    assert engine.cache.positions_open() == []

@@ -132,10 +132,15 @@ class Liquidator:
         self._account.pay_margin(holding, pnl - step.clearance_fee)
 
     def _cancel_orders(self, holding: Holding, ts: int) -> None:
-        # Under cross margin all orders of the account are in the way of its margin.
+        # Under cross margin all orders that the same wallet backs are in the way of its margin.
         concerned = [holding.position.instrument_id]
         if self._account.is_cross:
-            concerned = list(self._exchange.instruments)
+            currency = holding.position.settlement_currency
+            concerned = [
+                instrument_id
+                for instrument_id, instrument in self._exchange.instruments.items()
+                if instrument.get_settlement_currency() == currency
+            ]
         for instrument_id in concerned:
             self._gate.drop(instrument_id, ts)
             cancel_orders(self._exchange, holding.position, instrument_id, ts)
