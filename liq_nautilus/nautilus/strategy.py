@@ -272,9 +272,10 @@ class LiquidationStrategy(Strategy):
 
     def on_order_event(self, event: OrderEvent) -> None:
         """Note when the entry order is done."""
-        if self._entry_id is not None and event.client_order_id == self._entry_id:
+        if event.client_order_id == self._entry_id:
+            # Of its making an order tells before the cache knows it.
             order = self.cache.order(self._entry_id)
-            if order is None or order.is_closed:
+            if order is not None and order.is_closed:
                 self._entry_id = None
 
     def on_position_event(self, event: PositionEvent) -> None:

@@ -246,6 +246,15 @@ def test_a_reversal_is_taken_once_until_another_signal_comes(
         assert (ledger.positions["entry_reason"] == "reversal").sum() == n
 
 
+def test_an_entry_on_its_way_is_not_sent_again(tmp_path: Path):
+    # Inside a bar: it waits for the close, another reversal comes meanwhile.
+    sent = closed(5) + MINUTE
+    signals = [*reversal(sent, 1), (sent + SECOND, "CLEAR", 0, math.nan)]
+    _, strategy = run(CLOSES[:9], tmp_path, [*signals, *reversal(sent + MINUTE, 1)], **REVERSED)
+    entries = [order for order in strategy.cache.orders() if order.tags[0] == "reversal"]
+    assert [order.ts_last for order in entries] == [closed(6)]
+
+
 @pytest.mark.parametrize(("after_ns", "n"), [(0, 1), (1, 0)])
 def test_no_reversal_is_taken_before_its_time(tmp_path: Path, after_ns: int, n: int):
     from_ns = closed(6) + after_ns
