@@ -50,6 +50,11 @@ class Contract(NamedTuple):
         """Return the quantity that has a value at a price."""
         return value / self.value(1.0, price)
 
+    def mean_price(self, quantity: float, price: float, added: float, added_price: float) -> float:
+        """Return the entry price of two parts together: at it they have the value of both."""
+        value = self.value(quantity, price) + self.value(added, added_price)
+        return self.price_of(quantity + added, value)
+
     def pnl(self, side: int, quantity: float, entry_price: float, price: float) -> float:
         """Return the profit of a position closed at a price (settlement currency)."""
         gain = self.value(quantity, price) - self.value(quantity, entry_price)

@@ -238,7 +238,11 @@ def cancel_orders(
 
 
 def close_by_force(
-    exchange: SimulatedExchange, position: Position, closing: ForcedClose, ts: int, name: str
+    exchange: SimulatedExchange,
+    position: Position,
+    closing: tuple[ForcedClose, float],
+    ts: int,
+    name: str,
 ) -> None:
     """
     Close a position, or a part of it, at a given price and fee.
@@ -249,8 +253,8 @@ def close_by_force(
         The venue.
     position : Position
         What is closed.
-    closing : ForcedClose
-        Quantity, price and fee.
+    closing : tuple of ForcedClose and float
+        Quantity, price and fee; what it is paid beyond what Nautilus reckons (settlement currency).
     ts : int
         When (UTC nanoseconds).
     name : str
@@ -258,10 +262,12 @@ def close_by_force(
 
     """
     instrument = exchange.instruments[position.instrument_id]
-    price = instrument.make_price(closing.fill_price)
-    quantity = instrument.make_qty(closing.quantity)
-    pnl = position.calculate_pnl(position.avg_px_open, price.as_double(), quantity)
-    order = _forced_order(position, quantity, closing, ts, name)
+    closed, mispriced = closing
+    price = instrument.make_price(closed.fill_price)
+    quantity = instrument.make_qty(closed.quantity)
+    pnl = position.calculate_pnl(position.avg_px_open, price.as_double(), quantity).as_decimal()
+    pnl += Money(mispriced, position.settlement_currency).as_decimal()
+    order = _forced_order(position, quantity, closed, ts, name)
     ids, client, venue_order_id = _ids(order), exchange.exec_client, VenueOrderId(name)
     exchange.cache.add_order(order)
     client.generate_order_submitted(*ids, ts)
@@ -276,13 +282,13 @@ def close_by_force(
         order.quantity,
         price,
         instrument.quote_currency,
-        Money(closing.clearance_fee, position.settlement_currency),
+        Money(closed.clearance_fee, position.settlement_currency),
         LiquiditySide.TAKER,
         ts,
         {
             "reason": LIQUIDATION,
-            "pnl": str(pnl.as_decimal()),
-            "shortfall": closing.shortfall,
+            "pnl": str(pnl),
+            "shortfall": closed.shortfall,
         },
     )
 

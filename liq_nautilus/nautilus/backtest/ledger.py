@@ -178,8 +178,9 @@ def read_ledger(
     events = cache.account_for_venue(venue).events
     totals = [_total(event, currency) for event in events]
     report = _report(engine, venue)
+    unrealised = _unrealised(engine, venue, currency) + report.unsettled(currency)
     return Ledger(
-        pnl=_split(totals, events, filled, _unrealised(engine, venue, currency)),
+        pnl=_split(totals, events, filled, unrealised),
         starting_balance=float(totals[0]),
         n_orders=cache.orders_total_count(),
         n_positions=len(cache.positions(venue=venue)) + len(cache.position_snapshots()),
@@ -360,11 +361,11 @@ def _open_part(
     fee_rate: float,
     contract: Contract,
 ) -> None:
-    value = contract.value(part, fill.price)
+    entry = fill.price
     if trip["quantity"] > 0.0:
-        value += contract.value(trip["quantity"], trip["entry_price"])
+        entry = contract.mean_price(trip["quantity"], trip["entry_price"], part, fill.price)
     trip["quantity"] += part
-    trip["entry_price"] = contract.price_of(trip["quantity"], value)
+    trip["entry_price"] = entry
     trip["fees"] += fee_rate * part
     trip["pnl"] -= fee_rate * part
 

@@ -183,6 +183,9 @@ class Settlement(SimulationModule):
     def _on_report(self, report: VenueReport) -> None:
         # Asked over the message bus, since an engine does not give its modules away.
         report.paths.update(self._records.paths())
+        for instrument_id in self.exchange.instruments:
+            for holding in self._venue.account.holdings(instrument_id).values():
+                report.add_unsettled(holding.position.settlement_currency, holding.mispriced)
         model = self.exchange.fill_model
         report.n_walked = getattr(model, "n_walked", None)
         report.n_assumed = getattr(model, "n_assumed", None)
@@ -338,7 +341,7 @@ class Settlement(SimulationModule):
         # Funding is paid out of an isolated margin, as far as that goes.
         if self._venue.account.is_cross or self._venue.liquidator is None:
             return Decimal(math.inf)
-        entry = float(holding.position.avg_px_open)
+        entry = holding.entry
         pnl = holding.contract.pnl(holding.side, holding.quantity, entry, price)
         return Decimal(max(holding.margin + pnl, 0.0))
 

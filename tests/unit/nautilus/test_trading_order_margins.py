@@ -19,18 +19,24 @@ from support.desk import Desk
 from support.desk import P
 from support.desk import Sending
 from support.desk import run
+from support.trading_engine import HOUR
 from support.trading_engine import MINUTE
 from support.trading_engine import START
 from support.trading_engine import VENUE
 from support.trading_engine import Play
+from support.trading_engine import Script
+from support.trading_engine import ScriptConfig
 from support.trading_engine import add_data
 from support.trading_engine import bar_time
 from support.trading_engine import funding
+from support.trading_engine import hourly_bar_type
 from support.trading_engine import hourly_bars
 from support.trading_engine import make_bar
 from support.trading_engine import make_engine
 from support.trading_engine import play
 
+from liq_nautilus.nautilus.backtest.ledger import read_ledger
+from liq_nautilus.nautilus.backtest.ledger import record_fills
 from liq_nautilus.nautilus.backtest.venue.fill_model import SlippageFillModel
 from liq_nautilus.nautilus.backtest.venue.fill_model import SlippageFillModelConfig
 from liq_nautilus.nautilus.config import SettlementConfig
@@ -347,3 +353,33 @@ def test_a_liquidation_under_cross_margin_leaves_orders_of_another_wallet_alone(
     resting = [order.instrument_id for order in engine.cache.orders_open()]
     assert resting == [instrument_id("BTCUSD_PERP")]
     assert engine.cache.positions_open() == []
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_coin_margined_parts_are_paid_for_what_each_was_opened_at(sign: int):
+    # In coins a part from 80,000 and one from 120,000 are worth what 96,000 for both is; the mean
+    # weighted with contracts, which Nautilus reckons with, is 100,000.
+    symbol, prices = "BTCUSD_PERP", [80_000.0, 120_000.0, 90_000.0, 90_000.0]
+    bars = [
+        make_bar(hourly_bar_type(symbol), START + i * HOUR, (price,) * 4, 1e6)
+        for i, price in enumerate(prices)
+    ]
+    orders = {0: [(symbol, 30.0 * sign)], 1: [(symbol, 30.0 * sign)], 2: [(symbol, -20.0 * sign)]}
+    wallet = {"starting_balances": [Money(2.0, BTC)], "base_currency": BTC}
+    engine = make_engine((symbol,), SettlementConfig(), leverage=2, **wallet)
+    add_data(engine, bars)
+    strategy = Script(ScriptConfig(symbols=(symbol,)))
+    strategy.orders = {bar_time(i): sent for i, sent in orders.items()}
+    engine.add_strategy(strategy)
+    fills = record_fills(engine)
+    engine.run()
+    ledger = read_ledger(engine, fills, VENUE, BTC)
+
+    def gain(contracts: float) -> float:
+        return sign * contracts * 100.0 * (1.0 / 96_000.0 - 1.0 / 90_000.0)
+
+    fees = 0.0005 * 100.0 * (30.0 / 80_000.0 + 30.0 / 120_000.0 + 20.0 / 90_000.0)
+    wallet_now = engine.cache.account_for_venue(VENUE).balance_total(BTC).as_double()
+    assert wallet_now == pytest.approx(2.0 - fees + gain(20.0), abs=3e-8)
+    assert float(ledger.pnl.price) == pytest.approx(gain(60.0), abs=3e-8)
+    assert float(ledger.pnl.total) == pytest.approx(gain(60.0) - fees, abs=3e-8)

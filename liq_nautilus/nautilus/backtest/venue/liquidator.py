@@ -128,7 +128,10 @@ class Liquidator:
     def _close(self, holding: Holding, state: OpenPosition, step: ForcedClose, ts: int) -> None:
         self._n_orders += 1
         pnl = state.contract.pnl(state.side, step.quantity, state.entry_price, step.fill_price)
-        close_by_force(self._exchange, holding.position, step, ts, f"LIQUIDATION-{self._n_orders}")
+        closing = (step, holding.mispriced * step.quantity / holding.quantity)
+        close_by_force(
+            self._exchange, holding.position, closing, ts, f"LIQUIDATION-{self._n_orders}"
+        )
         self._account.pay_margin(holding, pnl - step.clearance_fee)
 
     def _cancel_orders(self, holding: Holding, ts: int) -> None:

@@ -9,10 +9,13 @@ from typing import Any
 from typing import Final
 from typing import NamedTuple
 
+from nautilus_trader.model.objects import Money
+
 from liq_nautilus.core.exchange.forced_close import Contract
 from liq_nautilus.core.exchange.forced_close import OpenPosition
 from liq_nautilus.core.exchange.forced_close import backing
 from liq_nautilus.core.exchange.forced_close import trigger_price
+from liq_nautilus.nautilus.backtest.exchange import adjust_account
 from liq_nautilus.nautilus.instruments import binance_symbol
 
 if TYPE_CHECKING:
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from liq_nautilus.nautilus.backtest.venue.market_prices import MarketPrices
 
 CROSS: Final = "cross"
+# In account events: what a position was paid beyond what Nautilus reckoned.
+ENTRY_PRICE: Final = "entry price"
 
 
 @dataclass(slots=True, eq=False)
@@ -55,6 +60,8 @@ class Holding:
         currency).
     trigger : float or None
         The liquidation price under isolated margin, until `trigger_until_ns`; None when unknown.
+    entry : float
+        The price at which what is open has the value that its parts were opened for (quote).
     changed_ns : int
         When the position last changed (UTC nanoseconds).
 
@@ -68,6 +75,20 @@ class Holding:
     trigger: float | None = None
     trigger_until_ns: int = 0
     changed_ns: int = 0
+    entry: float = 0.0
+
+    @property
+    def mispriced(self) -> float:
+        """
+        Return what the whole position gains more than Nautilus reckons (settlement currency).
+
+        Nautilus weights entry prices with quantities. Of an inverse contract, whose value falls as
+        the price rises, that is not the price at which the parts have their value.
+        """
+        if not self.contract.is_inverse or self.quantity <= 0.0:
+            return 0.0
+        told = float(self.position.avg_px_open)
+        return self.contract.pnl(self.side, self.quantity, self.entry, told)
 
 
 class Refusal(NamedTuple):
@@ -152,10 +173,12 @@ class MarginAccount:
         """Follow a position that was opened, changed or closed."""
         holdings = self._holdings.setdefault(event.instrument_id, {})
         position = self._exchange.cache.position(event.position_id)
+        holding = holdings.get(event.position_id)
+        if holding is not None:
+            self._settle_entry(holding, event)
         if position is None or position.is_closed:
             holdings.pop(event.position_id, None)
             return
-        holding = holdings.get(event.position_id)
         side = 1 if position.is_long else -1
         if holding is None or holding.side != side:
             contract = contract_of(self._exchange.instruments[event.instrument_id])
@@ -163,15 +186,33 @@ class MarginAccount:
         self._change(holding, position.quantity.as_double(), event.last_px.as_double())
         holding.changed_ns = event.ts_event
 
+    def _settle_entry(self, holding: Holding, event: PositionEvent) -> None:
+        # Pay what was closed its share of what Nautilus reckoned wrong.
+        closed = holding.quantity - event.quantity.as_double()
+        if closed <= 0.0 or holding.mispriced == 0.0:
+            return
+        share, currency = closed / holding.quantity, holding.position.settlement_currency
+        amount = Money(share * holding.mispriced, currency)
+        info = {"reason": ENTRY_PRICE, "position_id": str(holding.position.id)}
+        adjust_account(self._exchange, amount, event.ts_event, info)
+
     def _change(self, holding: Holding, quantity: float, price: float) -> None:
         added = quantity - holding.quantity
         if added > 0.0:
+            holding.entry = self._entry(holding, added, price)
             leverage = self.leverage(holding.position.instrument_id)
             holding.margin += holding.contract.value(added, price) / leverage
         elif not self._is_forcing:
             holding.margin *= quantity / holding.quantity
         holding.quantity = quantity
         holding.trigger = None
+
+    def _entry(self, holding: Holding, added: float, price: float) -> float:
+        if not holding.contract.is_inverse:
+            return float(holding.position.avg_px_open)
+        if holding.quantity == 0.0:
+            return price
+        return holding.contract.mean_price(holding.quantity, holding.entry, added, price)
 
     def pay_margin(self, holding: Holding, amount: float) -> None:
         """Add an amount to a position's isolated margin (negative takes away)."""
@@ -201,7 +242,7 @@ class MarginAccount:
     def state(self, holding: Holding, prices: MarketPrices, ts: int) -> OpenPosition:
         """Return what decides over a position at a moment (UTC nanoseconds)."""
         instrument_id = holding.position.instrument_id
-        entry = float(holding.position.avg_px_open)
+        entry = holding.entry
         mark = prices.mark_at(ts)
         table = self.tables[instrument_id] = self._brackets.at(binance_symbol(instrument_id), ts)
         return OpenPosition(

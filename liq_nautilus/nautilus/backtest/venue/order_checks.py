@@ -283,7 +283,7 @@ class _Plan:
     def start(self, holding: Holding) -> None:
         self.quantity = holding.side * holding.quantity
         self.margin = holding.margin
-        self._entry = float(holding.position.avg_px_open)
+        self._entry = holding.entry
 
     def apply(self, signed: float, price: float, *, only_reduces: bool = False) -> None:
         self.ordered = signed

@@ -7,17 +7,20 @@ from array import array
 from collections import defaultdict
 from dataclasses import dataclass
 from dataclasses import field
+from decimal import Decimal
 from typing import TYPE_CHECKING
 from typing import NamedTuple
 
 import numpy as np
 from nautilus_trader.model.events import OrderFilled
+from nautilus_trader.model.objects import Money
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     from nautilus_trader.common.component import MessageBus
     from nautilus_trader.model.identifiers import InstrumentId
     from nautilus_trader.model.identifiers import Venue
+    from nautilus_trader.model.objects import Currency
 
     from liq_nautilus.core.records import FloatArray
 
@@ -54,12 +57,24 @@ class VenueReport:
     n_walked, n_assumed : int or None
         How many market and stop orders walked an order book, and how many paid the assumed
         slippage; None where another fill model is used.
+    unsettled_by_currency : dict of Currency to Decimal
+        What open positions will be paid beyond what Nautilus values them at.
 
     """
 
     paths: dict[InstrumentId, PricePath] = field(default_factory=dict)
     n_walked: int | None = None
     n_assumed: int | None = None
+    unsettled_by_currency: dict[Currency, Decimal] = field(default_factory=dict)
+
+    def add_unsettled(self, currency: Currency, amount: float) -> None:
+        """Count what an open position will be paid beyond what Nautilus values it at."""
+        total = self.unsettled(currency) + Money(amount, currency).as_decimal()
+        self.unsettled_by_currency[currency] = total
+
+    def unsettled(self, currency: Currency) -> Decimal:
+        """Return what open positions will be paid beyond what Nautilus values them at."""
+        return self.unsettled_by_currency.get(currency, Decimal(0))
 
 
 class PathRecord:
