@@ -107,7 +107,7 @@ _GROUPS = {
     ),
     "strategy": _Group(
         ("liq_nautilus/nautilus/strategy.py",),
-        (f"{_TRADING}_strategy.py", f"{_TRADING}_entries.py"),
+        tuple(f"{_TRADING}_{name}.py" for name in ("strategy", "entries", "sizes")),
     ),
 }
 _COPIED = ("liq_nautilus", "tests", "pyproject.toml", "uv.lock", "README.md", "LICENSE")

@@ -1,114 +1,25 @@
-"""When the trend-following strategy enters and leaves, and how large: to the bar and the step."""
+"""When the trend-following strategy enters and leaves: to the bar."""
 
 from __future__ import annotations
 
 import math
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
-from typing import Any
 
-import pandas as pd
 import pytest
-from nautilus_trader.indicators import AverageTrueRange
-from nautilus_trader.indicators import MovingAverageType
-from nautilus_trader.model.currencies import BTC as COIN
-from nautilus_trader.model.data import BarType
-from nautilus_trader.model.enums import OrderStatus
-from nautilus_trader.model.instruments import CryptoPerpetual
-from nautilus_trader.model.objects import Money
+from support.crossings import CLOSES
+from support.crossings import CROSSING
+from support.crossings import THERE_AND_BACK
+from support.crossings import E
+from support.crossings import closed
+from support.crossings import entered
+from support.crossings import every_bar
+from support.crossings import run
+from support.crossings import width_at
 from support.trading_engine import MINUTE
 from support.trading_engine import SECOND
-from support.trading_engine import START
-from support.trading_engine import VENUE
-from support.trading_engine import add_data
-from support.trading_engine import make_bar
-from support.trading_engine import make_engine
-from support.trading_market import bar_type_of
-
-from liq_nautilus.nautilus.backtest.ledger import read_ledger
-from liq_nautilus.nautilus.backtest.ledger import record_fills
-from liq_nautilus.nautilus.backtest.rival_signals import LiquidationReplay
-from liq_nautilus.nautilus.config import LiquidationReplayConfig
-from liq_nautilus.nautilus.config import LiquidationStrategyConfig
-from liq_nautilus.nautilus.config import SettlementConfig
-from liq_nautilus.nautilus.consumer import SignalConsumer
-from liq_nautilus.nautilus.instruments import built_in_instrument
-from liq_nautilus.nautilus.instruments import instrument_id
-from liq_nautilus.nautilus.strategy import LiquidationStrategy
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-E = 100_000.0
-STEP = 5 * MINUTE
-# So wide that nothing but crossings, or time, ends a position.
-WIDE = {"stop_multiple": 40.0, "take_profit_multiple": 80.0}
-USUAL = {"fast_period": 2, "slow_period": 4, "range_period": 3, "patience": 3, **WIDE}
-# Falling until bar 8; from bar 9 on it rises, and crosses there.
-CLOSES = [E - 20.0 * i for i in range(9)] + [E + 100.0 * i for i in range(1, 12)]
-CROSSING = 9
-# And down again from bar 20 on, which the averages follow at once: it leaves at that bar's close,
-# and turns round at the next one.
-THERE_AND_BACK = CLOSES + [CLOSES[-1] - 400.0 * i for i in range(1, 8)]
-
-
-def ohlc(first: float, last: float) -> tuple[float, float, float, float]:
-    return first, max(first, last) * 1.0001, min(first, last) / 1.0001, last
-
-
-def closed(number: int) -> int:
-    return START + (number + 1) * STEP - 1_000_000
-
-
-def run(
-    closes: list[float],
-    path: Path | None = None,
-    signals: list[tuple] | None = None,
-    symbol: str = "BTCUSDT",
-    venue: dict[str, Any] | None = None,
-    instrument: Any = None,
-    signals_of: str = "BTCUSDT",
-    **settings: Any,
-) -> tuple[Any, LiquidationStrategy]:
-    """Run on five-minute bars; signals as (ts, action, side, cluster price)."""
-    kind = BarType.from_str(f"{instrument_id(symbol)}-5-MINUTE-LAST-EXTERNAL")
-    bars = [
-        make_bar(kind, START + i * STEP, ohlc(a, b), 1e6)
-        for i, (a, b) in enumerate(zip([closes[0], *closes], closes, strict=False))
-    ]
-    given = {"use_signals": signals is not None, **USUAL, **settings}
-    strategy = LiquidationStrategy(
-        LiquidationStrategyConfig(instrument_id=kind.instrument_id, bar_type=kind, **given)
-    )
-    engine = make_engine((), SettlementConfig(), **(venue or {}))
-    engine.add_instrument(instrument or built_in_instrument(symbol))
-    add_data(engine, bars)
-    if signals:
-        columns = ["ts", "action", "position_side", "cluster_price"]
-        table = pd.DataFrame(signals, columns=columns).assign(cluster_notional=1.0)
-        table.to_parquet(path / "signals.parquet")
-        engine.add_actor(
-            LiquidationReplay(
-                LiquidationReplayConfig(
-                    instrument_id=instrument_id(signals_of),
-                    table_path=str(path / "signals.parquet"),
-                )
-            )
-        )
-    engine.add_strategy(strategy)
-    fills = record_fills(engine)
-    engine.run()
-    currency = engine.cache.account_for_venue(VENUE).base_currency
-    return read_ledger(engine, fills, VENUE, currency), strategy
-
-
-def every_bar(action: str, first: int, last: int, side: int = 0) -> list[tuple]:
-    return [(closed(i) - MINUTE, action, side, math.nan) for i in range(first, last)]
-
-
-def entered(ledger: Any) -> list[int]:
-    """The bars at whose close something was entered."""
-    return [(ts - closed(0)) // STEP for ts in ledger.positions["ts_opened"]]
 
 
 def test_it_enters_at_the_close_of_the_bar_that_crosses_and_leaves_when_it_crosses_back():
@@ -183,29 +94,6 @@ def test_signals_of_its_instrument_and_side_let_it_enter(
     ledger, strategy = run(CLOSES, tmp_path, signals, signals_of=signals_of, order_id_tag="7")
     assert entered(ledger) == expected
     assert strategy.id.value == "LiquidationStrategy-7"
-
-
-@pytest.mark.parametrize("leverage", [0.5, 6.0])
-def test_a_stop_is_placed_and_the_size_follows_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leverage: float
-):
-    # Whoever knows the crowd puts it 50 dollars further away.
-    asked = []
-
-    def position_risk(_: SignalConsumer, side: int, *prices: float) -> SimpleNamespace:
-        asked.append((side, *prices))
-        return SimpleNamespace(stop_placement=prices[1] - 50.0)
-
-    monkeypatch.setattr(SignalConsumer, "position_risk", position_risk)
-    settings = {"place_stops": True, "stop_multiple": 2.0, "max_leverage": leverage}
-    _, strategy = run(CLOSES, tmp_path, every_bar("CLEAR", 3, 20), **settings)
-    price = CLOSES[CROSSING]
-    distance = 2.0 * width_at(CLOSES, CROSSING)
-    assert asked == [(1, price, pytest.approx(price - distance), max(leverage, 1.0))]
-    entry, stop = sorted(strategy.cache.orders(), key=lambda order: order.client_order_id)[:2]
-    assert stop.trigger_price.as_double() == pytest.approx(price - distance - 50.0, abs=0.06)
-    size = min(0.01 * E / (distance + 50.0), leverage * E / price)
-    assert entry.quantity.as_double() == pytest.approx(size, abs=0.001)
 
 
 def reversal(at_ns: int, side: int, n: int = 1) -> list[tuple]:
@@ -295,14 +183,6 @@ def test_a_reversal_that_is_not_sent_sets_no_time_limit(tmp_path: Path):
     assert ledger.positions["ts_closed"].tolist() == [closed(len(CLOSES) - 1)]
 
 
-def width_at(closes: list[float], bar: int, fast: int = 2) -> float:
-    kind = bar_type_of()
-    indicator = AverageTrueRange(3, MovingAverageType.EXPONENTIAL)
-    for a, b in list(zip([closes[0], *closes], closes, strict=False))[: bar + 1]:
-        indicator.handle_bar(make_bar(kind, START, ohlc(a, b)))
-    return indicator.value * math.sqrt(fast)
-
-
 def test_a_reversal_risks_its_share_of_what_is_there_now(tmp_path: Path):
     # A long of the rule is 300 dollars a coin ahead when it is closed and turned round.
     at = CROSSING + 3
@@ -326,75 +206,3 @@ def test_a_reversal_risks_its_share_of_what_is_there_now(tmp_path: Path):
     assert stop.trigger_price.as_double() == pytest.approx(price + distance, abs=0.06)
     found = target.price.as_double()
     assert found == pytest.approx(price - 2.9 * width_at(CLOSES, at), abs=0.06)
-
-
-@pytest.mark.parametrize("side", [1, -1])
-@pytest.mark.parametrize("risk", [0.004, 0.02])
-def test_contracts_of_dollars_are_sized_by_what_they_lose_in_coins(risk: float, side: int):
-    venue = {"starting_balances": [Money(1, COIN)], "base_currency": COIN}
-    settings = {"risk_fraction": risk, "max_leverage": 9.0, "stop_multiple": 2.0}
-    closes = [E + side * (close - E) for close in CLOSES]
-    _, strategy = run(closes, symbol="BTCUSD_PERP", venue=venue, **settings)
-    entry = min(strategy.cache.orders(), key=lambda order: order.client_order_id)
-    assert entry.is_buy == (side > 0)
-    # Reckoned as if the price fell, by which coins lose most.
-    price = closes[CROSSING]
-    stop = price - 2.0 * width_at(closes, CROSSING)
-    lost = 100.0 * (1.0 / stop - 1.0 / price)
-    assert entry.quantity.as_double() == min(risk / lost, 9.0 * price / 100.0) // 1.0
-
-
-@pytest.mark.parametrize(
-    ("leverage", "quantity"),
-    # At 100,100: a step of 0.001 is worth 100.1, and the venue wants 100 at least.
-    [(0.001, 0.0), (0.001001, 0.001), (0.002001, 0.001), (0.002002, 0.002), (0.003003, 0.003)],
-)
-def test_sizes_are_rounded_down_to_the_step_and_not_below_the_least(
-    leverage: float, quantity: float
-):
-    ledger, strategy = run(CLOSES, max_leverage=leverage)
-    assert ledger.positions["quantity"].tolist() == [quantity][: quantity > 0.0]
-    assert strategy.n_refused == (quantity == 0.0)
-
-
-@pytest.mark.parametrize(
-    ("limits", "n"),
-    [
-        ({"min_notional": "100.09 USDT"}, 1),
-        ({"min_notional": "100.10 USDT"}, 1),
-        ({"min_notional": "100.11 USDT"}, 0),
-        ({"min_quantity": None}, 1),
-        ({"min_quantity": "0.002"}, 0),
-    ],
-)
-def test_an_order_is_as_large_as_the_venue_wants_at_least(limits: dict, n: int):
-    given = built_in_instrument("BTCUSDT").to_dict(built_in_instrument("BTCUSDT"))
-    instrument = CryptoPerpetual.from_dict({**given, **limits})
-    ledger, strategy = run(CLOSES, instrument=instrument, max_leverage=0.001002)
-    assert ledger.positions["quantity"].tolist() == [0.001] * n
-    assert strategy.n_refused == 1 - n
-
-
-@pytest.mark.parametrize(
-    ("settings", "sides"),
-    [
-        # The short's target or the long's stop below nothing, a stop nearer than a tick.
-        ({"take_profit_multiple": 1e6}, [1]),
-        ({"stop_multiple": 1_000.0, "risk_fraction": 0.9}, [-1]),
-        ({"stop_multiple": 1e-5}, []),
-    ],
-)
-def test_orders_that_no_price_could_meet_are_not_sent(settings: dict, sides: list[int]):
-    ledger, strategy = run(THERE_AND_BACK, **settings)
-    assert ledger.positions["side"].tolist() == sides
-    assert strategy.n_refused == 2 - len(sides)
-
-
-def test_after_a_refusal_by_the_venue_the_next_crossing_is_tried():
-    # 50 times the account at the venue's 10x.
-    settings = {"max_leverage": 50.0, "risk_fraction": 1.0, "stop_multiple": 1.0}
-    ledger, strategy = run(THERE_AND_BACK, **settings)
-    entries = [order for order in strategy.cache.orders() if order.tags[0] == "trend"]
-    assert [order.status for order in entries] == [OrderStatus.REJECTED] * 2
-    assert ledger.fills.empty
-    assert strategy.n_refused == 0
