@@ -127,7 +127,8 @@ def check_margin(ledger: Any, symbol: str, leverage: int) -> None:
     frames = [frame[frame["symbol"] == symbol] for frame in (ledger.fills, ledger.funding)]
     events = [event for frame in frames for event in frame.itertuples()]
     held = entry = margin = 0.0
-    for event in sorted(events, key=lambda event: event.ts):
+    # Funding is settled before what is done at the same moment.
+    for event in sorted(events, key=lambda event: (event.ts, hasattr(event, "side"))):
         if not hasattr(event, "side"):
             margin += event.amount
             assert margin + held * (event.price - entry) >= -1e-6
