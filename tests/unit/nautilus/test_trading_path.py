@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ from support.trading_engine import play
 
 from liq_nautilus.nautilus.backtest.ledger import read_ledger
 from liq_nautilus.nautilus.backtest.ledger import record_fills
+from liq_nautilus.nautilus.backtest.settlement import Settlement
 from liq_nautilus.nautilus.config import SettlementConfig
 from liq_nautilus.nautilus.instruments import instrument_id
 
@@ -359,3 +361,12 @@ def test_liquidation_and_refusals_can_be_switched_off():
     fills, engine = run(rows, acts, settlement=settings, balance=1_000.0)
     assert [fill[2] for fill in fills] == ["order"]
     assert len(engine.cache.positions_open()) == 1
+    module = Settlement(SettlementConfig(liquidation=False, refuse_orders=False, component_id="V"))
+    engine = make_engine((BTC,), modules=[module])
+    add_data(engine, hourly_bars(rows))
+    engine.run()
+    engine.reset()
+    said: list[str] = []
+    module.log_diagnostics(SimpleNamespace(info=said.append))
+    assert said == ["0 funding payments, 0 liquidations"]
+    assert module.id.value == "V"

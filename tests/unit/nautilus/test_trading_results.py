@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from nautilus_trader.persistence.catalog.parquet import ParquetDataCatalog
 from support.trading_engine import START
@@ -192,8 +193,11 @@ def write_run(out: Path) -> None:
 
 @pytest.mark.parametrize(("symbol", "expected"), [(None, BTC), (BTC, BTC), (SOL, SOL)])
 def test_a_run_is_read_by_symbol(tmp_path: Path, symbol: str | None, expected: str):
-    write_run(tmp_path)
-    run = read_run(tmp_path, symbol)
+    out = tmp_path / "of" / "today"
+    write_table(out, "bars", pd.DataFrame())
+    write_run(out)
+    assert pq.read_schema(out / "tables" / "bars.parquet").names == ["symbol", "what"]
+    run = read_run(out, symbol)
     assert (run.symbol, run.symbols) == (expected, (BTC, SOL))
     assert run.summary == {"symbols": [BTC, SOL], "sharpe": None}
     n = 2 if expected == BTC else 1

@@ -252,22 +252,24 @@ def test_what_a_run_lacks_is_said(monkeypatch: pytest.MonkeyPatch):
         series("metrics", -10, 20),
         series("fundingRate", -10, 4),
         series("markPriceKlines-1m", 5, 20),
-        series("liquidationSnapshot", -9, -5),
-        series("liquidations-1h", 25, 30),
+        series("liquidationSnapshot", -9, 2),
+        series("liquidations-1h", 7, 30),
         series("bookDepth", 12, 30),
         *(series(kind, -10, 20, SOL) for kind in ("metrics", "fundingRate", "liquidations-1h")),
         series("markPriceKlines-5m", -1, 20, SOL),
         series("bookDepth", -1, 20, SOL),
     ]
-    monkeypatch.setattr(missing, "Catalog", lambda path: SimpleNamespace(series=found))
+    catalogs = {"here": SimpleNamespace(series=found)}
+    monkeypatch.setattr(missing, "Catalog", catalogs.__getitem__)
     scope = SimpleNamespace(
-        options=SimpleNamespace(catalog=None),
+        options=SimpleNamespace(catalog="here"),
         symbols=(BTC, SOL),
         start_ns=START,
         end_ns=START + 10 * DAY_NS,
     )
     lacks = missing.missing_inputs(scope)
     assert set(lacks) == {BTC}
+    assert set(lacks[BTC]) == {"fundingRate", "bookDepth", "markPriceKlines"}
     assert lacks[BTC]["fundingRate"] == (
         "none after 2026-01-05T00:00:00Z: there no funding is paid or received"
     )
@@ -275,3 +277,45 @@ def test_what_a_run_lacks_is_said(monkeypatch: pytest.MonkeyPatch):
         "none in the window: market orders pay an assumed share of what prices lately moved"
     )
     assert lacks[BTC]["markPriceKlines"].startswith("none before 2026-01-06T00:00:00Z: there")
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        # A day may be missing at both ends, and no more.
+        (1.0, 9.0, ""),
+        (1.1, 9.0, "none before 2026-01-02T02:24:00Z: there"),
+        (1.0, 8.9, "none after 2026-01-09T21:36:00Z: there"),
+        (1.1, 8.9, "none before 2026-01-02T02:24:00Z, none after 2026-01-09T21:36:00Z: there"),
+        (-5.0, 0.0, "none after 2026-01-01T00:00:00Z: there"),
+        (-5.0, -0.1, "none in the window:"),
+        (9.9, 12.0, "none before 2026-01-10T21:36:00Z: there"),
+        (10.0, 12.0, "none in the window:"),
+    ],
+)
+def test_what_is_missing_is_told_to_the_day(
+    monkeypatch: pytest.MonkeyPatch, first: float, last: float, expected: str
+):
+    from liq_nautilus.nautilus.backtest import missing
+
+    spans = dict.fromkeys(("fundingRate", "markPriceKlines", "metrics"), (-10.0, 20.0))
+    spans |= {"liquidations": (-10.0, 20.0), "bookDepth": (first, last)}
+    series = [
+        SimpleNamespace(
+            symbol=BTC,
+            kind=kind,
+            first_ns=round(START + days[0] * DAY_NS),
+            last_ns=round(START + days[1] * DAY_NS),
+        )
+        for kind, days in spans.items()
+    ]
+    monkeypatch.setattr(missing, "Catalog", lambda _: SimpleNamespace(series=series))
+    scope = SimpleNamespace(
+        options=SimpleNamespace(catalog=None),
+        symbols=(BTC,),
+        start_ns=START,
+        end_ns=START + 10 * DAY_NS,
+    )
+    means = "market orders pay an assumed share of what prices lately moved"
+    told = {BTC: {"bookDepth": f"{expected} {means}"}} if expected else {}
+    assert missing.missing_inputs(scope) == told
