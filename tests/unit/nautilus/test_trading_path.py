@@ -163,6 +163,15 @@ def test_orders_of_another_instrument_have_no_part_in_a_bar():
     assert len(engine.cache.orders_open()) == 2
 
 
+def test_a_trade_moves_orders_of_its_own_instrument_only():
+    trades = [trade(START + HOUR + i * MINUTE, E + i * 1_000.0) for i in range(3)]
+    data = [*hourly_bars([FLAT]), *hourly_bars([FLAT], SOL), *trades]
+    acts = {bar_time(0): [("entry", BTC, 0.1, 101_000.0), ("entry", SOL, 1_000.0, 101_000.0)]}
+    ledger, engine = play(Play(data, acts=acts, symbols=(BTC, SOL)))
+    assert ledger.fills["symbol"].tolist() == [BTC]
+    assert [order.instrument_id for order in engine.cache.orders_open()] == [instrument_id(SOL)]
+
+
 @pytest.mark.parametrize(("side", "far"), [(1, 28_600.0), (-1, 30_400.0)])
 def test_a_position_entered_where_its_mark_price_is_beyond_is_liquidated_there(
     side: int, far: float
