@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from nautilus_trader.model.data import MarkPriceUpdate
 from support.hourly_runs import BTC
@@ -15,15 +17,21 @@ from support.trading_engine import MINUTE
 from support.trading_engine import SECOND
 from support.trading_engine import START
 from support.trading_engine import Play
+from support.trading_engine import Script
+from support.trading_engine import ScriptConfig
+from support.trading_engine import add_data
 from support.trading_engine import bar_time
+from support.trading_engine import custom
 from support.trading_engine import flat_bars
 from support.trading_engine import funding
 from support.trading_engine import hourly_bars
 from support.trading_engine import make_bar
+from support.trading_engine import make_engine
 from support.trading_engine import play
 
 from liq_nautilus.nautilus.backtest.venue.market_prices import MarketPrices
 from liq_nautilus.nautilus.backtest.venue.market_prices import MarkPiece
+from liq_nautilus.nautilus.config import SettlementConfig
 from liq_nautilus.nautilus.instruments import built_in_instrument
 from liq_nautilus.nautilus.instruments import instrument_id
 
@@ -267,3 +275,18 @@ def test_of_a_mark_bar_longer_than_the_bars_the_end_counts_wherever_it_began(sid
             mark_bar(START + 5 * MINUTE, 5 * MINUTE, row, "5m"),
         ]
         assert ended([*bars, *marks], START + 3 * MINUTE - 1_000_000, side) == expected
+
+
+def test_a_mark_bar_decides_over_every_position_by_itself():
+    # The first was entered after the bar was over, the others long before; all are 10x.
+    bar = mark_bar(START, 5 * MINUTE, (E, E, 85_000.0, 85_000.0), "5m")
+    late = custom(dataclasses.replace(bar.data, ts_init=START + 20 * MINUTE))
+    engine = make_engine((BTC,), SettlementConfig())
+    add_data(engine, [*(trade(START + i * MINUTE, E) for i in range(30)), late])
+    for number, minute in enumerate((15, 12, 0, 0)):
+        strategy = Script(ScriptConfig(strategy_id=f"S-{number}", order_id_tag=str(number)))
+        strategy.acts = {START + minute * MINUTE: [("market", BTC, 0.1)]}
+        engine.add_strategy(strategy)
+    engine.run()
+    assert {str(p.strategy_id) for p in engine.cache.positions_open()} == {"S-0-0", "S-1-1"}
+    assert len(engine.cache.positions_closed()) == 2
