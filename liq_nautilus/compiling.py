@@ -71,10 +71,10 @@ def _keep_on_disk(dispatcher: Any, function: Callable[..., Any]) -> None:  # noq
         # No folder can be written.
         return
     # Numba has no public way to say what else a function depends on.
-    cache = dispatcher._cache  # noqa: SLF001
+    cache = dispatcher._cache  # noqa: SLF001 - as above
     digest = source_digest(function.__code__.co_filename)
-    base = cache._impl.filename_base  # noqa: SLF001
-    cache._cache_file = _DigestedFiles(cache.cache_path, base, digest)  # noqa: SLF001
+    base = cache._impl.filename_base  # noqa: SLF001 - as above
+    cache._cache_file = _DigestedFiles(cache.cache_path, base, digest)  # noqa: SLF001 - as above
 
 
 class _DigestedFiles(IndexDataCacheFile):
@@ -84,7 +84,7 @@ class _DigestedFiles(IndexDataCacheFile):
         super().__init__(cache_path, f"{base}-{digest}", digest)  # type: ignore[no-untyped-call]
         self._old, self._digest = f"{base.rpartition('-')[0]}-*.nb[ic]", digest
 
-    def save(self, key: Any, data: Any) -> None:  # noqa: ANN401
+    def save(self, key: Any, data: Any) -> None:  # noqa: ANN401 - as numba calls it
         super().save(key, data)  # type: ignore[no-untyped-call]
         for path in Path(self._cache_path).glob(self._old):
             if self._digest not in path.name:

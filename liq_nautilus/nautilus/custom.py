@@ -167,7 +167,7 @@ def _to_arrow(field: pa.Field, values: list[Any]) -> pa.Array:
     return pa.array(values, type=field.type)
 
 
-def _from_arrow(kind: Any, column: pa.Array | pa.ChunkedArray) -> Iterable[Any]:  # noqa: ANN401
+def _from_arrow(kind: Any, column: pa.Array | pa.ChunkedArray) -> Iterable[Any]:  # noqa: ANN401 - values of any column
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if kind is InstrumentId:
         encoded = array.dictionary_encode()

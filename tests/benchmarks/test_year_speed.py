@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import pytest
 pytestmark = pytest.mark.benchmark
 
 DAYS = float(os.environ.get("LIQ_BENCHMARK_DAYS", "30"))
+ROUNDS = 3
 MEGABYTE = 1024
 # A short run before it loads the kernels, which a year does not notice.
 RUN = (
@@ -38,7 +40,10 @@ def measured(kind):
 
 @pytest.fixture(scope="module")
 def runs():
-    return {kind: measured(kind) for kind in ("bare", "strategy", "signals", "all")}
+    # Each kind in turn and the quickest of its runs: what disturbs one does not disturb all.
+    kinds = ("bare", "strategy", "signals", "all")
+    rounds = [{kind: measured(kind) for kind in kinds} for _ in range(ROUNDS)]
+    return {kind: min((one[kind] for one in rounds), key=itemgetter("seconds")) for kind in kinds}
 
 
 def test_a_long_run_stays_within_a_multiple_of_the_bare_engine(runs, capsys):

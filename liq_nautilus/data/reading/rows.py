@@ -313,7 +313,7 @@ def _reader(
     name = _text(glob.escape(str(path.absolute())))
     quote = "" if line else '"'
     return (
-        f"SELECT {selected} FROM read_csv({name}, columns = {{{columns}}},"  # noqa: S608
+        f"SELECT {selected} FROM read_csv({name}, columns = {{{columns}}},"  # noqa: S608 - all names are our own
         f" header = {has_header}, auto_detect = false, delim = '{separator}',"
         f" quote = '{quote}', escape = '{quote}', nullstr = '', hive_partitioning = false)"
     )

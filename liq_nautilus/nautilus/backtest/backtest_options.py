@@ -137,7 +137,7 @@ PASSED_ON: Final = (
 )
 
 
-def options_from_document(document: object, **given: Any) -> BacktestOptions:  # noqa: ANN401
+def options_from_document(document: object, **given: Any) -> BacktestOptions:  # noqa: ANN401 - settings of any kind
     """
     Return options from a JSON document, and what was given beside it, which wins.
 

@@ -77,7 +77,7 @@ class Encodings:
             entry = self._known[key]
             message = pa.py_buffer(base64.b64decode(entry["schema"]))
             return Encoding(pa.ipc.read_schema(message), bool(entry["is_direct"]))
-        from liq_nautilus.nautilus.catalog.nautilus_encoding import asked  # noqa: PLC0415
+        from liq_nautilus.nautilus.catalog.nautilus_encoding import asked  # noqa: PLC0415 - only here is Nautilus needed
 
         encoding = asked(stored, interval, definition)
         schema = base64.b64encode(encoding.schema.serialize()).decode()
@@ -86,7 +86,7 @@ class Encodings:
 
     def supported(self, stored: StoredType, interval: str, definition: Definition) -> Encoder:
         """Return the slower way of encoding, through objects of Nautilus."""
-        from liq_nautilus.nautilus.catalog import nautilus_encoding  # noqa: PLC0415
+        from liq_nautilus.nautilus.catalog import nautilus_encoding  # noqa: PLC0415 - only here is Nautilus needed
 
         return nautilus_encoding.supported_encoder(stored, interval, definition)
 
@@ -111,7 +111,7 @@ class Encodings:
         with suppress(KeyError, TypeError, ValueError):
             kept = self._known[key]
             return Definition(**{**kept, "content": base64.b64decode(kept["content"])})
-        from liq_nautilus.nautilus.instruments import defined  # noqa: PLC0415
+        from liq_nautilus.nautilus.instruments import defined  # noqa: PLC0415 - only here is Nautilus needed
 
         definition = defined(symbol, entry)
         content = base64.b64encode(definition.content).decode()

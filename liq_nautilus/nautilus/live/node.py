@@ -340,7 +340,7 @@ def _capturing_factory() -> tuple[type[LiquidationDataClientFactory], list[Liqui
 
     class Factory(LiquidationDataClientFactory):
         @staticmethod
-        def create(*args: Any, **kwargs: Any) -> LiquidationDataClient:  # noqa: ANN401
+        def create(*args: Any, **kwargs: Any) -> LiquidationDataClient:  # noqa: ANN401 - as Nautilus calls it
             made.append(LiquidationDataClientFactory.create(*args, **kwargs))
             return made[-1]
 

@@ -158,7 +158,7 @@ class RestClient:
         """
         weight = binance.WEIGHTS.get(path, 1)
         # A turn of the minute, not an event, makes room again.
-        while delay := self.budget.delay_secs(weight, self._timestamp_ns()):  # noqa: ASYNC110
+        while delay := self.budget.delay_secs(weight, self._timestamp_ns()):  # noqa: ASYNC110 - time, no event, frees the budget
             await asyncio.sleep(delay)
         self.budget.spend(weight, self._timestamp_ns())
         query = {name: str(value) for name, value in params.items()}
