@@ -299,7 +299,7 @@ def test_stream_that_fails_late_leaves_nothing_behind(tmp_path, monkeypatch):
     def failing(file, *rest):
         yield from reading(file, *rest)
         if file.source.kind == "aggTrades":
-            raise series_ingestion.SchemaError("the disk failed")  # noqa: EM101
+            raise series_ingestion.SchemaError("the disk failed")  # noqa: EM101 - a message of the test
 
     monkeypatch.setattr(series_ingestion, "read_careful", failing)
     summary: IngestSummary = ingest(tmp_path / "source", tmp_path / "catalog")

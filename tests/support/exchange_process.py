@@ -14,7 +14,7 @@ def main() -> None:
     told = json.loads(sys.argv[1])
     rhythm = Rhythm(**told.get("rhythm", {}))
     exchange = FakeExchange(tuple(told["symbols"]), rhythm=rhythm).start()
-    print(json.dumps([exchange.http_url, exchange.websocket_url]), flush=True)  # noqa: T201
+    print(json.dumps([exchange.http_url, exchange.websocket_url]), flush=True)  # noqa: T201 - the addresses are what is told
     sys.stdin.read()
     exchange.stop()
 

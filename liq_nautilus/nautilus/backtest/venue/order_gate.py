@@ -158,7 +158,7 @@ class OrderGate:
         elif not self._is_refused(command, self._prices(instrument_id).last, now):
             self._forward(command)
 
-    def _must_wait(self, command: Any, instrument_id: InstrumentId, now: int) -> bool:  # noqa: ANN401
+    def _must_wait(self, command: Any, instrument_id: InstrumentId, now: int) -> bool:  # noqa: ANN401 - a command of any kind
         prices = self._prices(instrument_id)
         if prices.last_ns < 0:
             return False
@@ -167,7 +167,7 @@ class OrderGate:
             return self._concerns_waiting(command, instrument_id)
         return prices.last_ns != now or self._latency() > 0 or self.is_waiting(instrument_id)
 
-    def _concerns_waiting(self, command: Any, instrument_id: InstrumentId) -> bool:  # noqa: ANN401
+    def _concerns_waiting(self, command: Any, instrument_id: InstrumentId) -> bool:  # noqa: ANN401 - a command of any kind
         # Whether a cancel or change is about an order that is still on its way.
         ids = {
             order.client_order_id
@@ -183,7 +183,7 @@ class OrderGate:
         model = self._exchange.latency_model
         return 0 if model is None else int(model.insert_latency_nanos)
 
-    def _is_refused(self, command: Any, price: float, ts: int) -> bool:  # noqa: ANN401
+    def _is_refused(self, command: Any, price: float, ts: int) -> bool:  # noqa: ANN401 - a command of any kind
         if isinstance(command, ModifyOrder):
             return self._is_change_refused(command, price, ts)
         orders = _orders(command)
