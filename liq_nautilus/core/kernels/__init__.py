@@ -8,14 +8,11 @@ from liq_nautilus.core.kernels.advancing import follow_all
 from liq_nautilus.core.kernels.advancing import turn_over
 from liq_nautilus.core.kernels.closing import close_row
 from liq_nautilus.core.kernels.closing import put_right
-from liq_nautilus.core.kernels.densities import add_model
 from liq_nautilus.core.kernels.densities import add_parts
-from liq_nautilus.core.kernels.densities import combined_notional
 from liq_nautilus.core.kernels.densities import density
 from liq_nautilus.core.kernels.densities import hide_beyond
 from liq_nautilus.core.kernels.densities import notional_to
 from liq_nautilus.core.kernels.densities import quantity_between
-from liq_nautilus.core.kernels.densities import survey
 from liq_nautilus.core.kernels.hazards import log_hazard
 from liq_nautilus.core.kernels.hazards import most_touched
 from liq_nautilus.core.kernels.hazards import past_columns
@@ -43,6 +40,9 @@ from liq_nautilus.core.kernels.peaks import prominence
 from liq_nautilus.core.kernels.peaks import smooth
 from liq_nautilus.core.kernels.shown import band_edges
 from liq_nautilus.core.kernels.shown import shown_levels
+from liq_nautilus.core.kernels.surveying import add_model
+from liq_nautilus.core.kernels.surveying import combined_notional
+from liq_nautilus.core.kernels.surveying import survey
 from liq_nautilus.core.kernels.sweeping import sweep
 from liq_nautilus.core.kernels.sweeping import sweep_all
 
