@@ -45,13 +45,12 @@ class _Contract(NamedTuple):
     step: str
     max_leverage: int
     maintenance_margin_rate: str
-    min_notional: int = 5
     contract_value: int = 1
 
 
 _CONTRACTS: Final[Mapping[str, _Contract]] = {
-    "BTCUSDT": _Contract("0.10", "0.001", 125, "0.004", 100),
-    "ETHUSDT": _Contract("0.01", "0.001", 125, "0.004", 20),
+    "BTCUSDT": _Contract("0.10", "0.001", 125, "0.004"),
+    "ETHUSDT": _Contract("0.01", "0.001", 125, "0.004"),
     "SOLUSDT": _Contract("0.0100", "0.01", 100, "0.005"),
     "BNBUSDT": _Contract("0.010", "0.01", 75, "0.005"),
     "XRPUSDT": _Contract("0.0001", "0.1", 75, "0.005"),
@@ -59,18 +58,18 @@ _CONTRACTS: Final[Mapping[str, _Contract]] = {
     "ADAUSDT": _Contract("0.00010", "1", 75, "0.005"),
     "NEARUSDT": _Contract("0.0001", "1", 75, "0.005"),
     "1000PEPEUSDT": _Contract("0.0000001", "1", 75, "0.005"),
-    "LTCUSDT": _Contract("0.01", "0.001", 75, "0.005", 20),
-    "BCHUSDT": _Contract("0.01", "0.001", 75, "0.005", 20),
-    "LINKUSDT": _Contract("0.001", "0.01", 75, "0.005", 20),
+    "LTCUSDT": _Contract("0.01", "0.001", 75, "0.005"),
+    "BCHUSDT": _Contract("0.01", "0.001", 75, "0.005"),
+    "LINKUSDT": _Contract("0.001", "0.01", 75, "0.005"),
     "AVAXUSDT": _Contract("0.0010", "1", 75, "0.005"),
     "DOTUSDT": _Contract("0.001", "0.1", 75, "0.005"),
     "TRXUSDT": _Contract("0.00001", "1", 75, "0.005"),
     "SUIUSDT": _Contract("0.000100", "0.1", 75, "0.005"),
-    "BTCUSD_PERP": _Contract("0.1", "1", 125, "0.004", 0, 100),
-    "ETHUSD_PERP": _Contract("0.01", "1", 100, "0.005", 0, 10),
-    "SOLUSD_PERP": _Contract("0.001", "1", 75, "0.01", 0, 10),
-    "BNBUSD_PERP": _Contract("0.001", "1", 75, "0.01", 0, 10),
-    "XRPUSD_PERP": _Contract("0.0001", "1", 75, "0.01", 0, 10),
+    "BTCUSD_PERP": _Contract("0.1", "1", 125, "0.004", 100),
+    "ETHUSD_PERP": _Contract("0.01", "1", 100, "0.005", 10),
+    "SOLUSD_PERP": _Contract("0.001", "1", 75, "0.01", 10),
+    "BNBUSD_PERP": _Contract("0.001", "1", 75, "0.01", 10),
+    "XRPUSD_PERP": _Contract("0.0001", "1", 75, "0.01", 10),
 }
 
 

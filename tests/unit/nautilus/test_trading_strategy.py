@@ -188,15 +188,15 @@ def test_reversals_are_not_traded_unless_asked_for(tmp_path: Path):
     assert "reversal" not in ledger.positions["entry_reason"].tolist()
 
 
-def sized(risk: float, **settings: object) -> tuple[float, float]:
+def sized(risk: float, unit: float = 1.0, **settings: object) -> tuple[float, float]:
     """Return the share and the stop of a strategy that heard one signal and knows the crowd."""
     config = LiquidationStrategyConfig(instrument_id=BTC, bar_type=bar_type_of(), **settings)
     strategy = LiquidationStrategy(config)
-    placed = SimpleNamespace(stop_placement=97.0)
+    placed = SimpleNamespace(stop_placement=97.0 * unit)
     strategy._signals = SimpleNamespace(
         last=SimpleNamespace(risk=risk), position_risk=lambda *_: placed
     )
-    return strategy._share(), strategy._placed_stop(1, 100.0, 98.0)
+    return strategy._share(), strategy._placed_stop(1, 100.0 * unit, 98.0 * unit)
 
 
 def test_positions_are_scaled_by_risk_and_stops_placed_by_it_on_request():
@@ -204,6 +204,9 @@ def test_positions_are_scaled_by_risk_and_stops_placed_by_it_on_request():
     assert sized(0.3, scale_by_risk=True) == (0.7, 98.0)
     assert sized(math.nan, scale_by_risk=True) == (1.0, 98.0)
     assert sized(0.3, place_stops=True) == (1.0, 97.0)
+    # Of coins worth a thousandth too; a stop at nothing is none.
+    assert sized(0.3, 1e-5, place_stops=True) == (1.0, 97.0 * 1e-5)
+    assert sized(0.3, 0.0, place_stops=True) == (1.0, 0.0)
 
 
 def test_without_signals_or_before_any_nothing_is_scaled_or_placed():
