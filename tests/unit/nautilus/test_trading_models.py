@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from nautilus_trader.common.component import TestClock
 from nautilus_trader.common.factories import OrderFactory
+from nautilus_trader.model.data import Bar
 from nautilus_trader.model.data import CustomData
 from nautilus_trader.model.enums import OrderSide
 from nautilus_trader.model.identifiers import StrategyId
@@ -126,8 +127,9 @@ def test_an_old_or_empty_book_is_none(
     model.note_depth(book(bar.ts_init - age_secs * SECOND_NS, depth, symbol))
     model.note_bar(bar)
     found = model.slippage(built_in_instrument(BTC), 1, 0.9, E)
-    walked, assumed = 0.1 + 0.5 * 0.01 * E * 0.1, 0.1 + 0.05 * 2_000.0 * (1.0 + 0.9**0.5)
-    assert found == pytest.approx(walked if is_walked else assumed, rel=1e-3) or not is_walked
+    # The bar's volume is 10.
+    walked, assumed = 0.1 + 0.5 * 0.01 * E * 0.1, 0.1 + 0.05 * 2_000.0 * (1.0 + 0.3)
+    assert found == pytest.approx(walked if is_walked else assumed, rel=1e-3)
     assert (model.n_walked, model.n_assumed) == ((1, 0) if is_walked else (0, 1))
 
 
@@ -307,6 +309,17 @@ def test_limits_meet_the_market_itself(kind: str):
     order = order_of(OrderSide.BUY, kind)
     assert model.get_orderbook_for_fill_simulation(instrument, order, price, price) is None
     assert (model.n_walked, model.n_assumed) == (0, 0)
+
+
+@pytest.mark.parametrize(("volume", "impact"), [(0.0, 0.0), (0.25, 2.0), (1.0, 1.0)])
+def test_an_orders_share_of_the_volume_counts_however_small_that_is(volume: float, impact: float):
+    model, instrument = SlippageFillModel(SlippageFillModelConfig()), built_in_instrument(BTC)
+    (bar,) = hourly_bars([(E, E + 1_000.0, E, E)])
+    prices = (bar.open, bar.high, bar.low, bar.close)
+    model.note_bar(
+        Bar(bar.bar_type, *prices, instrument.make_qty(volume), bar.ts_event, bar.ts_init)
+    )
+    assert model.slippage(instrument, 1, 1.0, E) == pytest.approx(0.1 + 50.0 * (1.0 + impact))
 
 
 @pytest.mark.parametrize("half_life", [1.0, 2.0])
