@@ -11,7 +11,7 @@ _CLAIMS = (
     ("gain_over_path_regression", "map alone less path-only regression"),
     ("increment", "path-only regression with the map less without"),
     ("increment_frozen_map", "the same, map without openings inside the interval"),
-    ("increment_placebo", "the same, map of another day (placebo: nothing is expected)"),
+    ("increment_placebo", "the same, map of another day (placebo: should add far less)"),
 )
 _STYLE = (
     "body{background:#0d1117;color:#c9d1d9;font:14px/1.5 sans-serif;max-width:60rem;"

