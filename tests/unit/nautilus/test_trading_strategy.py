@@ -208,6 +208,17 @@ def test_positions_are_scaled_by_risk_and_stops_placed_by_it_on_request():
     assert sized(0.3, 1e-5, place_stops=True) == (1.0, 97.0 * 1e-5)
 
 
+@pytest.mark.parametrize("stop", [0.0, -2.0])
+def test_a_stop_that_no_price_reaches_is_left_where_it_is(stop: float):
+    strategy = LiquidationStrategy(
+        LiquidationStrategyConfig(instrument_id=BTC, bar_type=bar_type_of(), place_stops=True)
+    )
+    placed = SimpleNamespace(stop_placement=97.0)
+    strategy._signals = SimpleNamespace(position_risk=lambda *_: placed)
+    assert strategy._placed_stop(1, 100.0, stop) == stop
+    assert strategy._placed_stop(1, 100.0, 1e-9) == 97.0
+
+
 def test_without_signals_or_before_any_nothing_is_scaled_or_placed():
     config = LiquidationStrategyConfig(
         instrument_id=BTC, bar_type=bar_type_of(), scale_by_risk=True, place_stops=True
