@@ -71,10 +71,10 @@ def _keep_on_disk(dispatcher: Any, function: Callable[..., Any]) -> None:  # noq
         # No folder can be written.
         return
     # Numba has no public way to say what else a function depends on.
-    cache = dispatcher._cache  # noqa: SLF001 - as above
+    cache = dispatcher._cache  # noqa: SLF001 - numba has no public way
     digest = source_digest(function.__code__.co_filename)
-    base = cache._impl.filename_base  # noqa: SLF001 - as above
-    cache._cache_file = _DigestedFiles(cache.cache_path, base, digest)  # noqa: SLF001 - as above
+    base = cache._impl.filename_base  # noqa: SLF001 - numba has no public way
+    cache._cache_file = _DigestedFiles(cache.cache_path, base, digest)  # noqa: SLF001 - numba has no public way
 
 
 class _DigestedFiles(IndexDataCacheFile):

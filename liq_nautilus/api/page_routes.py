@@ -117,7 +117,7 @@ async def heatmap(
     """Return the heatmap as a Plotly figure."""
 
     def make(given: ServerSettings) -> bytes:
-        from liq_nautilus.reports.answer_pages import heatmap_of  # noqa: PLC0415 - as above
+        from liq_nautilus.reports.answer_pages import heatmap_of  # noqa: PLC0415 - only this page needs it
 
         answer = asking.heatmap(given.catalog, symbol, model, window, **given.assumed)
         return str(heatmap_of(answer).to_json()).encode()
@@ -132,7 +132,7 @@ async def level_map(
     """Return the levels at a moment as a Plotly figure."""
 
     def make(given: ServerSettings) -> bytes:
-        from liq_nautilus.reports.answer_pages import map_of  # noqa: PLC0415 - as above
+        from liq_nautilus.reports.answer_pages import map_of  # noqa: PLC0415 - only this page needs it
 
         answer = asking.levels(given.catalog, symbol, model, at=at, **given.assumed)
         return str(map_of(answer).to_json()).encode()
@@ -145,7 +145,7 @@ async def compare(request: Request, symbol: Symbol = None, at: Moment = None) ->
     """Return the models side by side as a Plotly figure."""
 
     def make(given: ServerSettings) -> bytes:
-        from liq_nautilus.reports.answer_pages import comparison_of  # noqa: PLC0415 - as above
+        from liq_nautilus.reports.answer_pages import comparison_of  # noqa: PLC0415 - only this page needs it
 
         answer = asking.compare(given.catalog, symbol, at=at, **given.assumed)
         return str(comparison_of(answer).to_json()).encode()

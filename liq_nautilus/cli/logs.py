@@ -47,7 +47,7 @@ class _JsonFormatter(logging.Formatter):
 
 
 class _LogFile(logging.FileHandler):
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - as named
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name that logging calls
         # Python would print a traceback for every line and go on.
         raise  # noqa: PLE0704 - called while the failure is handled
 

@@ -341,8 +341,7 @@ class LiquidationTracker(MapAdvice):
         for notional, until in swept:
             self._watch.balance.add_predicted(notional, until)
         self._recent.add_bars(bars)
-        if self._followed.is_begun:
-            self._followed.note_path(bars.values[:, 2].min(), bars.values[:, 1].max())
+        self._followed.note_path(bars.values[:, 2].min(), bars.values[:, 1].max())
         self.forecaster.add_bars(bars)
         self._is_moved = True
 

@@ -54,7 +54,7 @@ class SignalConsumer:
         Called with every new signal.
     follows_map : bool, optional
         Whether to follow levels, clusters and forecasts, of which `position_risk` is made. Where
-        nobody follows them the actor does not make them, and a backtest takes half the time.
+        nobody follows them the actor does not make them, and a run takes two thirds of the time.
 
     Examples
     --------

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from liq_nautilus.core.expected_openings import Market
+    from liq_nautilus.core.grid import Grid
     from liq_nautilus.core.models.ensemble import Ensemble
     from liq_nautilus.core.parameters import TrackerParameters
     from liq_nautilus.core.published.clusters import ClusterArrays
@@ -147,7 +148,7 @@ class Watch:
         whole = grid_around(price, max(MAP_RANGE, p.cluster_range), width)
         grid = grid_around(price, p.cluster_range, width)
         notional = published.noted(market, whole, grid).notional
-        around = _surroundings(published, market, ts, bucket_size, (grid.price, notional))
+        around = _surroundings(published, market, ts, bucket_size, grid, notional)
         found = find_clusters(around.notional, grid.edges, p.cluster_smoothing_bps / p.grid_bps)
         self.around = around
         outlook = self.forecaster.update(around)
@@ -179,7 +180,7 @@ class Watch:
         p = self._parameters
         grid = grid_around(market.price, p.cluster_range, p.grid_bps * 1e-4)
         notional = published.native(market, grid).notional
-        return _surroundings(published, market, ts, bucket_size, (grid.price, notional))
+        return _surroundings(published, market, ts, bucket_size, grid, notional)
 
     def signal_now(self, around: Surroundings) -> Signal:
         """Return the signal of the last update as the forecast sees it around the price now."""
@@ -232,13 +233,13 @@ def _surroundings(
     market: Market,
     ts: int,
     bucket_size: float,
-    buckets: tuple[FloatArray, FloatArray],
+    grid: Grid,
+    notional: FloatArray,
 ) -> Surroundings:
-    price, notional = buckets
     return Surroundings(
         ts=ts,
         notional=notional,
-        price=price,
+        price=grid.price,
         scale=published.scale.copy(),
         reference_price=market.price,
         open_interest=market.open_interest,

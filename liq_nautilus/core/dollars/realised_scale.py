@@ -103,14 +103,9 @@ class RealisedScale:
         self._price, self._curve = price, curve
         self._reach = np.zeros(2)
 
-    @property
-    def is_begun(self) -> bool:
-        """Whether an hour was begun: before, paths say nothing."""
-        return self._hour >= 0
-
     def note_path(self, low: float, high: float) -> None:
         """Take in that the price went from `low` to `high` in the hour (quote per base unit)."""
-        if not self.is_begun:
+        if self._hour < 0:
             return
         reach = np.log([self._price / low, high / self._price])
         self._reach = np.maximum(self._reach, reach)
@@ -192,7 +187,7 @@ class RealisedScale:
         return self._waiting[hour]
 
     def _close_hour(self) -> None:
-        if not self.is_begun:
+        if self._hour < 0:
             return
         row = self._row(self._hour)
         for side in range(2):

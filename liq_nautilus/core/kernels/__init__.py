@@ -31,6 +31,7 @@ from liq_nautilus.core.kernels.opening import path_entries
 from liq_nautilus.core.kernels.opening import path_weights
 from liq_nautilus.core.kernels.opening import take_traded
 from liq_nautilus.core.kernels.openings import add_openings
+from liq_nautilus.core.kernels.openings import add_spread
 from liq_nautilus.core.kernels.openings import expected_swept_length
 from liq_nautilus.core.kernels.openings import opened_per_path
 from liq_nautilus.core.kernels.peaks import extent
@@ -47,12 +48,12 @@ from liq_nautilus.core.kernels.sweeping import sweep
 from liq_nautilus.core.kernels.sweeping import sweep_all
 
 __all__ = [
-    "accrue", "add_model", "add_openings", "add_parts", "add_to_histogram", "advance", "band_edges",
-    "close_row", "combined_notional", "density", "expected_swept_length", "extent", "find_clusters",
-    "find_peaks", "first_wrong_bar", "follow", "follow_all", "hide_beyond", "judge_clusters",
-    "log_hazard", "most_touched", "note_traded", "notional_to", "open_all", "open_row",
-    "opened_per_path", "past_columns", "path_entries", "path_weights", "prominence", "put_right",
-    "quantity_between", "rank_in_histogram", "shown_levels", "side_amounts", "smooth", "survey",
-    "sweep", "sweep_all", "take_traded", "trail_bars", "trail_ranges", "trend_columns", "turn_over",
-    "weighted_inputs",
+    "accrue", "add_model", "add_openings", "add_parts", "add_spread", "add_to_histogram", "advance",
+    "band_edges", "close_row", "combined_notional", "density", "expected_swept_length", "extent",
+    "find_clusters", "find_peaks", "first_wrong_bar", "follow", "follow_all", "hide_beyond",
+    "judge_clusters", "log_hazard", "most_touched", "note_traded", "notional_to", "open_all",
+    "open_row", "opened_per_path", "past_columns", "path_entries", "path_weights", "prominence",
+    "put_right", "quantity_between", "rank_in_histogram", "shown_levels", "side_amounts", "smooth",
+    "survey", "sweep", "sweep_all", "take_traded", "trail_bars", "trail_ranges", "trend_columns",
+    "turn_over", "weighted_inputs",
 ]  # fmt: skip

@@ -163,8 +163,8 @@ def _trade_bar(
 ) -> None:
     # Last prices say where trading was, and so where positions are turned over.
     duration = _duration(bar)
-    reach = math.log(bar.high / bar.low)
-    accrue(trailing.variance, reach * reach / (4.0 * math.log(2.0)), duration, trading.half_life_ns)
+    variance = range_variance(bar.high, bar.low)
+    accrue(trailing.variance, variance, duration, trading.half_life_ns)
     amount, turned_over = _turned_over(bar, duration, trading)
     accrue(trailing.turnover, turned_over, duration, trading.half_life_ns)
     entries = path_entries(
@@ -182,6 +182,13 @@ def _trade_bar(
             turn_over(books.positions[m], entries, fractions, trading.open_interest, closing)
     # Longs lie below the current price and shorts above, whatever was just opened.
     sweep_all(books, window.position, window.position)
+
+
+@inlined
+def range_variance(high: float, low: float) -> float:
+    """Return the variance of the log price that a bar's range speaks of (Parkinson 1980)."""
+    reach = math.log(high / low)
+    return reach * reach / (4.0 * math.log(2.0))
 
 
 @inlined

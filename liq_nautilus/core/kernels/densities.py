@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from liq_nautilus.compiling import compiled
 from liq_nautilus.compiling import inlined
 
@@ -32,13 +34,7 @@ def density(positions: Positions, weights: FloatArray, first: int, out: FloatArr
         Base quantity per bucket; added to.
 
     """
-    mass, rows = positions
-    for side in range(2):
-        for tier in range(mass.shape[1]):
-            row = rows[side, tier]
-            weight = weights[side, tier] * row.scale
-            if weight != 0.0:
-                _add_row(mass[side, tier], row, weight, first, out[side])
+    add_parts(positions, weights[np.newaxis], first, out[np.newaxis])
 
 
 @inlined

@@ -12,6 +12,7 @@ from scipy import special
 from liq_nautilus.compiling import compiled
 from liq_nautilus.compiling import inlined
 from liq_nautilus.core.kernels.advancing import accrue
+from liq_nautilus.core.kernels.advancing import range_variance
 from liq_nautilus.times import HOUR_NS
 
 if TYPE_CHECKING:
@@ -51,11 +52,9 @@ def trail_bars(
         if values[i, 5] != 0.0:
             continue
         duration = float(max(times[i, 1] - times[i, 0], 1))
-        reach = math.log(values[i, 1] / values[i, 2])
+        ranged = range_variance(values[i, 1], values[i, 2])
         for k in range(half_lives.size):
-            keep = 0.5 ** (duration / half_lives[k])
-            variance[0, k] = variance[0, k] * keep + reach * reach / (4.0 * math.log(2.0))
-            variance[1, k] = variance[1, k] * keep + duration
+            accrue(variance[:, k], ranged, duration, half_lives[k])
         keep = 0.5 ** (duration / half_lives[0])
         mean_price[2] = math.log(values[i, 3])
         mean_price[0] = mean_price[0] * keep + (1.0 - keep) * mean_price[2]
@@ -82,8 +81,7 @@ def trail_ranges(bars: Bars, half_life_hours: float, sums: FloatArray) -> None:
     for i in range(values.shape[0]):
         if values[i, 5] == 0.0:
             hours = max(times[i, 1] - times[i, 0], 1) / HOUR_NS
-            reach = math.log(values[i, 1] / values[i, 2])
-            accrue(sums, reach * reach / (4.0 * math.log(2.0)), hours, half_life_hours)
+            accrue(sums, range_variance(values[i, 1], values[i, 2]), hours, half_life_hours)
 
 
 @inlined

@@ -13,6 +13,7 @@ from liq_nautilus.compiling import compiled
 from liq_nautilus.compiling import inlined
 
 if TYPE_CHECKING:
+    from liq_nautilus.core.kernels.arguments import Spread
     from liq_nautilus.core.records import FloatArray
 
 # Beyond so many standard deviations no excursion is expected.
@@ -168,3 +169,40 @@ def add_openings(
         j += step
         part = width
     return border
+
+
+@compiled
+def add_spread(
+    spread: Spread, position: float, width: float, out: FloatArray
+) -> tuple[float, float]:
+    """
+    Add what will be opened and liquidated to the buckets of both sides.
+
+    Parameters
+    ----------
+    spread : Spread
+        What will be opened.
+    position, width : float
+        As in `add_openings`.
+    out : ndarray of shape (2, n)
+        Notional per bucket (quote); added to.
+
+    Returns
+    -------
+    tuple of float
+        Of longs and of shorts what `add_openings` returns.
+
+    """
+    border = np.empty(2)
+    for side in range(2):
+        border[side] = add_openings(
+            side,
+            position,
+            width,
+            spread.distances[side],
+            spread.rates[side],
+            spread.even[side],
+            spread.deviation,
+            out[side],
+        )
+    return border[0], border[1]

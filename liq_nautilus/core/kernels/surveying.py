@@ -12,7 +12,7 @@ from liq_nautilus.compiling import compiled
 from liq_nautilus.compiling import inlined
 from liq_nautilus.core.kernels.densities import density
 from liq_nautilus.core.kernels.densities import hide_beyond
-from liq_nautilus.core.kernels.openings import add_openings
+from liq_nautilus.core.kernels.openings import add_spread
 
 if TYPE_CHECKING:
     from liq_nautilus.core.grid import Grid
@@ -182,22 +182,13 @@ def survey(
     # Whether all that count hold what will be opened.
     if not np.any(scales[len(books.multiples) :] > 0.0):
         difference = combined_notional(books, scales, grid, window, opened, unit_price, whole)
-    if difference > _ALIKE * grid.reference_price:
+    is_compared = difference > _ALIKE * grid.reference_price
+    if is_compared:
         first, last = 0, n
-    added, border = np.zeros((2, last - first)), np.empty(2)
+    added = np.zeros((2, last - first))
     position = window.origin + window.position - grid.first - first
-    for side in range(2):
-        border[side] = add_openings(
-            side,
-            position,
-            window.width,
-            spread.distances[side],
-            spread.rates[side],
-            spread.even[side],
-            spread.deviation,
-            added[side],
-        )
-    if last - first == n:
+    border = add_spread(spread, position, window.width, added)
+    if is_compared:
         _add_moments(added, border, grid, opened)
         difference = combined_notional(books, scales, grid, window, opened, unit_price, whole)
     for side in range(2):
@@ -207,7 +198,9 @@ def survey(
 
 
 @inlined
-def _add_moments(added: FloatArray, border: FloatArray, grid: Grid, out: FloatArray) -> None:
+def _add_moments(
+    added: FloatArray, border: tuple[float, float], grid: Grid, out: FloatArray
+) -> None:
     # Of longs and of shorts what is opened, and the same times its price.
     for side in range(2):
         out[side, 0] += border[side]

@@ -298,19 +298,9 @@ class PublishedMap:
         spread = self._spread(market, tiers, has_even=has_even)
         width = self._parameters.grid_bps * 1e-4
         position = math.log(market.price) / width - grid.first
-        out, border = np.zeros((2, grid.n)), np.zeros(2)
-        for side in range(2):
-            border[side] = kernels.add_openings(
-                side,
-                position,
-                width,
-                spread.distances[side],
-                spread.rates[side],
-                spread.even[side],
-                spread.deviation,
-                out[side],
-            )
-        return Native(out, border)
+        out = np.zeros((2, grid.n))
+        border = kernels.add_spread(spread, position, width, out)
+        return Native(out, np.array(border))
 
     def _native_parts(
         self, model: ExposureModel, grid: Grid, tiers: npt.NDArray[np.bool_] | None = None

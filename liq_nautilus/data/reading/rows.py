@@ -254,7 +254,7 @@ def _stray_query(file: OpenedFile, query: str) -> str:
 def _without_strays(file: OpenedFile, query: str) -> str:
     what = _text("the time must lie within a day of the dates in the file's name")
     return (
-        "SELECT * REPLACE (CASE WHEN reason IS NOT NULL THEN reason"  # noqa: S608 - as above
+        "SELECT * REPLACE (CASE WHEN reason IS NOT NULL THEN reason"  # noqa: S608 - all names are our own
         f" WHEN {_stray_condition(file)} THEN {what} END AS reason) FROM ({query})"
     )
 
@@ -268,7 +268,7 @@ def _fast_query(file: OpenedFile, rules: Rules, odd_signs: str) -> str:
     reader = _reader(file, file.path, ",", has_header=file.has_header)
     # One level, so that DuckDB computes what values and conditions share only once.
     return rules.fill(
-        f"SELECT {values}, {is_bad} AS is_bad FROM ({reader})"  # noqa: S608 - as above
+        f"SELECT {values}, {is_bad} AS is_bad FROM ({reader})"  # noqa: S608 - all names are our own
     )
 
 
@@ -291,7 +291,7 @@ def _careful_query(file: OpenedFile, rules: Rules, clean: Path) -> str:
     found = f"CASE {' '.join(founds)} END"
     reader = _reader(file, clean, SEPARATOR, has_header=False, line=True)
     return rules.fill(
-        f"SELECT line, {names}, CASE {' '.join(reasons)} END AS reason,"  # noqa: S608 - as above
+        f"SELECT line, {names}, CASE {' '.join(reasons)} END AS reason,"  # noqa: S608 - all names are our own
         f" {found} AS found FROM (SELECT *, {', '.join(values)} FROM ({reader}))"
     )
 

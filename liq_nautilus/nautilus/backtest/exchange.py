@@ -240,9 +240,11 @@ def cancel_orders(
 def close_by_force(
     exchange: SimulatedExchange,
     position: Position,
-    closing: tuple[ForcedClose, float],
+    closing: ForcedClose,
     ts: int,
     name: str,
+    *,
+    mispriced: float,
 ) -> None:
     """
     Close a position, or a part of it, at a given price and fee.
@@ -253,21 +255,22 @@ def close_by_force(
         The venue.
     position : Position
         What is closed.
-    closing : tuple of ForcedClose and float
-        Quantity, price and fee; what it is paid beyond what Nautilus reckons (settlement currency).
+    closing : ForcedClose
+        Quantity, price and fee.
     ts : int
         When (UTC nanoseconds).
     name : str
         The order's id, unique in the run.
+    mispriced : float
+        What it is paid beyond what Nautilus reckons (settlement currency).
 
     """
     instrument = exchange.instruments[position.instrument_id]
-    closed, mispriced = closing
-    price = instrument.make_price(closed.fill_price)
-    quantity = instrument.make_qty(closed.quantity)
+    price = instrument.make_price(closing.fill_price)
+    quantity = instrument.make_qty(closing.quantity)
     pnl = position.calculate_pnl(position.avg_px_open, price.as_double(), quantity).as_decimal()
     pnl += Money(mispriced, position.settlement_currency).as_decimal()
-    order = _forced_order(position, quantity, closed, ts, name)
+    order = _forced_order(position, quantity, closing, ts, name)
     ids, client, venue_order_id = _ids(order), exchange.exec_client, VenueOrderId(name)
     exchange.cache.add_order(order)
     client.generate_order_submitted(*ids, ts)
@@ -282,13 +285,13 @@ def close_by_force(
         order.quantity,
         price,
         instrument.quote_currency,
-        Money(closed.clearance_fee, position.settlement_currency),
+        Money(closing.clearance_fee, position.settlement_currency),
         LiquiditySide.TAKER,
         ts,
         {
             "reason": LIQUIDATION,
             "pnl": str(pnl),
-            "shortfall": closed.shortfall,
+            "shortfall": closing.shortfall,
         },
     )
 

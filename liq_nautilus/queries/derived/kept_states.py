@@ -55,6 +55,6 @@ def write_tracker(path: Path, tracker: LiquidationTracker) -> None:
 
 def tracker_class() -> type[LiquidationTracker]:
     """Return the class of trackers, loaded when one is needed: its loops take a second to load."""
-    from liq_nautilus.core.tracker import LiquidationTracker  # noqa: PLC0415 - as said
+    from liq_nautilus.core.tracker import LiquidationTracker  # noqa: PLC0415 - only here is the tracker needed
 
     return LiquidationTracker

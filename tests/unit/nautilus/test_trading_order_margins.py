@@ -304,7 +304,7 @@ def test_a_change_between_two_prices_pays_the_next_one(after: int, price: float,
     # A limit far behind the price is moved beyond it.
     def send(desk: Desk) -> None:
         desk.rest(-80.0)
-        change = lambda _: desk.strategy.modify_order(desk.resting, price=desk.at(50.0))  # noqa: E731
+        change = lambda _: desk.strategy.modify_order(desk.resting, price=desk.at(50.0))  # noqa: E731 - handed on once
         desk.strategy.clock.set_time_alert_ns("change", START + 2 * QUARTER + after, change)
 
     rows = [(0.0,) * 4, (6.0, 20.0, 1.0, 15.0), (15.0,) * 4]

@@ -128,9 +128,13 @@ class Liquidator:
     def _close(self, holding: Holding, state: OpenPosition, step: ForcedClose, ts: int) -> None:
         self._n_orders += 1
         pnl = state.contract.pnl(state.side, step.quantity, state.entry_price, step.fill_price)
-        closing = (step, holding.mispriced * step.quantity / holding.quantity)
         close_by_force(
-            self._exchange, holding.position, closing, ts, f"LIQUIDATION-{self._n_orders}"
+            self._exchange,
+            holding.position,
+            step,
+            ts,
+            f"LIQUIDATION-{self._n_orders}",
+            mispriced=holding.mispriced * step.quantity / holding.quantity,
         )
         self._account.pay_margin(holding, pnl - step.clearance_fee)
 
